@@ -1,0 +1,109 @@
+//! Every bound of the program, with its reason. Relations between them are asserted at compile time.
+//!
+//! Invariant 5: everything is bounded. At a bound the program pauses, refuses or quarantines; it never grows.
+
+/// Log partitions of a new deployment. Chosen once: more need an offline `reshard`.
+pub const PARTITIONS_DEFAULT: u32 = 16;
+/// Shards a partition: the unit of counting, of timers and of the checkpoint.
+pub const SHARDS: usize = 256;
+
+/// Records in one pack. A pack is one Kafka message.
+pub const PACK_RECORDS_MAX: usize = 4_096;
+/// Bytes of one pack: below the brokers' default `message.max.bytes` of 1 MiB with room for headers.
+pub const PACK_BYTES_MAX: usize = 900 * 1_024;
+/// How long ingest holds a record to fill its pack.
+pub const PACK_LINGER_MS: i64 = 5;
+
+/// A seal happens at the first of these three.
+pub const SEAL_AFTER_MS: i64 = 30;
+/// Records folded into one seal.
+pub const SEAL_RECORDS_MAX: usize = 20_000;
+/// Bytes of output in one seal.
+pub const SEAL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// Messages in one transaction: librdkafka answers QueueFull at 100,000 in flight.
+pub const SEAL_MESSAGES_MAX: usize = 60_000;
+/// Sealed commits waiting; beyond, the worker pauses its partitions and goes on polling.
+pub const SEALED_MAX: usize = 2;
+
+/// A tick is appended to a partition after this silence.
+pub const TICK_AFTER_MS: i64 = 1_000;
+/// A live partition whose log runs further ahead of the worker's clock than this is halted before folding.
+pub const CLOCK_AHEAD_MAX_S: i64 = 60;
+/// An answer is marked stale when its partition's log time is further behind the clock than this.
+pub const STALE_AFTER_S: i64 = 5;
+
+/// Timers that a shard fires whenever log time enters a new second.
+pub const TIMERS_PER_SECOND: usize = 256;
+
+/// Bytes of one part of a checkpoint chunk.
+pub const CHUNK_PART_BYTES_MAX: usize = 512 * 1_024;
+/// Replay debt that a whole round of chunks may leave, in records.
+pub const REPLAY_DEBT_RECORDS_MAX: u64 = 10_000_000;
+/// ... and in seconds of log time.
+pub const REPLAY_DEBT_S_MAX: i64 = 4 * 3_600;
+/// A revoked partition's parked state is dropped after this.
+pub const PARKED_STATE_S: i64 = 600;
+
+/// Seen ids a card-day: keeps the chance of a false duplicate under 1e-9 with 40-bit ids (`domain.md` C3).
+pub const IDS_PER_CARD_DAY_MAX: usize = 1_024;
+/// Slices of one CDR (3GPP containers).
+pub const SLICES_MAX: usize = 64;
+/// A longer CDR is quarantined.
+pub const CDR_SECONDS_MAX: i64 = 7 * DAY_S;
+/// A record this far after log time is rejected (`domain.md` C8).
+pub const FUTURE_S_MAX: i64 = 600;
+/// Default of a catalogue's `late_horizon`: how long after its end a day accepts records.
+pub const LATE_HORIZON_DAYS_DEFAULT: u16 = 8;
+/// The greatest `late_horizon` of a catalogue: bounds the open days, and so the ids, of a card.
+pub const LATE_HORIZON_DAYS_MAX: u16 = 35;
+/// A day is whole by rule this long after its end, if its settling feed is fresh (`domain.md`, complete day).
+pub const COMPLETE_AFTER_S: i64 = 48 * 3_600;
+/// Closed days and cycles not yet flushed to ClickHouse are kept this long; then the partition pauses.
+pub const UNFLUSHED_S_MAX: i64 = 40 * DAY_S;
+
+/// Packages queued behind those in force.
+pub const QUEUED_PACKAGES_MAX: usize = 32;
+/// Packages in force at once.
+pub const PACKAGES_IN_FORCE_MAX: usize = 16;
+/// Rules of a card.
+pub const RULES_MAX: usize = 16;
+/// Day segments of a card (`domain.md` P3).
+pub const SEGMENTS_MAX: usize = 40;
+/// Estimating feeds of a card.
+pub const ESTIMATES_MAX: usize = 2;
+/// Counters (IMEI, kind, session) of a card.
+pub const COUNTERS_MAX: usize = 4;
+/// Ids of orders and commands kept a card.
+pub const ORDERS_MAX: usize = 4_096;
+/// How long they are kept, and how old a command's `at` may be.
+pub const ORDER_DAYS: i64 = 90;
+/// Greatest quota of one package, bytes.
+pub const QUOTA_BYTES_MAX: u64 = 1 << 48;
+/// Greatest volume of one direction of one record, bytes: no bearer moves 2^48 bytes in seven days.
+pub const RECORD_BYTES_MAX: u64 = 1 << 48;
+
+/// Bytes of a record id, a session name or a feed name.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Bytes of one command.
+pub const COMMAND_BYTES_MAX: usize = 64 * 1_024;
+/// Records parked for one unknown identity; beyond, they are quarantined as unknown.
+pub const PARKED_PER_IDENTITY_MAX: usize = 1_000;
+/// How long a parked record waits for its card.
+pub const PARKED_RECORD_S: i64 = 24 * 3_600;
+
+/// Rows of one insert: larger blocks commit alone.
+pub const INSERT_ROWS_MAX: usize = 200_000;
+/// Cards whose rows are encoded in one seal.
+pub const ROWS_CARDS_PER_SEAL: usize = 20_000;
+/// At most this often are rows of a partition taken for ClickHouse.
+pub const FLUSH_EVERY_MS: i64 = 1_000;
+
+/// Seconds of a day without a change of the clock.
+pub const DAY_S: i64 = 86_400;
+
+const _: () = assert!(LATE_HORIZON_DAYS_DEFAULT as i64 * DAY_S >= CDR_SECONDS_MAX + DAY_S);
+const _: () = assert!(PACK_BYTES_MAX < 1_024 * 1_024);
+const _: () = assert!(CHUNK_PART_BYTES_MAX < PACK_BYTES_MAX);
+const _: () = assert!(SEAL_MESSAGES_MAX < 100_000);
+const _: () = assert!(SHARDS.is_power_of_two());
+const _: () = assert!(COMMAND_BYTES_MAX + 4_096 < PACK_BYTES_MAX);

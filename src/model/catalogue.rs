@@ -1,0 +1,229 @@
+//! The catalogue: carriers with their calendars, feeds, plans, default rules, horizons. One versioned value, applied
+//! through the log, so that every partition changes at a place that replay meets again.
+//!
+//! It holds no zone names: calendars are compiled outside (`config::catalogue`, chrono-tz) into offsets of days and
+//! starts of cycles, so that zone data never enters the fold.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Rule, UnixTime};
+use crate::limits::{DAY_S, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX};
+
+/// A calendar day in a carrier's zone: days since 1970-01-01 in local reckoning.
+pub type Day = i32;
+
+/// Compiled, versioned configuration of the fold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalogue {
+    /// From 1, rising. A version not higher than the one in force is ignored.
+    pub version: u32,
+    /// Name of the deployment: `source` of events and seed of the id hash. Never changes.
+    pub deployment: String,
+    pub carriers: Vec<Carrier>,
+    pub feeds: Vec<Feed>,
+    pub plans: Vec<Plan>,
+    /// Rules of cards that have none, nor their plan.
+    pub default_rules: Vec<Rule>,
+    /// Days after its end that a day accepts records; 8 unless said, 8..=35.
+    pub late_horizon_days: u16,
+    /// Channels that are the vendor's own: only these may recharge.
+    pub own_channels: Vec<String>,
+}
+
+/// The operator behind a card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carrier {
+    pub name: String,
+    /// The one feed that settles; the others estimate.
+    pub settling_feed: Option<String>,
+    pub split: SplitRule,
+    pub calendar: Calendar,
+    /// Days at the start of a cycle in which answers carry `settling: true`.
+    pub settling_days_first: u8,
+    /// Days at its end.
+    pub settling_days_last: u8,
+}
+
+/// How a CDR over a boundary is dated (`domain.md` C2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitRule {
+    /// In proportion to time.
+    #[default]
+    Split,
+    /// All at the start.
+    Start,
+    /// All at the end.
+    End,
+}
+
+/// One source of usage records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    pub name: String,
+    pub role: FeedRole,
+}
+
+/// Whether a feed's totals are authoritative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedRole {
+    Settling,
+    Estimate,
+}
+
+/// What a card was sold with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub name: String,
+    /// Rules of the plan's cards that have none of their own.
+    pub rules: Vec<Rule>,
+    /// Whether exhaustion suspends the card.
+    pub suspend_on_exhaustion: bool,
+}
+
+/// Days and cycles of a carrier as plain numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calendar {
+    /// Ascending. Day `d` begins at UTC second `d * 86400 - offset_s` of the last entry whose `from` is ≤ `d`
+    /// (of the first entry for earlier days). `offset_s` is the zone's offset east of UTC at that day's start.
+    pub offsets: Vec<OffsetFrom>,
+    /// Ascending first days of cycles; the last one only ends the cycle before it.
+    pub cycle_starts: Vec<Day>,
+}
+
+/// A zone's offset from a day on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffsetFrom {
+    pub from: Day,
+    pub offset_s: i32,
+}
+
+/// What is wrong with a catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogueError {
+    #[error("catalogue version 0: versions count from 1")]
+    VersionZero,
+    #[error("late_horizon_days {0} is not within 8..=35")]
+    LateHorizon(u16),
+    #[error("{what} {name:?} is named twice")]
+    Twice { what: &'static str, name: String },
+    #[error("carrier {carrier:?}: settling feed {feed:?} is not among the feeds, or does not settle")]
+    SettlingFeed { carrier: String, feed: String },
+    #[error("carrier {carrier:?}: the calendar {problem}")]
+    Calendar { carrier: String, problem: &'static str },
+    #[error("{whose}: {count} rules, at most 16")]
+    Rules { whose: String, count: usize },
+}
+
+impl Calendar {
+    /// First UTC second of a day.
+    #[must_use]
+    pub fn day_start(&self, day: Day) -> UnixTime {
+        let at = self.offsets.partition_point(|o| o.from <= day).saturating_sub(1);
+        let offset = self.offsets.get(at).map_or(0, |o| o.offset_s);
+        i64::from(day).saturating_mul(DAY_S).saturating_sub(i64::from(offset))
+    }
+
+    /// First UTC second after a day.
+    #[must_use]
+    pub fn day_end(&self, day: Day) -> UnixTime {
+        self.day_start(day.saturating_add(1))
+    }
+
+    /// The day that holds a UTC second.
+    #[must_use]
+    pub fn day_of(&self, time: UnixTime) -> Day {
+        let guess = i32::try_from(time.div_euclid(DAY_S)).unwrap_or(if time < 0 {
+            Day::MIN / 2
+        } else {
+            Day::MAX / 2
+        });
+        let mut day = guess.saturating_add(1);
+        while self.day_start(day) > time {
+            day = day.saturating_sub(1);
+        }
+        day
+    }
+
+    /// First and last-plus-one day of the cycle that holds a day; `None` outside the compiled months.
+    #[must_use]
+    pub fn cycle_of(&self, day: Day) -> Option<(Day, Day)> {
+        let next = self.cycle_starts.partition_point(|start| *start <= day);
+        let start = self.cycle_starts.get(next.checked_sub(1)?)?;
+        Some((*start, *self.cycle_starts.get(next)?))
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        if self.offsets.is_empty() {
+            return Some("has no offsets");
+        }
+        if !self.offsets.is_sorted_by(|a, b| a.from < b.from) {
+            return Some("has offsets out of order");
+        }
+        if self.offsets.iter().any(|o| i64::from(o.offset_s).abs() > DAY_S) {
+            return Some("has an offset of more than a day");
+        }
+        if self.cycle_starts.len() < 2 {
+            return Some("has no whole cycle");
+        }
+        (!self.cycle_starts.is_sorted_by(|a, b| a < b)).then_some("has cycles out of order")
+    }
+}
+
+impl Catalogue {
+    /// The default horizon.
+    pub const LATE_HORIZON_DAYS: u16 = LATE_HORIZON_DAYS_DEFAULT;
+
+    /// Checks what the fold relies on.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, by name.
+    pub fn check(&self) -> Result<(), CatalogueError> {
+        if self.version == 0 {
+            return Err(CatalogueError::VersionZero);
+        }
+        if !(LATE_HORIZON_DAYS_DEFAULT..=LATE_HORIZON_DAYS_MAX).contains(&self.late_horizon_days) {
+            return Err(CatalogueError::LateHorizon(self.late_horizon_days));
+        }
+        unique("carrier", self.carriers.iter().map(|c| &c.name))?;
+        unique("feed", self.feeds.iter().map(|f| &f.name))?;
+        unique("plan", self.plans.iter().map(|p| &p.name))?;
+        for carrier in &self.carriers {
+            self.check_carrier(carrier)?;
+        }
+        let rules = self.plans.iter().map(|p| (format!("plan {:?}", p.name), p.rules.len()));
+        for (whose, count) in rules.chain([("default_rules".to_owned(), self.default_rules.len())]) {
+            if count > crate::limits::RULES_MAX {
+                return Err(CatalogueError::Rules { whose, count });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_carrier(&self, carrier: &Carrier) -> Result<(), CatalogueError> {
+        if let Some(feed) = &carrier.settling_feed {
+            let settles = |f: &Feed| f.name == *feed && f.role == FeedRole::Settling;
+            if !self.feeds.iter().any(settles) {
+                return Err(CatalogueError::SettlingFeed {
+                    carrier: carrier.name.clone(),
+                    feed: feed.clone(),
+                });
+            }
+        }
+        match carrier.calendar.problem() {
+            Some(problem) => Err(CatalogueError::Calendar { carrier: carrier.name.clone(), problem }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unique<'a>(what: &'static str, names: impl Iterator<Item = &'a String>) -> Result<(), CatalogueError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(CatalogueError::Twice { what, name: name.clone() });
+        }
+    }
+    Ok(())
+}

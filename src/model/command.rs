@@ -1,0 +1,140 @@
+//! Commands: what the vendor's systems order. The serde form of these types is the canonical JSON in the log; the
+//! outside form (text amounts, RFC 3339 times, `iccid`) is read by `codec::json` and becomes this.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CardId, Day, Number, UnixTime};
+
+/// An amount of bytes as said in a command.
+pub type Amount = u64;
+
+/// A command of one card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardCommand {
+    /// Idempotent a card: the same id with the same content again is a duplicate, with other content a conflict.
+    pub id: String,
+    pub card: CardId,
+    /// The ICCID as it was written, for display.
+    pub iccid: String,
+    pub at: UnixTime,
+    #[serde(flatten)]
+    pub body: CommandBody,
+}
+
+/// What is ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum CommandBody {
+    #[serde(rename = "card.register")]
+    Register(Box<Register>),
+    #[serde(rename = "card.suspend")]
+    Suspend { reason: Option<String> },
+    #[serde(rename = "card.resume")]
+    Resume,
+    #[serde(rename = "card.cancel")]
+    Cancel { reason: Option<String> },
+    #[serde(rename = "recharge")]
+    Recharge { order: String, channel: String, payment: Payment, package: PackageSpec, mode: Mode },
+    #[serde(rename = "rules.set")]
+    RulesSet { rules: Vec<Rule> },
+    /// A type of the contract that this version refuses, with its name, so that the sender is answered.
+    #[serde(rename = "unsupported")]
+    Unsupported { name: String },
+}
+
+/// A card comes into being.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Register {
+    pub channel: String,
+    pub carrier: String,
+    pub plan: String,
+    /// IMSI, MSISDN, IMEI of the card, at most one of a kind.
+    pub numbers: Vec<Number>,
+}
+
+/// What was paid, by the vendor's own books.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    pub provider: String,
+    pub reference: String,
+    pub paid_at: UnixTime,
+}
+
+/// A package as ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageSpec {
+    pub kind: PackageKind,
+    /// Bytes; `None` = unlimited.
+    pub quota: Option<Amount>,
+    pub validity: Validity,
+    pub per: Per,
+    /// Lower burns first.
+    pub priority: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PackageKind {
+    Base,
+    Booster,
+}
+
+/// Whether the quota is for the whole validity or anew each cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    Validity,
+    Cycle,
+}
+
+/// How long a package is valid (`domain.md` P2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Validity {
+    /// Calendar months; the month of activation is the first; ends with the cycle's last second.
+    Months(u16),
+    Days(u16),
+    Cycles(u16),
+}
+
+/// When a package comes into force (`domain.md` P1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Immediate,
+    Renewal,
+    NextCycle,
+}
+
+/// A threshold rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Unique a card, e.g. `burnt-80`.
+    pub name: String,
+    #[serde(flatten)]
+    pub kind: RuleKind,
+}
+
+/// What is watched (`domain.md` A1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleKind {
+    /// Burnt ≥ P % of the packages in force, 1..=100.
+    BurntPercent(u8),
+    /// Remaining ≤ P % of the packages in force, 0..=99.
+    RemainingPercent(u8),
+    /// Remaining ≤ bytes.
+    RemainingBytes(Amount),
+}
+
+/// A command without a card, appended to every partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Broadcast {
+    /// The settling feed has declared a day whole, and with it all days before.
+    #[serde(rename = "feed.complete")]
+    FeedComplete { id: String, feed: String, day: Day },
+    /// Moves time on in a deployment with the supplied clock; says nothing else.
+    #[serde(rename = "clock.advance")]
+    ClockAdvance { id: String },
+}

@@ -1,0 +1,152 @@
+//! Events: what the meter tells the world, once each. Their ids are deterministic, the same after any crash.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CardId, Day, Mode, PackageKind, Payment, Position, RuleKind, UnixTime};
+
+/// The topic an event goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    Alerts,
+    Activations,
+    Lifecycle,
+}
+
+/// One event of one card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    pub card: CardId,
+    /// The ICCID for display; the key's 19 characters when no line remembers the full form.
+    pub iccid: String,
+    /// Deterministic: `card/what/arming or order`, unique in the deployment.
+    pub id: String,
+    /// Effective time: of a timer its due time, else log time.
+    pub at: UnixTime,
+    /// Log time when it was made.
+    pub log_time: UnixTime,
+    /// The record that caused it; `None` when a timer did.
+    pub cause: Option<Position>,
+    #[serde(flatten)]
+    pub body: EventBody,
+}
+
+/// What happened. `type` is the CloudEvents type without `io.tidegauge.` and `.v1`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum EventBody {
+    #[serde(rename = "alert.fired")]
+    AlertFired(AlertData),
+    #[serde(rename = "alert.resolved")]
+    AlertResolved(AlertData),
+    #[serde(rename = "package.queued")]
+    PackageQueued(PackageData),
+    #[serde(rename = "package.activated")]
+    PackageActivated(PackageData),
+    #[serde(rename = "package.expired")]
+    PackageExpired(PackageData),
+    #[serde(rename = "package.exhausted")]
+    PackageExhausted(PackageData),
+    #[serde(rename = "recharge.refused")]
+    RechargeRefused { order: String, payment: Payment, reason: String },
+    #[serde(rename = "card.registered")]
+    CardRegistered { channel: String, carrier: String, plan: String },
+    #[serde(rename = "card.activated")]
+    CardActivated { cause: String },
+    #[serde(rename = "card.suspended")]
+    CardSuspended { cause: String },
+    #[serde(rename = "card.resumed")]
+    CardResumed { cause: String },
+    #[serde(rename = "card.cancelled")]
+    CardCancelled { cause: String },
+    #[serde(rename = "cycle.closed")]
+    CycleClosed {
+        cycle: Day,
+        used: u64,
+        settled: u64,
+        estimate: u64,
+        overage: u64,
+        unsettled_days: u16,
+        revision: u32,
+    },
+    #[serde(rename = "command.applied")]
+    CommandApplied { command: String },
+    #[serde(rename = "command.refused")]
+    CommandRefused { command: String, reason: String },
+}
+
+/// What a person needs to judge an alert (`domain.md` A7). Amounts in bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlertData {
+    pub rule: String,
+    pub kind: RuleKind,
+    /// Which arming of the rule fired: raised by a recharge, a new cycle or package set.
+    pub arming: u32,
+    /// Used in the cycle.
+    pub used: u64,
+    pub settled: u64,
+    pub provisional: u64,
+    /// Quota of the packages in force.
+    pub quota: u64,
+    pub burnt: u64,
+    pub remaining: u64,
+    pub overage: u64,
+    /// Whether the carrier is settling these days.
+    pub settling: bool,
+    /// First day of the cycle.
+    pub cycle: Day,
+}
+
+/// A package in an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PackageData {
+    pub order: String,
+    pub payment: Payment,
+    pub kind: PackageKind,
+    pub mode: Mode,
+    /// Bytes; absent = unlimited.
+    pub quota: Option<u64>,
+    pub burnt: u64,
+    /// First second in force; absent while queued.
+    pub effective_at: Option<UnixTime>,
+    /// First second no longer in force; absent while queued.
+    pub expires_at: Option<UnixTime>,
+}
+
+impl EventBody {
+    /// The topic it goes to (`contract.md`).
+    #[must_use]
+    pub fn stream(&self) -> Stream {
+        match self {
+            Self::AlertFired(_) | Self::AlertResolved(_) => Stream::Alerts,
+            Self::PackageQueued(_)
+            | Self::PackageActivated(_)
+            | Self::PackageExpired(_)
+            | Self::PackageExhausted(_)
+            | Self::RechargeRefused { .. } => Stream::Activations,
+            _ => Stream::Lifecycle,
+        }
+    }
+
+    /// The short type, e.g. `alert.fired`; the CloudEvents type is `io.tidegauge.` + this + `.v1`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::AlertFired(_) => "alert.fired",
+            Self::AlertResolved(_) => "alert.resolved",
+            Self::PackageQueued(_) => "package.queued",
+            Self::PackageActivated(_) => "package.activated",
+            Self::PackageExpired(_) => "package.expired",
+            Self::PackageExhausted(_) => "package.exhausted",
+            Self::RechargeRefused { .. } => "recharge.refused",
+            Self::CardRegistered { .. } => "card.registered",
+            Self::CardActivated { .. } => "card.activated",
+            Self::CardSuspended { .. } => "card.suspended",
+            Self::CardResumed { .. } => "card.resumed",
+            Self::CardCancelled { .. } => "card.cancelled",
+            Self::CycleClosed { .. } => "cycle.closed",
+            Self::CommandApplied { .. } => "command.applied",
+            Self::CommandRefused { .. } => "command.refused",
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The words of the trade as types. Everything else is written in them; they know nothing of Kafka or ClickHouse.
+//!
+//! Units: bytes are `u64`; times are UTC seconds (`UnixTime`), milliseconds only where a name ends in `_ms`.
+
+mod card;
+mod catalogue;
+mod command;
+mod event;
+mod outcome;
+mod position;
+mod record;
+
+pub use card::{CardId, CardIdError, partition_of, shard_of};
+pub use catalogue::{
+    Calendar, Carrier, Catalogue, CatalogueError, Day, Feed, FeedRole, OffsetFrom, Plan, SplitRule,
+};
+pub use command::{
+    Amount, Broadcast, CardCommand, CommandBody, Mode, PackageKind, PackageSpec, Payment, Per, Register,
+    Rule, RuleKind, Validity,
+};
+pub use event::{AlertData, Event, EventBody, PackageData, Stream};
+pub use outcome::{Input, Ledger, Outcome, Reason};
+pub use position::{LogOffset, Origin, Position, UnixTime};
+pub use record::{Cdr, CounterKind, FeedName, Number, NumberKind, Reading, Record, Slice, Slices, Tick};
