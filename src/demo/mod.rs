@@ -1,1 +1,4 @@
-//! (in the making)
+//! What makes a first look need nothing installed: the development ClickHouse endpoint; the simulated fleet and its live
+//! view join it here.
+
+pub mod clickhouse;
