@@ -1,0 +1,61 @@
+# tidegauge: what one types. `make help` lists it.
+
+CACHE ?= $(or $(TIDEGAUGE_CACHE),$(HOME)/.cache/tidegauge)
+DENY_VERSION := 0.20.2
+DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+SEEDS ?= 20000
+PORT ?= 9092
+
+.PHONY: help demo test check fmt clippy deny docs core bench simulate up kafka clickhouse-engine
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: ## A simulated fleet on this machine; brings the ClickHouse engine where npm is
+	cargo build --release --bin tidegauge
+	@if command -v npm >/dev/null; then deploy/dev/clickhouse-get.sh >/dev/null || true; fi
+	target/release/tidegauge demo
+
+test: kafka clickhouse-engine ## Every test, with a real Kafka and the real ClickHouse engine
+	cargo test --all-targets
+	cargo test --doc
+
+check: fmt clippy core deny docs ## Formatting, lints, the core alone, dependencies, docs
+
+fmt:
+	cargo fmt --check
+
+clippy:
+	cargo clippy --all-targets -- -D warnings
+
+# The pure core builds without tokio, rdkafka and clickhouse; that they are not there is looked up, not believed.
+core:
+	cargo clippy --no-default-features --lib -- -D warnings
+	@if cargo tree --no-default-features --edges normal --prefix none | grep -E '^(tokio|rdkafka|clickhouse|axum|metrics) '; \
+	then echo 'the core must build without the crates above: see [features] in Cargo.toml' >&2; exit 1; fi
+
+deny: $(DENY)
+	$(DENY) check bans licenses sources
+
+$(DENY):
+	cargo install cargo-deny --locked --version $(DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(DENY_VERSION)
+
+docs:
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
+
+bench: kafka ## Parts (criterion) and the whole on a real Kafka, each beside its bare floor
+	cargo bench --bench codec --bench meter
+	cargo run --release --example harness
+
+simulate: ## SEEDS=20000 seeded crashes of the whole, audited
+	cargo run --release -- simulate --seeds $(SEEDS)
+
+up: kafka clickhouse-engine ## A real Kafka (PORT=9092) and the ClickHouse engine (8123) in the foreground
+	cargo build --bin tidegauge
+	deploy/dev/up.sh $(PORT)
+
+kafka:
+	@deploy/dev/kafka-get.sh >/dev/null
+
+clickhouse-engine:
+	@deploy/dev/clickhouse-get.sh >/dev/null
