@@ -1,1 +1,9 @@
-//! (in the making)
+//! Absolute, versioned rows into ClickHouse: what the meter knows of each card's days and cycles, and what happened to it.
+//!
+//! Invariant 4 (nothing that a crash can repeat has an effect twice) is kept here by the shape of the data alone: a row
+//! is the whole truth of its key at a log offset, its [`RowVersion`] says which, and the highest version wins. A row may
+//! be sent twice, late, or by a worker that is already dead; the tables come out the same.
+
+mod sink;
+
+pub use sink::{RowBatch, RowSink, RowVersion, VersionedRows};
