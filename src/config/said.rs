@@ -1,0 +1,163 @@
+//! What was said: the configuration file as serde reads it, every key optional, unknown keys refused.
+//!
+//! The docs of the fields are the configuration reference: `tidegauge config schema` prints them from [`KEYS`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Said {
+    pub deployment: Option<String>,
+    pub clock: Option<String>,
+    pub kafka: Kafka,
+    pub ingest: Ingest,
+    pub worker: Worker,
+    pub clickhouse: ClickHouse,
+    pub api: Api,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kafka {
+    pub brokers: Option<String>,
+    pub prefix: Option<String>,
+    pub group: Option<String>,
+    pub instance: Option<String>,
+    pub partitions: Option<u32>,
+    pub replication: Option<u16>,
+    pub session_timeout_ms: Option<u32>,
+    pub properties: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ingest {
+    pub threads: Option<u16>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Worker {
+    pub threads: Option<u16>,
+    pub replay_debt_records: Option<u64>,
+    pub replay_debt_s: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClickHouse {
+    pub url: Option<String>,
+    pub database: Option<String>,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    pub usage_records: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    pub listen: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    pub level: Option<String>,
+    pub format: Option<String>,
+    /// Where the file log of `demo` lives.
+    pub directory: Option<PathBuf>,
+}
+
+/// One key for the reference: name, type with unit and range, default, meaning.
+pub struct Key {
+    pub name: &'static str,
+    pub kind: &'static str,
+    pub default: &'static str,
+    pub means: &'static str,
+}
+
+const fn key(name: &'static str, kind: &'static str, default: &'static str, means: &'static str) -> Key {
+    Key { name, kind, default, means }
+}
+
+/// Every key. A test holds this list against the structs above.
+pub const KEYS: &[Key] = &[
+    key(
+        "deployment",
+        "name",
+        "(required)",
+        "Names the deployment in events and in the state. Never changes.",
+    ),
+    key(
+        "clock",
+        "\"log\" | \"supplied\"",
+        "\"log\"",
+        "Whose time the log carries: the broker's append time, or the records' own (tests, import of history). Never changes.",
+    ),
+    key("kafka.brokers", "host:port,…", "\"127.0.0.1:9092\"", "Where to begin."),
+    key("kafka.prefix", "text", "\"\"", "Stands before every topic's name, e.g. \"prod.\"."),
+    key("kafka.group", "name", "\"tidegauge\"", "Consumer group; ingest's is this with \"-ingest\"."),
+    key(
+        "kafka.instance",
+        "name",
+        "the host's name",
+        "Static membership: unique a process, the same after a restart. Workers append their number.",
+    ),
+    key("kafka.partitions", "1..=1024", "16", "Partitions of the log when it is made; fixed afterwards."),
+    key("kafka.replication", "1..=7", "3", "Copies of each topic when it is made."),
+    key(
+        "kafka.session_timeout_ms",
+        "500..=300000 ms",
+        "6000",
+        "After this silence of a member others take its partitions. The brokers' bounds hold too.",
+    ),
+    key("kafka.properties", "table", "{}", "Raw librdkafka properties, e.g. security.protocol, sasl.*."),
+    key("ingest.threads", "1..=64", "1", "Ingest members in this process."),
+    key(
+        "worker.threads",
+        "1..=256",
+        "1",
+        "Workers in this process, each a thread with its own consumer and producer.",
+    ),
+    key(
+        "worker.replay_debt_records",
+        "1000..",
+        "10000000",
+        "All chunks are rewritten within this many records.",
+    ),
+    key("worker.replay_debt_s", "1.. s", "14400", "… and within this much log time."),
+    key(
+        "clickhouse.url",
+        "http(s)://host:port",
+        "(none)",
+        "Without it rollups are off: alerts and answers go on.",
+    ),
+    key("clickhouse.database", "name", "\"tidegauge\"", "Made by `tidegauge migrate`."),
+    key("clickhouse.user", "name", "\"default\"", "The user."),
+    key(
+        "clickhouse.password",
+        "text",
+        "\"\"",
+        "The password; better by the variable TIDEGAUGE_CLICKHOUSE_PASSWORD than by a file.",
+    ),
+    key(
+        "clickhouse.usage_records",
+        "bool",
+        "true",
+        "Whether each accepted record's id is kept for 400 days.",
+    ),
+    key("api.listen", "ip:port", "\"127.0.0.1:8080\"", "HTTP: cards, health, metrics."),
+    key("log.level", "filter", "\"info\"", "e.g. \"info,tidegauge::worker=debug\"."),
+    key(
+        "log.format",
+        "\"text\" | \"json\"",
+        "text on a terminal",
+        "The program's own log, on standard error.",
+    ),
+    key("log.directory", "path", "\".demo\"", "Where `demo` keeps its log."),
+];
