@@ -91,6 +91,32 @@ pub const PARKED_PER_IDENTITY_MAX: usize = 1_000;
 /// How long a parked record waits for its card.
 pub const PARKED_RECORD_S: i64 = 24 * 3_600;
 
+/// Parked records that one ingest thread holds in memory, over all identities; beyond, it stops reading the parked topic,
+/// which keeps them on disk.
+pub const PARKED_RECORDS_MAX: usize = 200_000;
+/// ... and their bytes.
+pub const PARKED_BYTES_MAX: usize = 128 * 1_024 * 1_024;
+/// Bytes of one outside message; a longer one is a dead letter, cut to [`DEAD_LETTER_BYTES_MAX`].
+pub const OUTSIDE_BYTES_MAX: usize = 512 * 1_024;
+/// Bytes of a record that a dead letter repeats.
+pub const DEAD_LETTER_BYTES_MAX: usize = 512 * 1_024;
+/// Records read and not yet acknowledged by the log, of one ingest thread; beyond, it pauses its sources.
+pub const IN_FLIGHT_RECORDS_MAX: usize = 50_000;
+/// ... and their bytes.
+pub const IN_FLIGHT_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// Records taken by one poll of ingest.
+pub const INGEST_POLL_RECORDS: usize = 10_000;
+/// ... and their bytes.
+pub const INGEST_POLL_BYTES: usize = 8 * 1_024 * 1_024;
+/// How often ingest commits the offsets of its sources.
+pub const INGEST_COMMIT_EVERY_MS: i64 = 200;
+/// Nesting of BER in a 3GPP file; real records have six levels.
+pub const BER_DEPTH_MAX: usize = 16;
+/// Bytes of one record of a 3GPP file: TS 32.297 gives its length 16 bits, and plain files are held to the same.
+pub const BER_RECORD_BYTES_MAX: usize = 64 * 1_024;
+/// Months that `catalogue apply` compiles ahead.
+pub const CALENDAR_MONTHS: u32 = 24;
+
 /// Rows of one insert: larger blocks commit alone.
 pub const INSERT_ROWS_MAX: usize = 200_000;
 /// Cards whose rows are encoded in one seal.
@@ -106,4 +132,6 @@ const _: () = assert!(PACK_BYTES_MAX < 1_024 * 1_024);
 const _: () = assert!(CHUNK_PART_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(SEAL_MESSAGES_MAX < 100_000);
 const _: () = assert!(SHARDS.is_power_of_two());
+const _: () = assert!(OUTSIDE_BYTES_MAX < PACK_BYTES_MAX && DEAD_LETTER_BYTES_MAX < PACK_BYTES_MAX);
+const _: () = assert!(PARKED_PER_IDENTITY_MAX < PARKED_RECORDS_MAX);
 const _: () = assert!(COMMAND_BYTES_MAX + 4_096 < PACK_BYTES_MAX);

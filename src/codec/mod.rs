@@ -1,1 +1,3 @@
-//! (in the making)
+//! Pure bytes ⇄ values.
+
+pub mod directory;

@@ -1,1 +1,21 @@
-//! (in the making)
+//! Outside formats → canonical records in packs: what the trade calls mediation.
+//!
+//! [`Ingest`] is a state machine over [`crate::log::IngestLog`]: it reads the outside topics, decodes, names the card by
+//! the [`Directory`], packs by log partition and commits a source's offset only up to the first record that the log has not
+//! acknowledged ([`Frontier`]). It keeps nothing that Kafka does not keep, so a crash anywhere costs repeats, never a
+//! loss; the meter knows repeats by their ids.
+//!
+//! Invariant 3, ingest's half: read = logged + parked + dead letter + unknown ([`IngestLedger`]).
+//! Invariant 5: what is in flight and what is held is bounded ([`Bounds`]); at a bound sources are paused.
+
+mod core;
+mod directory;
+mod frontier;
+mod ledger;
+mod options;
+
+pub use self::core::Ingest;
+pub use directory::{Change, Directory, Holders, PlainDirectory, resolve};
+pub use frontier::{Finished, Frontier};
+pub use ledger::{IngestLedger, IngestOutcome, Source};
+pub use options::{Bounds, Clock, Options, Report};

@@ -5,6 +5,7 @@
 mod card;
 mod catalogue;
 mod command;
+mod directory;
 mod event;
 mod outcome;
 mod position;
@@ -18,6 +19,7 @@ pub use command::{
     Amount, Broadcast, CardCommand, CommandBody, Mode, PackageKind, PackageSpec, Payment, Per, Register,
     Rule, RuleKind, Validity,
 };
+pub use directory::{CardName, DirectoryEntry};
 pub use event::{AlertData, Event, EventBody, PackageData, Stream};
 pub use outcome::{Input, Ledger, Outcome, Reason};
 pub use position::{LogOffset, Origin, Position, UnixTime};

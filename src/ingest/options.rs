@@ -1,0 +1,86 @@
+//! What ingest is told, and what it reports.
+
+use crate::limits;
+
+/// Whose time stands on the messages that ingest writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Clock {
+    /// The log stamps its messages itself (`LogAppendTime`).
+    #[default]
+    Log,
+    /// Ingest stamps them with the outside message's time, so that a run can be repeated to the byte.
+    Supplied,
+}
+
+/// How ingest runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Name of the deployment, the `source` of its events.
+    pub deployment: String,
+    pub clock: Clock,
+    /// How long one poll may wait for a first message when nothing else is due, milliseconds; 0 = never.
+    pub wait_ms: u64,
+    pub bounds: Bounds,
+}
+
+impl Options {
+    #[must_use]
+    pub fn new(deployment: &str, clock: Clock) -> Self {
+        Self { deployment: deployment.to_owned(), clock, wait_ms: 0, bounds: Bounds::default() }
+    }
+}
+
+/// Bounds of one ingest; smaller ones in tests, so that tests meet them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Records read and not yet acknowledged: sources pause here, and go on at half.
+    pub in_flight_records: usize,
+    pub in_flight_bytes: usize,
+    /// Records parked in memory: the parked topic pauses here.
+    pub parked_records: usize,
+    pub parked_bytes: usize,
+    /// Of one identity; beyond they are unknown.
+    pub parked_per_identity: usize,
+    pub poll_records: usize,
+    pub poll_bytes: usize,
+    pub linger_ms: i64,
+    pub commit_every_ms: i64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            in_flight_records: limits::IN_FLIGHT_RECORDS_MAX,
+            in_flight_bytes: limits::IN_FLIGHT_BYTES_MAX,
+            parked_records: limits::PARKED_RECORDS_MAX,
+            parked_bytes: limits::PARKED_BYTES_MAX,
+            parked_per_identity: limits::PARKED_PER_IDENTITY_MAX,
+            poll_records: limits::INGEST_POLL_RECORDS,
+            poll_bytes: limits::INGEST_POLL_BYTES,
+            linger_ms: limits::PACK_LINGER_MS,
+            commit_every_ms: limits::INGEST_COMMIT_EVERY_MS,
+        }
+    }
+}
+
+/// What one step did, and how things stand after it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Outside messages taken in this step.
+    pub read: usize,
+    /// Messages acknowledged by the log in this step.
+    pub acked: usize,
+    /// Records read and not yet acknowledged, and their bytes.
+    pub in_flight_records: usize,
+    pub in_flight_bytes: usize,
+    /// Parked records held in memory.
+    pub parked_held: usize,
+    /// Whether the directory has been read to the end that it had at the start.
+    pub directory_ready: bool,
+    /// Whether sources are paused at a bound.
+    pub paused: bool,
+    /// Nothing in flight, nothing waiting, every finished offset committed.
+    pub idle: bool,
+    /// When the next step is due at the latest, in the caller's milliseconds; `None` = when messages come.
+    pub due_ms: Option<i64>,
+}
