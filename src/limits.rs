@@ -41,6 +41,23 @@ pub const CHUNK_PART_BYTES_MAX: usize = 512 * 1_024;
 pub const REPLAY_DEBT_RECORDS_MAX: u64 = 10_000_000;
 /// ... and in seconds of log time.
 pub const REPLAY_DEBT_S_MAX: i64 = 4 * 3_600;
+/// Messages of checkpoint and log that one step of a worker reads while it restores: it goes on polling between.
+pub const RESTORE_MESSAGES_PER_STEP: usize = 2_000;
+/// Bytes of checkpoint chunks in one commit.
+pub const CHUNK_BYTES_PER_SEAL: usize = 4 * 1_024 * 1_024;
+/// Bytes of one checkpoint record's header and content, as `bincode` may read them.
+pub const CHECKPOINT_RECORD_BYTES_MAX: usize = PACK_BYTES_MAX;
+/// How long a successor waits for a predecessor's open transaction before it ends it.
+pub const UNSTABLE_OFFSET_MS: i64 = 2_000;
+/// A tick carries `flushed_through` at least this often, also under traffic.
+pub const FLUSHED_TICK_EVERY_MS: i64 = 10_000;
+/// Messages and bytes that one poll of a worker may take.
+pub const POLL_MESSAGES_MAX: usize = 256;
+pub const POLL_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// Requests that a worker answers between two polls.
+pub const REQUESTS_PER_STEP: usize = 64;
+/// Row batches of one partition that ClickHouse has not acknowledged.
+pub const ROW_BATCHES_IN_FLIGHT_MAX: usize = 2;
 /// A revoked partition's parked state is dropped after this.
 pub const PARKED_STATE_S: i64 = 600;
 

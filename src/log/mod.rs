@@ -199,7 +199,8 @@ pub trait WorkerLog {
     /// messages take offsets and are passed over. Stops early when `each` answers `false`.
     ///
     /// # Errors
-    /// [`LogError::OutOfRange`] if `from` is no longer kept (on a compacted topic gaps are fine, the start is not).
+    /// [`LogError::OutOfRange`] if `from` is no longer kept (on a compacted topic gaps are fine, the start is not);
+    /// [`LogError::Retriable`] if an open transaction or a broker bars the way for now: what could be read was handed over.
     fn scan(
         &mut self,
         topic: Topic,
@@ -209,8 +210,10 @@ pub trait WorkerLog {
         each: &mut dyn FnMut(Message<'_>) -> bool,
     ) -> Result<(), LogError>;
 
-    /// Appends one message to [`Topic::Log`] outside any transaction (a tick). Lost ticks do no harm.
-    fn append_tick(&mut self, partition: u32, pack: Vec<u8>);
+    /// Appends one message to [`Topic::Log`] outside any transaction (a tick). Lost ticks do no harm. `time_ms` is its
+    /// `CreateTime` in deployments with the supplied clock (the partition's own log time, so that the tick moves no
+    /// time); `None` where the log stamps.
+    fn append_tick(&mut self, partition: u32, pack: Vec<u8>, time_ms: Option<i64>);
 
     /// Id of the topic as the log has it (changes when a topic is deleted and made again), and its partition count.
     ///

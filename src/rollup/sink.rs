@@ -58,6 +58,11 @@ pub struct RowBatch {
 
 /// Where a worker's rows go: a bounded channel to the flusher, or a simulation of one.
 pub trait RowSink {
+    /// Whether a batch would be taken now: asked before rows are encoded. An answer that turns out wrong does no harm.
+    fn ready(&self) -> bool {
+        true
+    }
+
     /// Takes a batch. `false`: busy, the batch was dropped; keep the cards dirty and try later.
     fn submit(&mut self, batch: RowBatch) -> bool;
 
