@@ -30,6 +30,8 @@ pub mod worker;
 #[cfg(feature = "full")]
 pub mod api;
 #[cfg(feature = "full")]
+pub mod cli;
+#[cfg(feature = "full")]
 pub mod config;
 #[cfg(feature = "full")]
 pub mod demo;

@@ -1,1 +1,7 @@
-fn main() {}
+//! Arguments → configuration → command → exit code.
+
+use tidegauge::cli;
+
+fn main() -> cli::Exit {
+    cli::main()
+}

@@ -109,8 +109,12 @@ fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {
 }
 
 fn deployment(said: Option<String>) -> Result<String, ConfigError> {
-    let name =
-        said.ok_or_else(|| value("deployment", "required: the name of this deployment, e.g. \"prod-eu\""))?;
+    let name = said.ok_or_else(|| {
+        value(
+            "deployment",
+            "required: name this deployment in tidegauge.toml or TIDEGAUGE_DEPLOYMENT, e.g. \"prod-eu\"",
+        )
+    })?;
     name_like("deployment", name)
 }
 

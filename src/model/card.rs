@@ -54,8 +54,9 @@ impl CardId {
     /// The packed form: 10 bytes, little-endian, as it stands in packs.
     #[must_use]
     pub fn to_wire(self) -> [u8; 10] {
-        let [a, b, c, d, e, f, g, h, i, j, ..] = self.0.to_le_bytes();
-        [a, b, c, d, e, f, g, h, i, j]
+        let mut wire = [0u8; 10];
+        wire.copy_from_slice(&self.0.to_le_bytes()[..10]);
+        wire
     }
 
     /// Back from [`Self::to_wire`]; bits above the 76th are ignored.

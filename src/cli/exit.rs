@@ -1,0 +1,52 @@
+//! Exit codes, after BSD's `sysexits.h` where it has one.
+
+use std::process::{ExitCode, Termination};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    Failed = 1,
+    // 2, usage, is clap's.
+    BadData = 65,
+    Unavailable = 69,
+    Configuration = 78,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+/// An error with its kind.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) error: anyhow::Error,
+    pub(super) exit: Exit,
+}
+
+impl Failed {
+    /// Kafka, ClickHouse or a running instance is not there.
+    pub(super) fn unavailable(error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), exit: Exit::Unavailable }
+    }
+}
+
+impl From<crate::config::ConfigError> for Failed {
+    fn from(error: crate::config::ConfigError) -> Self {
+        Self { error: error.into(), exit: Exit::Configuration }
+    }
+}
+
+impl From<anyhow::Error> for Failed {
+    fn from(error: anyhow::Error) -> Self {
+        Self { error, exit: Exit::Failed }
+    }
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self { error: error.into(), exit: Exit::Failed }
+    }
+}

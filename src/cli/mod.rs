@@ -1,0 +1,59 @@
+//! The command line: arguments → configuration → command → exit code.
+//!
+//! Invariant: every failure ends in one sentence that says what, where and what to do, and in the exit code of its kind.
+
+mod args;
+mod config;
+mod exit;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::demo::clickhouse;
+use args::{Cli, ClickhouseArgs, Command};
+pub use exit::Exit;
+use exit::Failed;
+
+/// Runs what the arguments say.
+#[must_use]
+pub fn main() -> Exit {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(exit) => exit,
+        Err(failed) => {
+            eprintln!("tidegauge: {:#}", failed.error);
+            failed.exit
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit, Failed> {
+    let path = cli.config.as_deref();
+    match cli.command {
+        Command::Config(command) => config::run(&command, path, cli.json),
+        Command::Clickhouse(args) => serve_clickhouse(args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tidegauge", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()).map_err(Failed::from)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn serve_clickhouse(args: ClickhouseArgs) -> Result<Exit, Failed> {
+    let lib = clickhouse::find_lib(args.lib.as_deref()).ok_or_else(|| {
+        Failed::unavailable(anyhow::anyhow!(
+            "the ClickHouse engine is not here: run deploy/dev/clickhouse-get.sh, or name libchdb.so with --lib"
+        ))
+    })?;
+    let options = clickhouse::Options { listen: args.listen, data: args.data, lib };
+    runtime()?.block_on(clickhouse::serve(options))?;
+    Ok(Exit::Done)
+}
+
+/// Threads for sockets; workers and ingest have their own.
+fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
