@@ -1,0 +1,33 @@
+//! Card states (`domain.md` S): registered → active → suspended → cancelled, resumed back to active.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a card stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CardState {
+    /// Known, not yet used.
+    #[default]
+    Registered,
+    /// By first usage or first package.
+    Active,
+    /// By command, or by the expiry of the last base package. Usage is counted all the same.
+    Suspended,
+    /// Final.
+    Cancelled,
+}
+
+impl CardState {
+    pub const ALL: [Self; 4] = [Self::Registered, Self::Active, Self::Suspended, Self::Cancelled];
+
+    /// The label in metrics and rows.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
