@@ -45,6 +45,10 @@ use run::Piece;
 
 /// Where `deploy/dev/clickhouse-get.sh` puts the library, below the cache directory.
 const LIB_IN_CACHE: &str = "libchdb-26.7.3-stable.1/libchdb.so";
+/// Names the engine's library.
+const LIB_VARIABLE: &str = "TIDEGAUGE_LIBCHDB";
+/// Names the cache directory: shared with `deploy/dev/*.sh`, which have no configuration file to read it from.
+const CACHE_VARIABLE: &str = "TIDEGAUGE_CACHE";
 /// Memory of the engine: the demo shares a machine with a browser.
 const MEMORY_BYTES_MAX: u64 = 2 << 30;
 /// Statements at work; further ones wait their turn. Each has a thread and a connection.
@@ -70,13 +74,12 @@ pub struct Options {
 /// The engine's library: `explicit` (a flag) if given, else `TIDEGAUGE_LIBCHDB`, else the cache directory
 /// (`TIDEGAUGE_CACHE` or `~/.cache/tidegauge`). What was named must be there: no silent second choice.
 pub fn find_lib(explicit: Option<&Path>) -> Option<PathBuf> {
-    let named =
-        explicit.map(Path::to_owned).or_else(|| std::env::var_os("TIDEGAUGE_LIBCHDB").map(PathBuf::from));
+    let named = explicit.map(Path::to_owned).or_else(|| std::env::var_os(LIB_VARIABLE).map(PathBuf::from));
     named.or_else(cached_lib).filter(|path| path.is_file())
 }
 
 fn cached_lib() -> Option<PathBuf> {
-    let named = std::env::var_os("TIDEGAUGE_CACHE").map(PathBuf::from);
+    let named = std::env::var_os(CACHE_VARIABLE).map(PathBuf::from);
     let cache = named.or_else(|| std::env::home_dir().map(|home| home.join(".cache/tidegauge")))?;
     Some(cache.join(LIB_IN_CACHE))
 }
@@ -95,7 +98,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     }
     let listener = TcpListener::bind(options.listen)
         .await
-        .with_context(|| format!("cannot listen on {}: choose another --port", options.listen))?;
+        .with_context(|| format!("cannot listen on {}: choose another with --listen", options.listen))?;
     let address = listener.local_addr()?;
     let engine = tokio::task::spawn_blocking(move || boot(&options)).await??;
     println!("ready http://{address}");
