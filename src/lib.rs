@@ -35,3 +35,5 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "full")]
 pub mod demo;
+#[cfg(feature = "full")]
+pub mod shell;

@@ -141,6 +141,15 @@ pub const ROWS_CARDS_PER_SEAL: usize = 20_000;
 /// At most this often are rows of a partition taken for ClickHouse.
 pub const FLUSH_EVERY_MS: i64 = 1_000;
 
+/// Requests waiting in a worker's mailbox; further ones are refused at once.
+pub const MAILBOX_REQUESTS_MAX: usize = 256;
+/// Bytes of an HTTP request's body.
+pub const API_BODY_BYTES_MAX: usize = 64 * 1_024;
+/// How long a worker's poll waits for a first message: also the longest that a request waits for an idle worker.
+pub const STEP_WAIT_MS: u64 = 5;
+/// How often a thread tells how it stands.
+pub const STATUS_EVERY_MS: i64 = 250;
+
 /// Seconds of a day without a change of the clock.
 pub const DAY_S: i64 = 86_400;
 

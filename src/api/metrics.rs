@@ -1,0 +1,266 @@
+//! Metrics: every name in one place, handles made once (a macro with labels costs a look-up a call).
+//!
+//! No label carries a card. Histograms have buckets of their own; counters that a report gives as sums are added as such,
+//! so that both ledgers of the domain (C1) can be added up from what Prometheus holds.
+
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::ingest::{IngestLedger, IngestOutcome, Source};
+use crate::model::{Input, Outcome};
+use crate::worker::{PartitionStatus, Report, StateName};
+
+/// Buckets of latencies, seconds: fine around what a commit takes, coarse around an outage.
+const LATENCY_S: [f64; 16] =
+    [0.005, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.125, 0.2, 0.4, 1.0, 3.0, 10.0, 60.0, 600.0];
+/// Buckets of work, seconds.
+const WORK_S: [f64; 12] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];
+
+/// Installs the recorder. Once a process.
+///
+/// # Errors
+/// When one is installed already.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("tidegauge_alert_latency_seconds".to_owned()), &LATENCY_S)?
+        .set_buckets_for_metric(Matcher::Full("tidegauge_ingest_latency_seconds".to_owned()), &LATENCY_S)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &WORK_S)?
+        .install_recorder()?;
+    describe();
+    gauge!("tidegauge_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+fn describe() {
+    for (name, text) in [
+        ("tidegauge_records_total", "records folded, by input and outcome"),
+        ("tidegauge_bytes_total", "bytes folded, by input and outcome"),
+        ("tidegauge_ingest_records_total", "outside records read, by source and outcome"),
+        ("tidegauge_ingest_bytes_total", "bytes of outside messages, by source and outcome"),
+        ("tidegauge_events_total", "events committed, by type"),
+        ("tidegauge_worker_seconds_total", "where a worker's time goes"),
+        ("tidegauge_commits_lost_total", "partitions lost in the middle of a commit"),
+    ] {
+        describe_counter!(name, text);
+    }
+    for (name, text) in [
+        ("tidegauge_log_lag_seconds", "age of a partition's log time by this machine's clock"),
+        ("tidegauge_partitions", "partitions held, by state"),
+        ("tidegauge_state_bytes", "memory of the meters' state"),
+        ("tidegauge_replay_debt_records", "records that a restore would replay, most indebted partition"),
+        ("tidegauge_checkpoint_age_seconds", "log time since the oldest live chunk, oldest partition"),
+        ("tidegauge_rollup_dirty_cards", "cards with changes that ClickHouse has not acknowledged"),
+        ("tidegauge_parked_records", "records that wait for their card's registration"),
+        ("tidegauge_catalogue_version", "catalogue in force, by partition"),
+        ("tidegauge_input_in_flight_records", "outside records read and not yet acknowledged by the log"),
+    ] {
+        describe_gauge!(name, text);
+    }
+    for (name, text) in [
+        ("tidegauge_fold_seconds", "a worker's step that folded something"),
+        ("tidegauge_commit_seconds", "from a commit's beginning to its known end"),
+        (
+            "tidegauge_ingest_latency_seconds",
+            "outside record's Kafka time to the commit of its fold, oldest of a batch",
+        ),
+        (
+            "tidegauge_alert_latency_seconds",
+            "outside record's Kafka time to the commit of the alert it caused",
+        ),
+        ("tidegauge_restore_seconds", "from assignment to live"),
+        ("tidegauge_rollup_flush_seconds", "one insert into ClickHouse"),
+    ] {
+        describe_histogram!(name, text);
+    }
+}
+
+fn table<const R: usize, const C: usize>(
+    name: &'static str,
+    row: (&'static str, [&'static str; R]),
+    column: (&'static str, [&'static str; C]),
+) -> [[Counter; C]; R] {
+    row.1.map(|r| column.1.map(|c| counter!(name, row.0 => r, column.0 => c)))
+}
+
+/// Handles of a worker.
+pub struct WorkerMetrics {
+    records: [[Counter; 7]; 3],
+    bytes: [[Counter; 7]; 3],
+    fold: Histogram,
+    commit: Histogram,
+    latency: Histogram,
+    alert_latency: Histogram,
+    restore: Histogram,
+    lost: Counter,
+    folding: Seconds,
+    waiting: Seconds,
+    other: Seconds,
+}
+
+/// A counter of whole seconds, as the facade has it, that loses no part of one.
+struct Seconds {
+    counter: Counter,
+    rest: std::time::Duration,
+}
+
+impl Seconds {
+    fn of(state: &'static str) -> Self {
+        Self {
+            counter: counter!("tidegauge_worker_seconds_total", "state" => state),
+            rest: std::time::Duration::ZERO,
+        }
+    }
+
+    fn add(&mut self, took: std::time::Duration) {
+        let sum = self.rest + took;
+        self.rest = std::time::Duration::from_nanos(u64::from(sum.subsec_nanos()));
+        add(&self.counter, sum.as_secs());
+    }
+}
+
+impl WorkerMetrics {
+    #[must_use]
+    pub fn new() -> Self {
+        let inputs = ("input", Input::ALL.map(Input::name));
+        let outcomes = ("outcome", Outcome::ALL.map(Outcome::name));
+        Self {
+            records: table("tidegauge_records_total", inputs, outcomes),
+            bytes: table("tidegauge_bytes_total", inputs, outcomes),
+            fold: histogram!("tidegauge_fold_seconds"),
+            commit: histogram!("tidegauge_commit_seconds"),
+            latency: histogram!("tidegauge_ingest_latency_seconds"),
+            alert_latency: histogram!("tidegauge_alert_latency_seconds"),
+            restore: histogram!("tidegauge_restore_seconds"),
+            lost: counter!("tidegauge_commits_lost_total"),
+            folding: Seconds::of("folding"),
+            waiting: Seconds::of("waiting"),
+            other: Seconds::of("other"),
+        }
+    }
+
+    /// Takes up what one step did.
+    pub fn step(&mut self, report: &Report, took: std::time::Duration) {
+        self.time(report, took);
+        for (i, input) in Input::ALL.into_iter().enumerate() {
+            for (o, outcome) in Outcome::ALL.into_iter().enumerate() {
+                add(&self.records[i][o], report.ledger.records(input, outcome));
+                add(&self.bytes[i][o], report.ledger.bytes(input, outcome));
+            }
+        }
+        for commit in &report.commits {
+            self.commit.record(seconds(commit.took_ms));
+            commit.latency_ms.iter().for_each(|ms| self.latency.record(seconds(*ms)));
+            commit.alert_latency_ms.iter().for_each(|ms| self.alert_latency.record(seconds(*ms)));
+        }
+        for (kind, count) in &report.events {
+            counter!("tidegauge_events_total", "type" => *kind).increment(*count);
+        }
+        report.restored.iter().for_each(|(_, ms)| self.restore.record(seconds(*ms)));
+        add(&self.lost, report.commits_lost);
+    }
+
+    fn time(&mut self, report: &Report, took: std::time::Duration) {
+        if report.records > 0 {
+            self.fold.record(took.as_secs_f64());
+            self.folding.add(took);
+        } else if report.idle {
+            self.waiting.add(took);
+        } else {
+            self.other.add(took);
+        }
+    }
+}
+
+impl Default for WorkerMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Sets the gauges that speak for all partitions of this process.
+pub fn partitions(all: &[PartitionStatus], clock_ms: i64) {
+    const STATES: [StateName; 5] =
+        [StateName::Restoring, StateName::Running, StateName::Halted, StateName::Leaving, StateName::Lost];
+    for state in STATES {
+        let count = all.iter().filter(|s| s.state == state).count();
+        gauge!("tidegauge_partitions", "state" => state.name()).set(count as f64);
+    }
+    let sum = |of: fn(&PartitionStatus) -> f64| all.iter().map(of).sum::<f64>();
+    let max = |of: fn(&PartitionStatus) -> f64| all.iter().map(of).fold(0.0, f64::max);
+    gauge!("tidegauge_state_bytes").set(sum(|s| s.state_bytes as f64));
+    gauge!("tidegauge_rollup_dirty_cards").set(sum(|s| s.dirty_cards as f64));
+    gauge!("tidegauge_replay_debt_records").set(max(|s| s.replay_debt_records as f64));
+    gauge!("tidegauge_checkpoint_age_seconds").set(max(|s| s.checkpoint_age_s as f64));
+    for status in all {
+        let labels = [("partition", status.partition.to_string())];
+        gauge!("tidegauge_log_lag_seconds", &labels).set((clock_ms / 1000 - status.log_time).max(0) as f64);
+        gauge!("tidegauge_catalogue_version", &labels).set(f64::from(status.catalogue_version));
+    }
+}
+
+/// Handles of an ingest.
+pub struct IngestMetrics {
+    records: [[Counter; 4]; 5],
+    bytes: [[Counter; 4]; 5],
+    parked: Gauge,
+    in_flight: Gauge,
+    told: IngestLedger,
+}
+
+impl IngestMetrics {
+    #[must_use]
+    pub fn new() -> Self {
+        let sources = ("input", Source::ALL.map(Source::name));
+        let outcomes = ("outcome", IngestOutcome::ALL.map(IngestOutcome::name));
+        Self {
+            records: table("tidegauge_ingest_records_total", sources, outcomes),
+            bytes: table("tidegauge_ingest_bytes_total", sources, outcomes),
+            parked: gauge!("tidegauge_parked_records"),
+            in_flight: gauge!("tidegauge_input_in_flight_records"),
+            told: IngestLedger::default(),
+        }
+    }
+
+    /// A new ingest follows, whose ledger begins at zero.
+    pub fn anew(&mut self) {
+        self.told = IngestLedger::default();
+    }
+
+    /// Takes up one step: the ledger as it stands, of which the part not yet told is added.
+    pub fn step(&mut self, ledger: &IngestLedger, report: &crate::ingest::Report) {
+        self.parked.set(report.parked_held as f64);
+        self.in_flight.set(report.in_flight_records as f64);
+        if *ledger == self.told {
+            return;
+        }
+        for (s, source) in Source::ALL.into_iter().enumerate() {
+            for (o, outcome) in IngestOutcome::ALL.into_iter().enumerate() {
+                add(
+                    &self.records[s][o],
+                    ledger.records(source, outcome) - self.told.records(source, outcome),
+                );
+                add(&self.bytes[s][o], ledger.bytes(source, outcome) - self.told.bytes(source, outcome));
+            }
+        }
+        self.told = *ledger;
+    }
+}
+
+impl Default for IngestMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn add(counter: &Counter, more: u64) {
+    if more > 0 {
+        counter.increment(more);
+    }
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms.max(0) as f64 / 1000.0
+}

@@ -1,0 +1,32 @@
+//! Orders of the operations team to the workers here.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Api, problem::Problem};
+use crate::model::LogOffset;
+
+/// The body of a skip.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Skip {
+    offset: u64,
+    reason: String,
+}
+
+pub(super) async fn skip(
+    State(api): State<Api>,
+    Path(partition): Path<u32>,
+    Json(skip): Json<Skip>,
+) -> Result<Json<Value>, Problem> {
+    let done = api.workers.skip(partition, LogOffset(skip.offset), skip.reason).await?;
+    done.map_err(|refused| Problem::Conflict(refused.to_string()))?;
+    Ok(Json(json!({ "skipped": { "partition": partition, "offset": skip.offset } })))
+}
+
+pub(super) async fn drain(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+    api.workers.drain().await?.map_err(|refused| Problem::Conflict(refused.to_string()))?;
+    Ok(Json(json!({ "drained": api.board.partitions().len() })))
+}

@@ -1,0 +1,66 @@
+//! Errors of HTTP as RFC 9457 problems, each with its own type.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::shell::NoAnswer;
+
+/// What went wrong with a request.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("{0}")]
+    NotFound(String),
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    NotReady(String),
+    #[error("this path does not take that method")]
+    Method,
+}
+
+impl Problem {
+    fn kind(&self) -> (&'static str, &'static str, StatusCode) {
+        match self {
+            Self::BadRequest(_) => ("bad-request", "The request cannot be read", StatusCode::BAD_REQUEST),
+            Self::NotFound(_) => ("not-found", "There is no such thing", StatusCode::NOT_FOUND),
+            Self::Conflict(_) => ("conflict", "It does not stand so", StatusCode::CONFLICT),
+            Self::NotReady(_) => ("not-ready", "Try again in a moment", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Method => ("method", "Another method", StatusCode::METHOD_NOT_ALLOWED),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (kind, title, status) = self.kind();
+        let body = json!({
+            "type": format!("urn:tidegauge:problem:{kind}"), "title": title, "status": status.as_u16(),
+            "detail": self.to_string(),
+        });
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<NoAnswer> for Problem {
+    fn from(why: NoAnswer) -> Self {
+        Self::NotReady(why.to_string())
+    }
+}
+
+pub(super) async fn no_such_path() -> Problem {
+    Problem::NotFound("no such path: see the list in the README".to_owned())
+}
+
+pub(super) async fn wrong_method() -> Problem {
+    Problem::Method
+}

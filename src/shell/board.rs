@@ -1,0 +1,117 @@
+//! What the workers and ingests of this process last said of themselves: read by health, metrics and the demo.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::ingest::{IngestLedger, Report as IngestReport};
+use crate::model::Ledger;
+use crate::worker::{PartitionStatus, Report, StateName};
+
+/// The board. Written a few times a second, so a lock will do.
+#[derive(Debug, Default)]
+pub struct Board(Mutex<Said>);
+
+#[derive(Debug, Default)]
+struct Said {
+    workers: BTreeMap<usize, Vec<PartitionStatus>>,
+    workers_expected: usize,
+    ingests: BTreeMap<usize, (IngestLedger, IngestReport)>,
+    ingests_expected: usize,
+    ledger: Ledger,
+    events: BTreeMap<&'static str, u64>,
+    stopping: bool,
+}
+
+/// Whether this process is ready, and if not, why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Readiness {
+    pub ready: bool,
+    pub why: Vec<String>,
+    pub partitions: Vec<PartitionStatus>,
+}
+
+impl Board {
+    /// A board for so many workers and ingests.
+    #[must_use]
+    pub fn new(workers: usize, ingests: usize) -> Self {
+        Self(Mutex::new(Said { workers_expected: workers, ingests_expected: ingests, ..Said::default() }))
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        // Every write is whole: a panic elsewhere leaves nothing half said.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn worker(&self, worker: usize, partitions: Vec<PartitionStatus>) {
+        self.said().workers.insert(worker, partitions);
+    }
+
+    pub fn committed(&self, report: &Report) {
+        let mut said = self.said();
+        said.ledger.merge(&report.ledger);
+        for (kind, count) in &report.events {
+            *said.events.entry(kind).or_default() += count;
+        }
+    }
+
+    pub fn ingest(&self, ingest: usize, ledger: IngestLedger, report: IngestReport) {
+        self.said().ingests.insert(ingest, (ledger, report));
+    }
+
+    pub fn stopping(&self) {
+        self.said().stopping = true;
+    }
+
+    /// Every partition of every worker here.
+    #[must_use]
+    pub fn partitions(&self) -> Vec<PartitionStatus> {
+        self.said().workers.values().flatten().cloned().collect()
+    }
+
+    /// Outcomes of the records committed since this process began.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.said().ledger
+    }
+
+    /// Events committed since this process began, by type.
+    #[must_use]
+    pub fn events(&self) -> BTreeMap<&'static str, u64> {
+        self.said().events.clone()
+    }
+
+    /// What ingest has read since this process began.
+    #[must_use]
+    pub fn ingest_ledger(&self) -> IngestLedger {
+        let mut sum = IngestLedger::default();
+        self.said().ingests.values().for_each(|(ledger, _)| sum.merge(ledger));
+        sum
+    }
+
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let said = self.said();
+        let partitions: Vec<PartitionStatus> = said.workers.values().flatten().cloned().collect();
+        let mut why = Vec::new();
+        if said.stopping {
+            why.push("stopping".to_owned());
+        }
+        if said.workers.len() < said.workers_expected {
+            why.push(format!("{} of {} workers have joined", said.workers.len(), said.workers_expected));
+        }
+        let ingests = said.ingests.values().filter(|(_, report)| report.directory_ready).count();
+        if ingests < said.ingests_expected {
+            why.push(format!("{ingests} of {} ingests have read the directory", said.ingests_expected));
+        }
+        for status in &partitions {
+            match status.state {
+                StateName::Restoring => why.push(format!("partition {} is restoring", status.partition)),
+                StateName::Halted => {
+                    why.push(format!("partition {} has halted: {}", status.partition, status.halted));
+                }
+                StateName::Running | StateName::Leaving | StateName::Lost => {}
+            }
+        }
+        Readiness { ready: why.is_empty(), why, partitions }
+    }
+}

@@ -1,0 +1,72 @@
+//! An ingest's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Board, Clocks, backoff::Backoff};
+use crate::api::metrics::IngestMetrics;
+use crate::ingest::{Directory, Ingest, Options};
+use crate::limits::STATUS_EVERY_MS;
+use crate::log::{IngestLog, LogError};
+
+/// What an ingest's thread shares with the process.
+#[derive(Clone)]
+pub struct Shared {
+    pub board: Arc<Board>,
+    pub stop: Arc<AtomicBool>,
+    pub clocks: Clocks,
+}
+
+/// Runs ingest number `number` until told to stop; one that failed is made anew: what it had not committed is read again.
+pub fn run<L: IngestLog, D: Directory>(
+    number: usize,
+    options: &Options,
+    shared: &Shared,
+    mut make: impl FnMut() -> Result<(L, D), LogError>,
+) {
+    let mut metrics = IngestMetrics::new();
+    let mut backoff = Backoff::default();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let ended = make().and_then(|(log, directory)| {
+            turn(number, Ingest::new(log, directory, options.clone()), shared, &mut metrics)
+        });
+        let Err(error) = ended else { return };
+        let pause = backoff.next();
+        tracing::error!(ingest = number, %error, retry_in_s = pause.as_secs(), "ingest has ended; a new one follows");
+        Backoff::wait(pause, &shared.stop);
+    }
+}
+
+fn turn<L: IngestLog, D: Directory>(
+    number: usize,
+    mut ingest: Ingest<L, D>,
+    shared: &Shared,
+    metrics: &mut IngestMetrics,
+) -> Result<(), LogError> {
+    let mut next_status_ms = 0;
+    let mut stopping = false;
+    metrics.anew();
+    loop {
+        if shared.stop.load(Ordering::Relaxed) && !stopping {
+            stopping = true;
+            ingest.stop();
+        }
+        let now_ms = shared.clocks.steady_ms();
+        let report = match ingest.step(now_ms) {
+            Err(LogError::Retriable(trouble)) => {
+                tracing::warn!(ingest = number, "{trouble}");
+                continue;
+            }
+            other => other?,
+        };
+        if now_ms >= next_status_ms {
+            next_status_ms = now_ms + STATUS_EVERY_MS;
+            metrics.step(ingest.ledger(), &report);
+            shared.board.ingest(number, *ingest.ledger(), report);
+        }
+        if stopping && report.idle {
+            metrics.step(ingest.ledger(), &report);
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The shell around the state machines: threads, clocks, mailboxes, signals. Here is all that the core must not have.
+//!
+//! A worker is a thread with its own consumer and producer, an ingest is one too; HTTP and ClickHouse run on tokio. They
+//! share a [`Board`] (what each last said), the [`Workers`]' mailboxes, and one flag that says stop.
+
+mod backoff;
+mod board;
+mod clock;
+pub mod ingest;
+mod mailbox;
+pub mod worker;
+
+pub use board::{Board, Readiness};
+pub use clock::{Clocks, wall_ms};
+pub use mailbox::{Inbox, NoAnswer, Workers};

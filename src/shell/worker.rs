@@ -1,0 +1,104 @@
+//! A worker's thread: gives the state machine its clocks and its mailbox, and tells what it did.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::{Board, Clocks, Inbox, Workers, backoff::Backoff};
+use crate::api::metrics::WorkerMetrics;
+use crate::limits::{STATUS_EVERY_MS, STEP_WAIT_MS};
+use crate::log::{LogError, WorkerLog};
+use crate::rollup::RowSink;
+use crate::worker::{Report, Settings, StateName, Stop, Worker, WorkerError};
+
+/// What a worker's thread shares with the process.
+#[derive(Clone)]
+pub struct Shared {
+    pub board: Arc<Board>,
+    pub workers: Arc<Workers>,
+    pub stop: Arc<AtomicBool>,
+    pub clocks: Clocks,
+}
+
+/// Runs worker number `number` until told to stop. A worker that was fenced, or whose log failed for good, is made anew
+/// after a pause: its state is in the log.
+pub fn run<L: WorkerLog, S: RowSink>(
+    number: usize,
+    settings: &Settings,
+    shared: &Shared,
+    mut inbox: Inbox,
+    mut make: impl FnMut() -> Result<(L, S), LogError>,
+) {
+    let mut metrics = WorkerMetrics::new();
+    let mut backoff = Backoff::default();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let ended = match make() {
+            Ok((log, sink)) => {
+                let worker = Worker::new(log, sink, settings.clone());
+                Loop { number, shared, metrics: &mut metrics, worker, next_status_ms: 0, stopping: false }
+                    .run(&mut inbox)
+            }
+            Err(error) => Err(WorkerError::Fatal(error.to_string())),
+        };
+        match ended {
+            Ok(()) => return,
+            Err(error) => {
+                let pause = backoff.next();
+                tracing::error!(worker = number, %error, retry_in_s = pause.as_secs(), "the worker has ended; a new one follows");
+                shared.board.worker(number, Vec::new());
+                Backoff::wait(pause, &shared.stop);
+            }
+        }
+    }
+}
+
+struct Loop<'a, L, S> {
+    number: usize,
+    shared: &'a Shared,
+    metrics: &'a mut WorkerMetrics,
+    worker: Worker<L, S>,
+    next_status_ms: i64,
+    stopping: bool,
+}
+
+impl<L: WorkerLog, S: RowSink> Loop<'_, L, S> {
+    fn run(mut self, inbox: &mut Inbox) -> Result<(), WorkerError> {
+        loop {
+            if self.shared.stop.load(Ordering::Relaxed) && !self.stopping {
+                self.stopping = true;
+                self.worker.stop(Stop::Now);
+            }
+            let begun = Clocks::instant();
+            let report = self.worker.step(self.shared.clocks.now(), STEP_WAIT_MS, inbox)?;
+            self.tell(&report, begun.elapsed());
+            if report.stopped {
+                return Ok(());
+            }
+        }
+    }
+
+    fn tell(&mut self, report: &Report, took: Duration) {
+        self.metrics.step(report, took);
+        if !report.commits.is_empty() {
+            self.shared.board.committed(report);
+        }
+        for trouble in &report.troubles {
+            tracing::warn!(worker = self.number, "{trouble}");
+        }
+        for (partition, state) in &report.changed {
+            tracing::info!(worker = self.number, partition, state = state.name(), "partition");
+        }
+        let now = self.shared.clocks.now();
+        if now.ms >= self.next_status_ms || !report.changed.is_empty() {
+            self.next_status_ms = now.ms + STATUS_EVERY_MS;
+            let status = self.worker.status(now);
+            for halted in status.iter().filter(|s| s.state == StateName::Halted) {
+                if report.changed.iter().any(|(partition, _)| *partition == halted.partition) {
+                    tracing::error!(partition = halted.partition, "{}", halted.halted);
+                }
+            }
+            self.shared.workers.routes_of(self.number, &status);
+            self.shared.board.worker(self.number, status);
+        }
+    }
+}
