@@ -7,3 +7,5 @@ mod state;
 pub use effects::{CatalogueConflict, DirectoryEntry, DirectoryKey, Effects, OwnedRecord, Quarantined};
 pub use rows::{DayRow, MonthRow, Rows};
 pub use state::CardState;
+
+mod account;
