@@ -3,7 +3,12 @@
 //! | module | bytes |
 //! |---|---|
 //! | [`pack`] | one message of the log: a fixed layout, documented in `docs/pack.md` |
+//! | [`json`] | the outside JSON of records and commands |
 //! | [`directory`] | which card held a number, and when |
+//! | [`amount`], [`time`] | amounts of bytes and RFC 3339 times as text |
 
+pub mod amount;
 pub mod directory;
+pub mod json;
 pub mod pack;
+pub mod time;

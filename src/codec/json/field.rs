@@ -1,0 +1,171 @@
+//! One JSON value of any type, borrowed, so that a value of the wrong type can be named by its field: serde alone would
+//! say where it is, but not which field.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::error::{JsonError, shown};
+use crate::codec::time;
+use crate::limits::NAME_BYTES_MAX;
+use crate::model::{Number, NumberKind, UnixTime};
+
+/// A value.
+#[derive(Debug, Default)]
+pub(super) enum Field<'a> {
+    #[default]
+    Absent,
+    Null,
+    Text(Cow<'a, str>),
+    Whole(u64),
+    /// A number below zero or with a fraction.
+    Odd(f64),
+    Other(&'static str),
+}
+
+pub(super) const TIME: &str = "RFC 3339 with an offset, like 2026-08-01T09:30:15+08:00";
+const NAME: &str = "text of 1 to 128 bytes";
+const WHOLE: &str = "a whole number from 0";
+const DIGITS: &str = "text of 1 to 16 digits";
+
+impl<'a> Field<'a> {
+    pub(super) fn is_said(&self) -> bool {
+        !matches!(self, Self::Absent | Self::Null)
+    }
+
+    /// Text of bounded length, not empty.
+    pub(super) fn name(self, field: &'static str) -> Result<Cow<'a, str>, JsonError> {
+        match self {
+            Self::Text(text) if (1..=NAME_BYTES_MAX).contains(&text.len()) => Ok(text),
+            Self::Text(text) => Err(JsonError::new(field, format!("has {} bytes", text.len()), NAME)),
+            other => Err(other.wrong(field, NAME)),
+        }
+    }
+
+    /// The same, if it is said.
+    pub(super) fn optional_name(self, field: &'static str) -> Result<Option<Cow<'a, str>>, JsonError> {
+        if self.is_said() { self.name(field).map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn time(self, field: &'static str) -> Result<UnixTime, JsonError> {
+        match self {
+            Self::Text(text) => time::parse(&text)
+                .ok_or_else(|| JsonError::new(field, format!("is {}, which is no time", shown(&text)), TIME)),
+            other => Err(other.wrong(field, TIME)),
+        }
+    }
+
+    /// A whole number up to `max`; `1.0` is one, as JSON Schema has it.
+    pub(super) fn whole(self, field: &'static str, max: u64) -> Result<u64, JsonError> {
+        let value = match self {
+            Self::Whole(value) => value,
+            #[allow(clippy::cast_sign_loss, reason = "not below zero")]
+            Self::Odd(value) if value >= 0.0 && value.fract() == 0.0 && value <= EXACT => value as u64,
+            other => return Err(other.wrong(field, WHOLE)),
+        };
+        if value <= max {
+            return Ok(value);
+        }
+        Err(JsonError::new(field, format!("is {value}, more than the {max} that one record may say"), ""))
+    }
+
+    /// A subscriber number as text; an MSISDN may have a plus.
+    pub(super) fn number(self, field: &'static str, kind: NumberKind) -> Result<Number, JsonError> {
+        let Self::Text(text) = &self else { return Err(self.wrong(field, DIGITS)) };
+        let digits = match kind {
+            NumberKind::Msisdn => text.strip_prefix('+').unwrap_or(text),
+            NumberKind::Imsi | NumberKind::Imei => text,
+        };
+        parse_digits(digits)
+            .map(|digits| Number { kind, digits })
+            .ok_or_else(|| JsonError::new(field, format!("is {}", shown(text)), DIGITS))
+    }
+
+    /// The same, if it is said.
+    pub(super) fn optional_number(
+        self,
+        field: &'static str,
+        kind: NumberKind,
+    ) -> Result<Option<Number>, JsonError> {
+        if self.is_said() { self.number(field, kind).map(Some) } else { Ok(None) }
+    }
+
+    #[cold]
+    pub(super) fn wrong(&self, field: &'static str, expected: &'static str) -> JsonError {
+        let problem = match self {
+            Self::Absent => return JsonError::missing(field, expected),
+            Self::Null => "is null".to_owned(),
+            Self::Text(text) => format!("is the text {}", shown(text)),
+            Self::Whole(value) => format!("is the number {value}"),
+            Self::Odd(value) => format!("is the number {value}"),
+            Self::Other(kind) => format!("is {kind}"),
+        };
+        JsonError::new(field, problem, expected)
+    }
+}
+
+/// Greatest whole number up to which every whole number is an `f64`.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Digits of the longest number (an IMEISV).
+const DIGITS_MAX: usize = 16;
+
+fn parse_digits(text: &str) -> Option<u64> {
+    let fits = (1..=DIGITS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then(|| text.bytes().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Field<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Field::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Field::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Field::Whole(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(u64::try_from(value).map_or(Field::Odd(value as f64), Field::Whole))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Field::Odd(value))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Field::Other(if value { "true" } else { "false" }))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Field::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field::Other("a list"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Field::Other("an object"))
+    }
+}

@@ -1,0 +1,14 @@
+//! The outside JSON of `usage.cdr`, `usage.modem` and `card.commands` ⇄ the model.
+//!
+//! Reading checks all that can be checked without the card: types, bounds, units, times. Unknown fields are ignored; a
+//! missing or ill-typed field is a [`JsonError`] that names it. Optional fields may be `null`. Writing makes what reading
+//! takes, for the quarantine, the demo and tests.
+//!
+//! Invariant: what `write` made of a record reads back as the same record.
+
+mod error;
+mod field;
+mod record;
+
+pub use error::JsonError;
+pub use record::{CdrIn, FEED_OF_READINGS, ReadingIn, Scratch, cdr, reading};

@@ -1,0 +1,260 @@
+//! CDRs and readings as they come from outside, read without allocation unless a text has escapes.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::error::{JsonError, shown};
+use super::field::Field;
+use crate::limits::{RECORD_BYTES_MAX, SLICES_MAX};
+use crate::model::{CardId, CardName, NumberKind, Slices, UnixTime};
+
+/// Reusable memory of a reader: the slices of the last CDR, packed.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    slices: Vec<u8>,
+}
+
+/// A CDR whose card is not resolved yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CdrIn<'a> {
+    /// What the record calls its card: `iccid`, else `imsi`, else `msisdn`.
+    pub card: CardName,
+    pub feed: Cow<'a, str>,
+    pub id: Cow<'a, str>,
+    pub start: UnixTime,
+    pub end: UnixTime,
+    /// Bytes.
+    pub up: u64,
+    pub down: u64,
+    pub slices: Slices<'a>,
+}
+
+/// A reading whose card is not resolved yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadingIn<'a> {
+    pub card: CardName,
+    /// `modem` unless said.
+    pub feed: Cow<'a, str>,
+    pub imei: u64,
+    pub counter: Cow<'a, str>,
+    pub at: UnixTime,
+    /// Bytes.
+    pub tx: u64,
+    pub rx: u64,
+    /// 32, 64, or 0 = not said.
+    pub width: u8,
+    /// Empty = none.
+    pub session: Cow<'a, str>,
+}
+
+/// The feed of readings that name none.
+pub const FEED_OF_READINGS: &str = "modem";
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+struct RawCdr<'a> {
+    iccid: Field<'a>,
+    imsi: Field<'a>,
+    msisdn: Field<'a>,
+    feed: Field<'a>,
+    id: Field<'a>,
+    start: Field<'a>,
+    end: Field<'a>,
+    up: Field<'a>,
+    down: Field<'a>,
+    #[serde(borrow)]
+    slices: Option<&'a RawValue>,
+    // Not metered; checked, so that a carrier's mistake is seen where it is made.
+    imei: Field<'a>,
+    apn: Field<'a>,
+    rat: Field<'a>,
+    plmn: Field<'a>,
+    rating_group: Field<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+struct RawReading<'a> {
+    iccid: Field<'a>,
+    imsi: Field<'a>,
+    msisdn: Field<'a>,
+    feed: Field<'a>,
+    imei: Field<'a>,
+    counter: Field<'a>,
+    at: Field<'a>,
+    tx: Field<'a>,
+    rx: Field<'a>,
+    width: Field<'a>,
+    session: Field<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+struct RawSlice<'a> {
+    end: Field<'a>,
+    up: Field<'a>,
+    down: Field<'a>,
+}
+
+/// Reads a CDR of `usage.cdr`.
+///
+/// # Errors
+/// The first field that is missing, of another type or out of bounds.
+pub fn cdr<'a>(bytes: &'a [u8], scratch: &'a mut Scratch) -> Result<CdrIn<'a>, JsonError> {
+    let raw: RawCdr<'a> = serde_json::from_slice(bytes).map_err(|e| JsonError::syntax(bytes, &e))?;
+    read_cdr(raw, &mut scratch.slices).map_err(|e| e.locate(bytes))
+}
+
+/// Reads a reading of `usage.modem`.
+///
+/// # Errors
+/// The first field that is missing, of another type or out of bounds.
+pub fn reading(bytes: &[u8]) -> Result<ReadingIn<'_>, JsonError> {
+    let raw: RawReading<'_> = serde_json::from_slice(bytes).map_err(|e| JsonError::syntax(bytes, &e))?;
+    read_reading(raw).map_err(|e| e.locate(bytes))
+}
+
+fn read_cdr<'a>(raw: RawCdr<'a>, packed: &'a mut Vec<u8>) -> Result<CdrIn<'a>, JsonError> {
+    raw.imei.optional_number("imei", NumberKind::Imei)?;
+    for (field, value) in [("apn", raw.apn), ("rat", raw.rat), ("plmn", raw.plmn)] {
+        value.optional_name(field)?;
+    }
+    if raw.rating_group.is_said() {
+        raw.rating_group.whole("rating_group", u64::from(u32::MAX))?;
+    }
+    let (up, down) = (raw.up.whole("up", RECORD_BYTES_MAX)?, raw.down.whole("down", RECORD_BYTES_MAX)?);
+    Ok(CdrIn {
+        card: card(raw.iccid, raw.imsi, raw.msisdn)?,
+        feed: raw.feed.name("feed")?,
+        id: raw.id.name("id")?,
+        start: raw.start.time("start")?,
+        end: raw.end.time("end")?,
+        up,
+        down,
+        slices: slices(raw.slices, (up, down), packed)?,
+    })
+}
+
+fn read_reading(raw: RawReading<'_>) -> Result<ReadingIn<'_>, JsonError> {
+    Ok(ReadingIn {
+        card: card(raw.iccid, raw.imsi, raw.msisdn)?,
+        feed: raw.feed.optional_name("feed")?.unwrap_or(Cow::Borrowed(FEED_OF_READINGS)),
+        imei: raw.imei.number("imei", NumberKind::Imei)?.digits,
+        counter: raw.counter.name("counter")?,
+        at: raw.at.time("at")?,
+        tx: raw.tx.whole("tx", u64::MAX)?,
+        rx: raw.rx.whole("rx", u64::MAX)?,
+        width: width(raw.width)?,
+        session: raw.session.optional_name("session")?.unwrap_or_default(),
+    })
+}
+
+fn card(iccid: Field<'_>, imsi: Field<'_>, msisdn: Field<'_>) -> Result<CardName, JsonError> {
+    if iccid.is_said() {
+        return read_iccid(&iccid).map(CardName::Iccid);
+    }
+    if imsi.is_said() {
+        return imsi.number("imsi", NumberKind::Imsi).map(CardName::Number);
+    }
+    if msisdn.is_said() {
+        return msisdn.number("msisdn", NumberKind::Msisdn).map(CardName::Number);
+    }
+    Err(JsonError::missing("iccid", "iccid, or imsi or msisdn in its place"))
+}
+
+fn read_iccid(iccid: &Field<'_>) -> Result<CardId, JsonError> {
+    let Field::Text(text) = iccid else { return Err(iccid.wrong("iccid", ICCID)) };
+    CardId::parse(text).map_err(|error| JsonError::new("iccid", format!("is {}: {error}", shown(text)), ""))
+}
+
+const ICCID: &str = "text of 19 or 20 characters 0-9 and A-F";
+
+fn width(field: Field<'_>) -> Result<u8, JsonError> {
+    const WIDTH: &str = "32 or 64";
+    match field {
+        Field::Absent | Field::Null => Ok(0),
+        Field::Whole(32) => Ok(32),
+        Field::Whole(64) => Ok(64),
+        other => Err(other.wrong("width", WIDTH)),
+    }
+}
+
+/// Reads slices into `packed` and holds their sums against the record's.
+fn slices<'a>(
+    raw: Option<&RawValue>,
+    sums: (u64, u64),
+    packed: &'a mut Vec<u8>,
+) -> Result<Slices<'a>, JsonError> {
+    packed.clear();
+    let Some(raw) = raw else { return Ok(Slices::default()) };
+    let mut reader = SliceReader { packed, up: 0, down: 0, problem: None };
+    let read = (&mut reader).deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    if let Some(problem) = reader.problem.take() {
+        return Err(problem);
+    }
+    if read.is_err() {
+        return Err(JsonError::new("slices", "is no list of slices", "[{end, up, down}, ...]"));
+    }
+    if !reader.packed.is_empty() && (reader.up, reader.down) != sums {
+        let problem = format!("add up to {} up and {} down, not to the record's", reader.up, reader.down);
+        return Err(JsonError::new("slices", problem, ""));
+    }
+    Slices::from_packed(packed).ok_or_else(|| JsonError::new("slices", "cannot be packed", ""))
+}
+
+/// Packs slices as they are read. `problem` is what is wrong in the words of this module.
+struct SliceReader<'p> {
+    packed: &'p mut Vec<u8>,
+    up: u64,
+    down: u64,
+    problem: Option<JsonError>,
+}
+
+impl<'de> DeserializeSeed<'de> for &mut SliceReader<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut SliceReader<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of slices")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        while let Some(raw) = seq.next_element::<RawSlice<'de>>()? {
+            let pushed = if index < SLICES_MAX { self.push(raw) } else { Err(too_many()) };
+            if let Err(problem) = pushed {
+                let place =
+                    if problem.field.is_empty() { "slices".to_owned() } else { format!("slices[{index}]") };
+                self.problem.get_or_insert(problem.within(&place));
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+}
+
+impl SliceReader<'_> {
+    fn push(&mut self, raw: RawSlice<'_>) -> Result<(), JsonError> {
+        let end = raw.end.time("end")?;
+        let (up, down) = (raw.up.whole("up", RECORD_BYTES_MAX)?, raw.down.whole("down", RECORD_BYTES_MAX)?);
+        self.packed.extend_from_slice(&end.to_le_bytes());
+        self.packed.extend_from_slice(&up.to_le_bytes());
+        self.packed.extend_from_slice(&down.to_le_bytes());
+        (self.up, self.down) = (self.up.saturating_add(up), self.down.saturating_add(down));
+        Ok(())
+    }
+}
+
+fn too_many() -> JsonError {
+    JsonError::new("", format!("holds more than {SLICES_MAX} slices"), "")
+}
