@@ -8,11 +8,13 @@
 //! Invariant 3, ingest's half: read = logged + parked + dead letter + unknown ([`IngestLedger`]).
 //! Invariant 5: what is in flight and what is held is bounded ([`Bounds`]); at a bound sources are paused.
 
+pub mod ber;
 mod core;
 mod directory;
 mod frontier;
 mod ledger;
 mod options;
+pub mod pgw;
 
 pub use self::core::Ingest;
 pub use directory::{Change, Directory, Holders, PlainDirectory, resolve};

@@ -1,0 +1,231 @@
+//! The field types of TS 32.298 that matter: TBCD digits, timestamps, integers, addresses.
+
+use std::fmt::Write as _;
+
+use super::{FieldProblem, RecordError};
+use crate::ingest::ber::Tlv;
+use crate::model::{Number, NumberKind, UnixTime};
+
+/// Seconds of 1970 to 2000.
+const Y2000: i64 = 946_684_800;
+
+/// A BER INTEGER that must not be negative.
+pub(super) fn unsigned(tlv: &Tlv<'_>, field: &'static str) -> Result<u64, RecordError> {
+    let fail = |problem| RecordError::field(tlv.at, field, problem);
+    match tlv.value {
+        [] => Err(fail(FieldProblem::Empty)),
+        [first, ..] if first & 0x80 != 0 => Err(fail(FieldProblem::Negative)),
+        [0, rest @ ..] | rest if rest.len() <= 8 => Ok(big_endian(rest)),
+        _ => Err(fail(FieldProblem::TooLarge)),
+    }
+}
+
+/// A duration in seconds. It may be negative where a clock was set; beyond a century either way it is cut, which leaves
+/// it to the meter to refuse the record as too long.
+pub(super) fn seconds(tlv: &Tlv<'_>) -> Result<i64, RecordError> {
+    const CENTURY: i64 = 36_525 * 86_400;
+    let first = *tlv.value.first().ok_or(RecordError::field(tlv.at, "duration", FieldProblem::Empty))?;
+    if tlv.value.len() > 8 {
+        return Err(RecordError::field(tlv.at, "duration", FieldProblem::TooLarge));
+    }
+    let sign = if first & 0x80 == 0 { 0 } else { -1 };
+    let value = tlv.value.iter().fold(sign, |sum: i64, octet| sum << 8 | i64::from(*octet));
+    Ok(value.clamp(-CENTURY, CENTURY))
+}
+
+/// An identifier: any octets, of which the last four count. Encoders disagree on its sign.
+pub(super) fn identifier(tlv: &Tlv<'_>) -> u64 {
+    let from = tlv.value.len().saturating_sub(4);
+    big_endian(tlv.value.get(from..).unwrap_or_default())
+}
+
+fn big_endian(octets: &[u8]) -> u64 {
+    octets.iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet))
+}
+
+/// TBCD: two digits an octet, low nibble first, F fills up.
+fn tbcd(octets: &[u8]) -> Result<u64, FieldProblem> {
+    let nibbles = octets.iter().flat_map(|octet| [octet & 0xF, octet >> 4]);
+    let mut digits = 0u64;
+    let mut count = 0;
+    let mut ended = false;
+    for nibble in nibbles {
+        match nibble {
+            0xF => ended = true,
+            0..=9 if !ended && count < 19 => {
+                digits = digits * 10 + u64::from(nibble);
+                count += 1;
+            }
+            _ => return Err(FieldProblem::Digits),
+        }
+    }
+    if count == 0 { Err(FieldProblem::Empty) } else { Ok(digits) }
+}
+
+/// servedIMSI.
+pub(super) fn imsi(tlv: &Tlv<'_>) -> Result<Number, RecordError> {
+    let digits = tbcd(tlv.value).map_err(|p| RecordError::field(tlv.at, "servedIMSI", p))?;
+    Ok(Number { kind: NumberKind::Imsi, digits })
+}
+
+/// servedMSISDN: an octet of number type and plan, then TBCD.
+pub(super) fn msisdn(tlv: &Tlv<'_>) -> Result<Number, RecordError> {
+    let octets = tlv.value.get(1..).unwrap_or_default();
+    let digits = tbcd(octets).map_err(|p| RecordError::field(tlv.at, "servedMSISDN", p))?;
+    Ok(Number { kind: NumberKind::Msisdn, digits })
+}
+
+/// A SUPI or IMSI as text: digits, or `imsi-` and digits.
+pub(super) fn imsi_text(tlv: &Tlv<'_>) -> Result<Number, RecordError> {
+    let fail = |problem| RecordError::field(tlv.at, "subscriberIdentifier", problem);
+    let text = std::str::from_utf8(tlv.value).map_err(|_| fail(FieldProblem::Digits))?;
+    let digits = text.strip_prefix("imsi-").unwrap_or(text);
+    if digits.is_empty() || digits.len() > 19 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(fail(FieldProblem::Digits));
+    }
+    let digits = digits.parse().map_err(|_| fail(FieldProblem::TooLarge))?;
+    Ok(Number { kind: NumberKind::Imsi, digits })
+}
+
+/// A `TimeStamp` of nine octets, YYMMDDhhmmss in BCD, `+` or `-`, hhmm: as UTC seconds, `None` for the zero value
+/// (2000-01-01 00:00:00) by which some vendors say that there is none.
+pub(super) fn time(tlv: &Tlv<'_>, field: &'static str) -> Result<Option<UnixTime>, RecordError> {
+    let fail = || RecordError::field(tlv.at, field, FieldProblem::Time);
+    let &[y, mo, d, h, mi, s, sign, zh, zm] = tlv.value else { return Err(fail()) };
+    let two = |octet: u8| -> Result<u32, RecordError> {
+        let (high, low) = (octet >> 4, octet & 0xF);
+        if high > 9 || low > 9 { Err(fail()) } else { Ok(u32::from(high) * 10 + u32::from(low)) }
+    };
+    let year = i32::try_from(2_000 + two(y)?).map_err(|_| fail())?;
+    let date = chrono::NaiveDate::from_ymd_opt(year, two(mo)?, two(d)?).ok_or_else(fail)?;
+    let local = date.and_hms_opt(two(h)?, two(mi)?, two(s)?).ok_or_else(fail)?.and_utc().timestamp();
+    let (zone_h, zone_m) = (two(zh)?, two(zm)?);
+    if zone_h > 14 || zone_m > 59 {
+        return Err(fail());
+    }
+    let zone = i64::from(zone_h * 3_600 + zone_m * 60);
+    match sign {
+        _ if local == Y2000 => Ok(None),
+        b'+' => Ok(Some(local - zone)),
+        b'-' => Ok(Some(local + zone)),
+        _ => Err(fail()),
+    }
+}
+
+/// Appends text of a node's name: what is not printable, or would read as a separator, is written in hexadecimal.
+pub(super) fn push_text(out: &mut String, octets: &[u8]) {
+    for octet in octets.iter().take(40) {
+        if octet.is_ascii_graphic() && *octet != b'/' {
+            out.push(char::from(*octet));
+        } else {
+            let _ = write!(out, "%{octet:02X}");
+        }
+    }
+}
+
+/// Appends an IP address in its usual form, from the octets of TS 32.298 `IPBinaryAddress`.
+pub(super) fn push_address(out: &mut String, octets: &[u8]) {
+    let _ = if let Ok(v4) = <[u8; 4]>::try_from(octets) {
+        write!(out, "{}", std::net::Ipv4Addr::from(v4))
+    } else if let Ok(v6) = <[u8; 16]>::try_from(octets) {
+        write!(out, "{}", std::net::Ipv6Addr::from(v6))
+    } else {
+        push_text(out, octets);
+        Ok(())
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::ber::Tag;
+
+    fn tlv(value: &[u8]) -> Tlv<'_> {
+        Tlv { tag: Tag::context(0), value, at: 7 }
+    }
+
+    #[test]
+    fn digits_come_low_nibble_first_and_f_fills_up() {
+        let cases: [(&[u8], Result<u64, FieldProblem>); 6] = [
+            (&[0x64, 0x00, 0x14, 0x32, 0x54, 0x76, 0x98, 0xF0], Ok(460_041_234_567_890)),
+            (&[0x21, 0x43], Ok(1_234)),
+            (&[0x21, 0xF3], Ok(123)),
+            (&[0x21, 0x3F], Err(FieldProblem::Digits)),
+            (&[0xA1], Err(FieldProblem::Digits)),
+            (&[0xFF], Err(FieldProblem::Empty)),
+        ];
+        for (octets, expected) in cases {
+            assert_eq!(tbcd(octets), expected, "{octets:02X?}");
+        }
+    }
+
+    #[test]
+    fn a_timestamp_is_read_with_its_zone() {
+        // 2026-08-01 00:00:00 UTC = 1785542400.
+        let cases: [(&[u8; 9], Option<Option<i64>>); 8] = [
+            (b"\x26\x08\x01\x09\x30\x15+\x08\x00", Some(Some(1_785_542_400 + 9 * 3_600 + 1_815 - 8 * 3_600))),
+            (b"\x26\x08\x01\x00\x00\x00-\x03\x30", Some(Some(1_785_542_400 + 3 * 3_600 + 1_800))),
+            (b"\x26\x08\x01\x00\x00\x00+\x00\x00", Some(Some(1_785_542_400))),
+            (b"\x00\x01\x01\x00\x00\x00-\x02\x00", Some(None)),
+            (b"\x26\x02\x29\x00\x00\x00+\x00\x00", None),
+            (b"\x26\x08\x01\x24\x00\x00+\x00\x00", None),
+            (b"\x26\x08\x0A\x00\x00\x00+\x00\x00", None),
+            (b"\x26\x08\x01\x00\x00\x00Z\x00\x00", None),
+        ];
+        for (octets, expected) in cases {
+            assert_eq!(time(&tlv(octets), "t").ok(), expected, "{octets:02X?}");
+        }
+    }
+
+    #[test]
+    fn an_integer_is_read_as_an_encoder_must_write_it() {
+        let cases: [(&[u8], Option<u64>); 6] = [
+            (&[0x00], Some(0)),
+            (&[0x7F], Some(127)),
+            (&[0x00, 0x80], Some(128)),
+            (&[0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], Some(u64::MAX)),
+            (&[0x80], None),
+            (&[], None),
+        ];
+        for (octets, expected) in cases {
+            assert_eq!(unsigned(&tlv(octets), "v").ok(), expected, "{octets:02X?}");
+        }
+    }
+
+    #[test]
+    fn a_duration_may_be_negative_and_is_cut_at_a_century() {
+        let century = 36_525 * 86_400;
+        let cases: [(&[u8], Option<i64>); 7] = [
+            (&[0x03, 0x84], Some(900)),
+            (&[0xFF], Some(-1)),
+            (&[0xFF, 0x7F], Some(-129)),
+            (&[0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], Some(century)),
+            (&[0x80, 0, 0, 0, 0, 0, 0, 0], Some(-century)),
+            (&[0; 9], None),
+            (&[], None),
+        ];
+        for (octets, expected) in cases {
+            assert_eq!(seconds(&tlv(octets)).ok(), expected, "{octets:02X?}");
+        }
+    }
+
+    #[test]
+    fn a_subscriber_is_digits_with_or_without_prefix() {
+        let cases: [(&[u8], Option<u64>); 4] = [
+            (b"460041234567890", Some(460_041_234_567_890)),
+            (b"imsi-460041234567890", Some(460_041_234_567_890)),
+            (b"nai-a@b", None),
+            (b"", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(imsi_text(&tlv(text)).ok().map(|n| n.digits), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_separator() {
+        let mut out = String::new();
+        push_text(&mut out, b"a/b\x00c");
+        assert_eq!(out, "a%2Fb%00c");
+    }
+}

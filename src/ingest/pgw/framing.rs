@@ -1,0 +1,158 @@
+//! From a file to its records: plain BER one after another, with or without filler, or a TS 32.297 file with headers.
+//!
+//! Invariant: pieces and filler cover the file; a stretch that is no record is one broken piece, and reading goes on after
+//! it: at the next CDR header in a framed file, at the next thing that reads as a usage record in a plain one.
+
+use super::is_usage;
+use crate::ingest::ber::Reader;
+use crate::limits::BER_RECORD_BYTES_MAX;
+
+/// How records stand in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// BER, perhaps with FF between.
+    Plain,
+    /// TS 32.297, records from this byte on.
+    Headers { first: usize },
+}
+
+/// A stretch of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// Byte position in the file.
+    pub at: usize,
+    pub bytes: &'a [u8],
+    /// Why it is no record, if it is none.
+    pub broken: Option<Broken>,
+}
+
+/// Why a stretch is no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    #[error("is no usage record; skipped to the next one")]
+    Unreadable,
+    #[error("ends before its CDR header says: the file is cut short")]
+    CutShort,
+    #[error("is no BER (the CDR header says format {0}): ask the carrier for BER")]
+    Format(u8),
+}
+
+/// Fixed part of a TS 32.297 file header, up to and with the lost-CDR indicator.
+const FILE_HEADER: usize = 48;
+/// File length of a file that was not closed.
+const LENGTH_UNKNOWN: u32 = u32::MAX;
+/// BER in the format field of a CDR header.
+const FORMAT_BER: u8 = 1;
+/// Identifier octet of recordType [0], with which records begin in practice.
+const RECORD_TYPE: u8 = 0x80;
+/// A release of 7 means that it stands in an extension octet.
+const RELEASE_EXTENDED: u8 = 7;
+
+impl Framing {
+    /// Tells how records stand in a file by its first bytes.
+    #[must_use]
+    pub fn of(file: &[u8]) -> Self {
+        let word = |at: usize| Some(u32::from_be_bytes(file.get(at..at + 4)?.try_into().ok()?));
+        let (Some(length), Some(header)) = (word(0), word(4)) else { return Self::Plain };
+        let length_fits = length as usize == file.len() || length == LENGTH_UNKNOWN;
+        let first = header as usize;
+        if length_fits && first > FILE_HEADER && first <= file.len() {
+            Self::Headers { first }
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// The pieces of a file in order.
+#[derive(Debug, Clone)]
+pub struct Pieces<'a> {
+    file: &'a [u8],
+    at: usize,
+    framing: Framing,
+}
+
+impl<'a> Pieces<'a> {
+    #[must_use]
+    pub fn new(file: &'a [u8]) -> Self {
+        let framing = Framing::of(file);
+        let at = match framing {
+            Framing::Plain => 0,
+            Framing::Headers { first } => first,
+        };
+        Self { file, at, framing }
+    }
+
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    fn take(&mut self, at: usize, end: usize, broken: Option<Broken>) -> Option<Piece<'a>> {
+        self.at = end;
+        Some(Piece { at, bytes: self.file.get(at..end)?, broken })
+    }
+
+    fn framed(&mut self) -> Option<Piece<'a>> {
+        let at = self.at;
+        let rest = self.file.get(at..).filter(|rest| !rest.is_empty())?;
+        let &[high, low, release, format, ..] = rest else {
+            return self.take(at, self.file.len(), Some(Broken::CutShort));
+        };
+        let extension = usize::from(release >> 5 == RELEASE_EXTENDED);
+        let start = at + 4 + extension;
+        let end = start + usize::from(u16::from_be_bytes([high, low]));
+        if end > self.file.len() {
+            return self.take(at, self.file.len(), Some(Broken::CutShort));
+        }
+        let broken = (format >> 5 != FORMAT_BER).then_some(Broken::Format(format >> 5));
+        self.take(start, end, broken)
+    }
+
+    fn plain(&mut self) -> Option<Piece<'a>> {
+        let filler = self.file.get(self.at..)?.iter().take_while(|octet| **octet == 0xFF).count();
+        let at = self.at + filler;
+        if at >= self.file.len() {
+            return None;
+        }
+        if let Some(end) = self.record_at(at) {
+            return self.take(at, end, None);
+        }
+        let next = (at + 1..self.file.len()).find(|next| self.resumes_at(*next));
+        self.take(at, next.unwrap_or(self.file.len()), Some(Broken::Unreadable))
+    }
+
+    /// The end of the record at a position where one should begin. Other records than usage are told by the type
+    /// [0] that they begin with, so that they are refused one by one and by name.
+    fn record_at(&self, at: usize) -> Option<usize> {
+        let rest = self.file.get(at..)?;
+        let mut reader = Reader::new(rest.get(..rest.len().min(BER_RECORD_BYTES_MAX))?, at);
+        let outer = reader.element().ok()??;
+        let other = outer.tag.context_number().is_some() && outer.value.first() == Some(&RECORD_TYPE);
+        (is_usage(outer.tag) || other).then_some(reader.position())
+    }
+
+    /// Whether reading may go on at a position after a broken stretch: a usage record of definite length that begins
+    /// with its type.
+    fn resumes_at(&self, at: usize) -> bool {
+        let length = match self.file.get(at..) {
+            Some([0xBF, 0x4E | 0x4F, length, ..] | [0xBF, 0x81, 0x48, length, ..]) => *length,
+            _ => return false,
+        };
+        let begins = |at: usize| self.file.get(at) == Some(&RECORD_TYPE);
+        let after = usize::from(length & 0x7F) * usize::from(length > 0x80);
+        let tag = if self.file.get(at + 1) == Some(&0x81) { 3 } else { 2 };
+        length != 0x80 && begins(at + tag + 1 + after) && self.record_at(at).is_some()
+    }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.framing {
+            Framing::Plain => self.plain(),
+            Framing::Headers { .. } => self.framed(),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! 3GPP charging records (TS 32.298) of packet gateways: P-GW, S-GW and CHF, in plain BER or in TS 32.297 files.
+//!
+//! One record becomes one CDR: the containers that the gateway measured are its slices, each dated by its own end. Counted
+//! once: the service-data list if the record has one, else the traffic volumes, never both, and never the secondary-RAT
+//! reports, which are a part of the same traffic. Identity: (record type, node, charging id, record sequence number or 0)
+//! with the opening time as start (`domain.md` C3), so that a file sent again, or a record sent again with its
+//! retransmission mark, is a duplicate.
+//!
+//! Invariant: no bytes whatever make it panic, and every byte of a file is in a record, in filler, or reported as broken
+//! with its position.
+
+mod chf;
+mod containers;
+mod fields;
+mod framing;
+mod gateway;
+
+pub use framing::{Broken, Framing, Piece, Pieces};
+
+use super::ber::{BerError, Reader, Tag};
+use crate::model::{Number, Slice, UnixTime};
+
+/// Outer tags of the records.
+const SGW: u32 = 78;
+const PGW: u32 = 79;
+const CHF: u32 = 200;
+
+/// Whether an outer tag is that of a usage record.
+fn is_usage(tag: Tag) -> bool {
+    matches!(tag.context_number(), Some(SGW | PGW | CHF))
+}
+
+/// One usage record; its buffers are used again from record to record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsageRecord {
+    /// IMSI, else MSISDN; `None` if the record names neither.
+    pub number: Option<Number>,
+    /// `type/node/charging id/sequence`.
+    pub id: String,
+    pub start: UnixTime,
+    pub end: UnixTime,
+    pub up: u64,
+    pub down: u64,
+    /// In order of their ends, at most [`crate::limits::SLICES_MAX`]; their sums are `up` and `down`.
+    pub slices: Vec<Slice>,
+}
+
+/// Why a record cannot be read, and where in the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    #[error(transparent)]
+    Ber(#[from] BerError),
+    #[error("byte {at}: {field} {problem}")]
+    Field { at: usize, field: &'static str, problem: FieldProblem },
+    #[error("byte {at}: record without {field}")]
+    Missing { at: usize, field: &'static str },
+    #[error(
+        "byte {at}: tag [{number}] is no P-GW, S-GW or CHF record; take it out of the file, or name its feed's format"
+    )]
+    Kind { at: usize, number: u32 },
+}
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FieldProblem {
+    #[error("is empty")]
+    Empty,
+    #[error("is negative")]
+    Negative,
+    #[error("does not fit 64 bits")]
+    TooLarge,
+    #[error("is more than a bearer can move in seven days")]
+    Absurd,
+    #[error("holds something else than digits")]
+    Digits,
+    #[error("is no time")]
+    Time,
+}
+
+impl RecordError {
+    fn field(at: usize, field: &'static str, problem: FieldProblem) -> Self {
+        Self::Field { at, field, problem }
+    }
+
+    /// Byte position in the file.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        match self {
+            Self::Ber(error) => error.at,
+            Self::Field { at, .. } | Self::Missing { at, .. } | Self::Kind { at, .. } => *at,
+        }
+    }
+}
+
+/// Reads one record whose bytes begin at position `at` of the file.
+///
+/// # Errors
+/// What cannot be read; `out` is then of no use.
+pub fn decode(bytes: &[u8], at: usize, out: &mut UsageRecord) -> Result<(), RecordError> {
+    let mut reader = Reader::new(bytes, at);
+    let outer = reader.element()?.ok_or(RecordError::Missing { at, field: "content" })?;
+    let inside = reader.inside(&outer)?;
+    out.slices.clear();
+    out.id.clear();
+    match outer.tag.context_number() {
+        Some(PGW) => gateway::decode(85, inside, out),
+        Some(SGW) => gateway::decode(84, inside, out),
+        Some(CHF) => chf::decode(inside, out),
+        number => Err(RecordError::Kind { at, number: number.unwrap_or_default() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Gateway files made by other people's encoders, against totals that two other readers agreed on
+//! (`tests/data/3gpp-cdr/SOURCE.md`). Independent of the meter: slices are dated here, by the zone in `cards.csv`.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at what it cannot read")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use chrono::TimeZone as _;
+use serde_json::Value;
+use tidegauge::ingest::pgw::{Framing, Pieces, UsageRecord, decode};
+use tidegauge::model::NumberKind;
+
+fn data(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/3gpp-cdr").join(name);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn expected(file: &str) -> Value {
+    let all: Value = serde_json::from_slice(&data("expected.json")).unwrap();
+    all[file].clone()
+}
+
+/// IMSI → zone.
+fn zones() -> BTreeMap<u64, chrono_tz::Tz> {
+    let text = String::from_utf8(data("cards.csv")).unwrap();
+    let zone = |line: &str| {
+        let columns: Vec<&str> = line.split(',').collect();
+        (columns[1].parse().unwrap(), columns[6].parse().unwrap())
+    };
+    text.lines().skip(1).map(zone).collect()
+}
+
+/// Uplink, downlink and their sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Volume {
+    up: u64,
+    down: u64,
+    total: u64,
+}
+
+impl Volume {
+    fn add(&mut self, up: u64, down: u64) {
+        self.up += up;
+        self.down += down;
+        self.total += up + down;
+    }
+
+    fn of(value: &Value) -> Self {
+        let part = |name: &str| value[name].as_u64().unwrap();
+        Self { up: part("up"), down: part("down"), total: part("total") }
+    }
+
+    /// What is compared: a CHF container may state a total only, so its two directions are not told apart.
+    fn compared(self, file: &str) -> (u64, u64, u64) {
+        if file.starts_with("chf") { (0, 0, self.total) } else { (self.up, self.down, self.total) }
+    }
+}
+
+/// All records of a file that decode, and how many repeat another's identity.
+fn unique(file: &[u8]) -> (Vec<UsageRecord>, usize) {
+    let mut seen = BTreeSet::new();
+    let (mut records, mut repeats) = (Vec::new(), 0);
+    for piece in Pieces::new(file) {
+        assert_eq!(piece.broken, None, "byte {}", piece.at);
+        let mut record = UsageRecord::default();
+        decode(piece.bytes, piece.at, &mut record).unwrap_or_else(|e| panic!("{e}, record at {}", piece.at));
+        if seen.insert((record.id.clone(), record.number, record.start)) {
+            records.push(record);
+        } else {
+            repeats += 1;
+        }
+    }
+    (records, repeats)
+}
+
+fn subscriber(record: &UsageRecord) -> String {
+    match record.number {
+        Some(number) if number.kind == NumberKind::Imsi => number.digits.to_string(),
+        _ => "(no imsi)".to_owned(),
+    }
+}
+
+#[derive(Default)]
+struct Totals {
+    by_subscriber: BTreeMap<String, Volume>,
+    by_day: BTreeMap<(String, String), Volume>,
+    by_month: BTreeMap<String, Volume>,
+    all: Volume,
+}
+
+fn totals(records: &[UsageRecord]) -> Totals {
+    let zones = zones();
+    let mut totals = Totals::default();
+    for record in records {
+        let who = subscriber(record);
+        totals.by_subscriber.entry(who.clone()).or_default().add(record.up, record.down);
+        totals.all.add(record.up, record.down);
+        let Some(zone) = record.number.map(|n| zones[&n.digits]) else { continue };
+        for slice in &record.slices {
+            let end = zone.timestamp_opt(slice.end - 1, 0).unwrap();
+            let (day, month) = (end.format("%Y-%m-%d").to_string(), end.format("%Y-%m").to_string());
+            totals.by_day.entry((who.clone(), day)).or_default().add(slice.up, slice.down);
+            totals.by_month.entry(month).or_default().add(slice.up, slice.down);
+        }
+    }
+    totals
+}
+
+const FILES: [&str; 4] = ["pgw-32297.cdr", "pgw-ff-filled.ber", "sgw-plain.ber", "chf-plain.ber"];
+
+#[test]
+fn every_record_is_read_and_repeats_are_known_by_their_identity() {
+    for file in FILES {
+        let (expected, (records, repeats)) = (expected(file), unique(&data(file)));
+        assert_eq!(records.len() as u64, expected["records_unique"], "{file}");
+        assert_eq!(repeats as u64, expected["duplicates"], "{file}");
+        let nameless = records.iter().filter(|record| record.number.is_none()).count();
+        assert_eq!(nameless as u64, expected["records_without_imsi"], "{file}");
+    }
+}
+
+#[test]
+fn volumes_by_subscriber_are_those_of_two_other_readers() {
+    for file in FILES {
+        let (expected, (records, _)) = (expected(file), unique(&data(file)));
+        let totals = totals(&records);
+        let all = Volume::of(&expected["totals"]);
+        assert_eq!(totals.all.compared(file), all.compared(file), "{file}");
+        let subscribers = expected["by_subscriber"].as_object().unwrap();
+        assert_eq!(totals.by_subscriber.len(), subscribers.len(), "{file}");
+        for (who, volume) in subscribers {
+            let ours = totals.by_subscriber[who];
+            assert_eq!(ours.compared(file), Volume::of(volume).compared(file), "{file} {who}");
+        }
+    }
+}
+
+#[test]
+fn volumes_by_subscriber_and_day_are_those_of_two_other_readers() {
+    for file in FILES {
+        let (expected, (records, _)) = (expected(file), unique(&data(file)));
+        let totals = totals(&records);
+        let mut days = 0;
+        for (who, by_day) in expected["by_subscriber_day_of_container_end_local"].as_object().unwrap() {
+            for (day, volume) in by_day.as_object().unwrap() {
+                let (volume, key) = (Volume::of(volume), (who.clone(), day.clone()));
+                if who == "(no imsi)" || volume.total == 0 {
+                    continue;
+                }
+                let ours = totals.by_day.get(&key).copied().unwrap_or_default();
+                assert_eq!(ours.compared(file), volume.compared(file), "{file} {key:?}");
+                days += 1;
+            }
+        }
+        assert_eq!(totals.by_day.len(), days, "{file}: a day that the other readers do not have");
+    }
+}
+
+#[test]
+fn volumes_by_month_are_those_of_two_other_readers() {
+    for file in FILES {
+        let (expected, (records, _)) = (expected(file), unique(&data(file)));
+        let mut months = totals(&records).by_month;
+        let nameless = &expected["by_subscriber_day_of_container_end_local"]["(no imsi)"];
+        for (day, volume) in nameless.as_object().into_iter().flatten() {
+            let (month, volume) = (months.entry(day[..7].to_owned()).or_default(), Volume::of(volume));
+            month.up += volume.up;
+            month.down += volume.down;
+            month.total += volume.total;
+        }
+        let expected = expected["by_month_of_container_end_local"].as_object().unwrap();
+        assert_eq!(months.len(), expected.len(), "{file}");
+        for (month, volume) in expected {
+            assert_eq!(months[month].compared(file), Volume::of(volume).compared(file), "{file} {month}");
+        }
+    }
+}
+
+#[test]
+fn a_file_with_headers_is_told_from_plain_records() {
+    assert_eq!(Framing::of(&data("pgw-32297.cdr")), Framing::Headers { first: 54 });
+    for file in &FILES[1..] {
+        assert_eq!(Framing::of(&data(file)), Framing::Plain, "{file}");
+    }
+}
