@@ -14,7 +14,7 @@ pub mod kafka;
 pub mod sim;
 mod topic;
 
-pub use topic::Topic;
+pub use topic::{Retention, Topic};
 
 use std::sync::Arc;
 

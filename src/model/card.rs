@@ -124,7 +124,13 @@ impl<'de> Deserialize<'de> for CardId {
 /// The log partition of a card: Java's murmur2 over the 19 characters, as Kafka's default partitioner has it.
 #[must_use]
 pub fn partition_of(card: CardId, partitions: u32) -> u32 {
-    (murmur2(&card.text()) & 0x7FFF_FFFF) % partitions
+    partition_of_key(&card.text(), partitions)
+}
+
+/// The partition of any key, as Kafka's default partitioner of Java clients has it.
+#[must_use]
+pub fn partition_of_key(key: &[u8], partitions: u32) -> u32 {
+    (murmur2(key) & 0x7FFF_FFFF) % partitions
 }
 
 /// The shard of a card within its partition; independent of [`partition_of`].

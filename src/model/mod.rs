@@ -11,7 +11,7 @@ mod outcome;
 mod position;
 mod record;
 
-pub use card::{CardId, CardIdError, partition_of, shard_of};
+pub use card::{CardId, CardIdError, partition_of, partition_of_key, shard_of};
 pub use catalogue::{
     Calendar, Carrier, Catalogue, CatalogueError, Day, Feed, FeedRole, OffsetFrom, Plan, SplitRule,
 };
