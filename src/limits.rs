@@ -149,6 +149,12 @@ pub const API_BODY_BYTES_MAX: usize = 64 * 1_024;
 pub const STEP_WAIT_MS: u64 = 5;
 /// How often a thread tells how it stands.
 pub const STATUS_EVERY_MS: i64 = 250;
+/// Messages taken from the Kafka client by one call; more gain nothing.
+pub const KAFKA_BATCH_MAX: usize = 1_024;
+/// Generations of a group membership whose metadata is kept, for transactions sealed before the last rebalance.
+pub const KAFKA_GENERATIONS_KEPT: usize = 4;
+/// Messages of ingest in flight to the brokers; beyond, it is told to wait.
+pub const KAFKA_IN_FLIGHT_MAX: usize = 10_000;
 
 /// Seconds of a day without a change of the clock.
 pub const DAY_S: i64 = 86_400;

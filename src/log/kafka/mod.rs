@@ -1,1 +1,37 @@
-//! (in the making)
+//! The log on Apache Kafka, through librdkafka.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `config` | what librdkafka is told; no raw property can switch off a fence |
+//! | `ffi` | the calls that the `rdkafka` crate lacks; all unsafe code |
+//! | `group` | membership changes, noted in the callback with their metadata |
+//! | `member` | a group member that reads in batches |
+//! | `commit` | the commit thread: one transaction, begun when all is sealed, ended at once |
+//! | `scan` | one partition from an offset to a position |
+//! | `worker` | [`KafkaWorkerLog`] |
+//! | `reader` | [`KafkaReader`]: topics read as a group, at least once |
+//! | `ingest` | [`KafkaIngestLog`] |
+//! | `topics` | what the topics should be, what they are, and how to get there |
+//!
+//! Invariant 2: a commit is one transaction, fenced by the offsets of every partition it speaks for and by the group
+//! metadata of the generation it was sealed in. Loss of a partition is told by the group alone, never by a failed commit.
+
+mod asking;
+mod commit;
+mod config;
+mod deadline;
+mod error;
+mod ffi;
+mod follow;
+mod group;
+mod ingest;
+mod member;
+mod producer;
+mod reader;
+mod scan;
+mod worker;
+
+pub use config::{KafkaConfig, Timeouts};
+pub use ingest::KafkaIngestLog;
+pub use reader::KafkaReader;
+pub use worker::KafkaWorkerLog;

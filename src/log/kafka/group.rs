@@ -1,0 +1,151 @@
+//! What the group tells a member, noted as it comes.
+//!
+//! The callback does nothing but take the group metadata and write a note: the metadata is of the very generation that
+//! the note speaks of, and the member answers from its own loop, when it has restored or committed. librdkafka waits for
+//! the answer. Only a member that is leaving is answered for here, since its loop has ended.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, TopicPartitionList};
+
+use super::ffi::GroupMetadata;
+
+/// A membership change, in the order of the callbacks.
+pub(super) struct Note {
+    pub(super) change: Change,
+    /// As of the callback; `None` if the member belonged to no generation then.
+    pub(super) metadata: Option<Arc<GroupMetadata>>,
+    pub(super) partitions: TopicPartitionList,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Assigned,
+    Revoked,
+    Lost,
+}
+
+/// The context of a group member.
+#[derive(Default)]
+pub(super) struct GroupContext {
+    notes: Mutex<VecDeque<Note>>,
+    leaving: AtomicBool,
+}
+
+impl GroupContext {
+    /// The oldest note that nobody has taken.
+    pub(super) fn next(&self) -> Option<Note> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// From now on changes are answered at once: the member is closing.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let assigned = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.is_leaving() {
+            answer_leaving(consumer, assigned, partitions);
+            return;
+        }
+        let change = match assigned {
+            true => Change::Assigned,
+            false if consumer.assignment_lost() => Change::Lost,
+            false => Change::Revoked,
+        };
+        let metadata =
+            GroupMetadata::take(consumer).filter(|metadata| metadata.generation() >= 0).map(Arc::new);
+        let note = Note { change, metadata, partitions: partitions.clone() };
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push_back(note);
+    }
+}
+
+/// Lets everything go: nothing new is taken, and what is taken away is given.
+fn answer_leaving(consumer: &BaseConsumer<GroupContext>, assigned: bool, partitions: &TopicPartitionList) {
+    let answered = if assigned {
+        consumer.incremental_assign(&TopicPartitionList::new())
+    } else {
+        release(consumer, partitions)
+    };
+    if let Err(error) = answered {
+        tracing::debug!(%error, "leaving the group");
+    }
+}
+
+/// Gives up those of `partitions` that are assigned: librdkafka refuses the list if one of them never was.
+pub(super) fn release<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    let assigned = consumer.assignment()?;
+    let mut ours = TopicPartitionList::new();
+    for partition in partitions.elements() {
+        if assigned.find_partition(partition.topic(), partition.partition()).is_some() {
+            ours.add_partition(partition.topic(), partition.partition());
+        }
+    }
+    consumer.incremental_unassign(&ours)
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+}
+
+/// The context of a client that is no group member.
+pub(super) struct PlainContext;
+
+impl ClientContext for PlainContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for PlainContext {}
+
+/// librdkafka's own log goes where ours goes.
+pub(super) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => tracing::error!(target: "librdkafka", "{facility} {message}"),
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", "{facility} {message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "librdkafka", "{facility} {message}");
+        }
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", "{facility} {message}"),
+    }
+}
+
+/// Errors that librdkafka goes on from by itself: worth a line, not a decision.
+pub(super) fn log_error(error: &KafkaError, reason: &str) {
+    tracing::warn!(target: "librdkafka", %error, "{reason}");
+}

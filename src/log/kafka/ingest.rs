@@ -1,0 +1,121 @@
+//! Ingest's log on Kafka: the outside topics read as a group, the directory read whole, packs written at least once.
+//!
+//! Order a partition is kept by the idempotent producer, which retries for as long as the brokers are away; what is in
+//! flight is bounded, so that ingest waits instead of growing. A producer that broke for good is replaced: its unfinished
+//! messages are told as failed, in order, and are produced again by the caller.
+
+use std::time::Duration;
+
+use rdkafka::producer::{Producer as _, PurgeConfig};
+
+use super::asking::Asking;
+use super::config::KafkaConfig;
+use super::error::from_kafka;
+use super::follow::Follower;
+use super::producer::{self, Producer};
+use super::reader::KafkaReader;
+use crate::limits::KAFKA_IN_FLIGHT_MAX;
+use crate::log::{IngestLog, IngestPolled, LogError, Message, Output, PollBudget, Topic, TopicPartition};
+use crate::model::LogOffset;
+
+/// See the module.
+pub struct KafkaIngestLog {
+    config: KafkaConfig,
+    reader: KafkaReader,
+    directory: Follower,
+    producer: Producer,
+    /// Ends that were told by a producer since replaced.
+    done: Vec<(u64, Result<(), LogError>)>,
+    log_partitions: u32,
+}
+
+/// How long a broken producer's last reports are waited for.
+const LAST_REPORTS: Duration = Duration::from_millis(500);
+
+impl KafkaIngestLog {
+    /// Joins the group and begins to read the directory.
+    ///
+    /// # Errors
+    /// [`LogError::Retriable`] while the brokers are away; [`LogError::Fatal`] if a topic is missing.
+    pub fn open(config: KafkaConfig) -> Result<Self, LogError> {
+        let asking = Asking::new(&config)?;
+        let log_partitions = asking.topic(Topic::Log)?.partitions;
+        let directory = Follower::start(&config, &asking, Topic::Directory)?;
+        let producer = Self::producer(&config)?;
+        let reader = KafkaReader::open(config.clone(), &Topic::OUTSIDE)?;
+        Ok(Self { config, reader, directory, producer, done: Vec::new(), log_partitions })
+    }
+
+    fn producer(config: &KafkaConfig) -> Result<Producer, LogError> {
+        // Without end: a message given up would let a later one pass it.
+        producer::create(config, config.producer().set("message.timeout.ms", "0"))
+    }
+
+    /// Whether librdkafka has given this producer up; then it is replaced.
+    fn replace_if_broken(&mut self) -> Result<(), LogError> {
+        let Some((_, why)) = self.producer.client().fatal_error() else { return Ok(()) };
+        tracing::warn!(%why, "the producer broke and is replaced; what was in flight is produced again");
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        if let Err(error) = self.producer.flush(LAST_REPORTS) {
+            tracing::warn!(%error, "reports of the broken producer are missing");
+        }
+        self.done.extend(self.producer.context().take());
+        self.producer = Self::producer(&self.config)?;
+        Err(LogError::Retriable(format!("the producer broke: {why}")))
+    }
+}
+
+impl IngestLog for KafkaIngestLog {
+    fn poll(
+        &mut self,
+        budget: PollBudget,
+        each: &mut dyn FnMut(Message<'_>),
+    ) -> Result<IngestPolled, LogError> {
+        self.reader.poll(budget, each)
+    }
+
+    fn poll_directory(&mut self, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
+        self.directory.poll(each)
+    }
+
+    fn produce(&mut self, token: u64, output: Output) -> Result<(), LogError> {
+        self.replace_if_broken()?;
+        if self.producer.in_flight_count() as usize >= KAFKA_IN_FLIGHT_MAX {
+            return Err(LogError::Retriable("as many messages are in flight as may be".to_owned()));
+        }
+        producer::send(&self.producer, &self.config, &output, token)
+            .map_err(|e| from_kafka(&format!("queueing a message for {}", output.topic), &e))
+    }
+
+    fn acked(&mut self, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
+        let mut done = std::mem::take(&mut self.done);
+        loop {
+            // One poll serves one report, which may be of many messages.
+            self.producer.poll(Duration::ZERO);
+            let reported = self.producer.context().take();
+            if reported.is_empty() {
+                break;
+            }
+            done.extend(reported);
+        }
+        for (token, result) in done {
+            each(token, result);
+        }
+    }
+
+    fn commit_offsets(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
+        self.reader.commit(next)
+    }
+
+    fn pause(&mut self, which: &[TopicPartition]) {
+        self.reader.pause(which);
+    }
+
+    fn resume(&mut self, which: &[TopicPartition]) {
+        self.reader.resume(which);
+    }
+
+    fn log_partitions(&self) -> u32 {
+        self.log_partitions
+    }
+}

@@ -1,0 +1,376 @@
+//! A member of a consumer group that reads in batches: what worker, ingest and readers have in common.
+//!
+//! A position is kept for each partition, and nothing is handed over but what stands at or after it: what was fetched
+//! before a seek, a revocation or a pause is never handed over twice, whatever still lies in a queue.
+
+use std::collections::HashMap;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::config::KafkaConfig;
+use super::error::{from_kafka, from_native};
+use super::ffi::{BatchConsumer, Fetched};
+use super::group::{Change, GroupContext, Note, release};
+use crate::limits::KAFKA_BATCH_MAX;
+use crate::log::{LogError, Message, PollBudget, Topic, TopicPartition};
+use crate::model::LogOffset;
+
+/// Whether offsets may be missing between two messages of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gaps {
+    /// Markers, aborted messages, compaction: as usual.
+    Expected,
+    /// Written without transactions and never compacted: a gap is a loss, and the partition must not go on.
+    Refused,
+}
+
+/// Whether headers are parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Headers {
+    Read,
+    Skipped,
+}
+
+/// How a member reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) gaps: Gaps,
+    pub(super) headers: Headers,
+}
+
+/// The member. Dropping it leaves the group; a static member's partitions wait for its return, or for its session's end.
+pub(super) struct Member {
+    inbox: BatchConsumer<GroupContext>,
+    topics: Vec<(Topic, String)>,
+    /// The next offset to hand over, of every partition assigned.
+    positions: HashMap<TopicPartition, u64>,
+    reading: Reading,
+    timeouts: super::Timeouts,
+    /// Changes that were taken and not yet answered: librdkafka waits for each.
+    unanswered: Vec<Change>,
+}
+
+impl Member {
+    /// Joins the group, in the background; nothing is waited for.
+    pub(super) fn join(
+        config: &KafkaConfig,
+        client: &ClientConfig,
+        topics: &[Topic],
+        reading: Reading,
+    ) -> Result<Self, LogError> {
+        let doing = || format!("joining group {} at {}", config.group_id(), config.brokers);
+        let consumer: BaseConsumer<GroupContext> = client
+            .create_with_context(GroupContext::default())
+            .map_err(|e| LogError::Fatal(format!("{}: {e}; check the Kafka settings", doing())))?;
+        let topics: Vec<_> = topics.iter().map(|t| (*t, config.topic_name(*t))).collect();
+        let names: Vec<_> = topics.iter().map(|(_, name)| name.as_str()).collect();
+        consumer.subscribe(&names).map_err(|e| from_kafka(&doing(), &e))?;
+        let inbox = BatchConsumer::new(consumer, KAFKA_BATCH_MAX)
+            .ok_or_else(|| LogError::Fatal(format!("{}: no memory for a queue", doing())))?;
+        Ok(Self {
+            inbox,
+            topics,
+            positions: HashMap::new(),
+            reading,
+            timeouts: config.timeouts,
+            unanswered: Vec::new(),
+        })
+    }
+
+    pub(super) fn consumer(&self) -> &BaseConsumer<GroupContext> {
+        self.inbox.consumer()
+    }
+
+    /// Serves what comes beside messages: membership changes are noted, errors that end the member are returned.
+    pub(super) fn serve(&self) -> Result<(), LogError> {
+        match self.consumer().poll(std::time::Duration::ZERO) {
+            None => Ok(()),
+            Some(Ok(_)) => {
+                unreachable!("every partition is forwarded to the batch queue before it is assigned")
+            }
+            Some(Err(error)) => judge(&error, self.consumer().client().fatal_error()),
+        }
+    }
+
+    /// The next membership change. It must be answered: [`Self::assign`], [`Self::unassign`].
+    pub(super) fn next_note(&mut self) -> Option<Note> {
+        let note = self.consumer().context().next()?;
+        self.unanswered.push(note.change);
+        Some(note)
+    }
+
+    /// The partitions of a note, as far as they are of topics that this member asked for.
+    pub(super) fn partitions_of(&self, list: &TopicPartitionList) -> Vec<TopicPartition> {
+        list.elements()
+            .iter()
+            .filter_map(|e| {
+                let topic = self.topic_of(e.topic())?;
+                Some(TopicPartition { topic, partition: e.partition() as u32 })
+            })
+            .collect()
+    }
+
+    /// Fetches these partitions too, from these offsets on. An empty list answers as well.
+    pub(super) fn assign(&mut self, from: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
+        let mut list = TopicPartitionList::new();
+        for (at, offset) in from {
+            let name = self.name_of(at.topic).to_owned();
+            if !self.inbox.forward(&name, at.partition) {
+                return Err(LogError::Fatal(format!("no queue for {name} [{}]", at.partition)));
+            }
+            list.add_partition_offset(&name, at.partition as i32, Offset::Offset(offset.0 as i64)).map_err(
+                |e| from_kafka(&format!("assigning {name} [{}] from {}", at.partition, offset.0), &e),
+            )?;
+        }
+        self.answered(Change::Assigned);
+        self.consumer()
+            .incremental_assign(&list)
+            .map_err(|e| from_kafka(&format!("assigning {} partitions", from.len()), &e))?;
+        self.positions.extend(from.iter().map(|(at, offset)| (*at, offset.0)));
+        Ok(())
+    }
+
+    /// Fetches these partitions no more. Those that never were assigned are passed over.
+    pub(super) fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), LogError> {
+        self.positions.retain(|at, _| !partitions.contains(at));
+        self.drop_held(partitions);
+        let list = self.list(partitions);
+        self.unanswered.retain(|change| *change == Change::Assigned);
+        release(self.consumer(), &list)
+            .map_err(|e| from_kafka(&format!("giving up {} partitions", partitions.len()), &e))
+    }
+
+    fn answered(&mut self, change: Change) {
+        if let Some(at) = self.unanswered.iter().position(|c| *c == change) {
+            self.unanswered.remove(at);
+        }
+    }
+
+    pub(super) fn is_assigned(&self, at: TopicPartition) -> bool {
+        self.positions.contains_key(&at)
+    }
+
+    pub(super) fn pause(&self, partitions: &[TopicPartition]) {
+        let list = self.assigned_list(partitions);
+        if let Err(error) = self.consumer().pause(&list) {
+            tracing::warn!(%error, "pausing {} partitions", list.count());
+        }
+    }
+
+    pub(super) fn resume(&self, partitions: &[TopicPartition]) {
+        let list = self.assigned_list(partitions);
+        if let Err(error) = self.consumer().resume(&list) {
+            tracing::warn!(%error, "resuming {} partitions", list.count());
+        }
+    }
+
+    /// Goes on from another offset.
+    pub(super) fn seek(&mut self, at: TopicPartition, to: LogOffset) -> Result<(), LogError> {
+        let name = self.name_of(at.topic).to_owned();
+        let doing = format!("seeking {name} [{}] to {}", at.partition, to.0);
+        self.drop_held(&[at]);
+        let partition = at.partition as i32;
+        self.consumer()
+            .seek(&name, partition, Offset::Offset(to.0 as i64), self.timeouts.request)
+            .map_err(|e| LogError::Retriable(format!("{doing}: {e}")))?;
+        self.positions.insert(at, to.0);
+        Ok(())
+    }
+
+    /// Hands over messages until the budget is spent or nothing is there.
+    pub(super) fn consume(
+        &mut self,
+        budget: PollBudget,
+        each: &mut dyn FnMut(Message<'_>),
+    ) -> Result<(), LogError> {
+        let mut left = Left { messages: budget.messages, bytes: budget.bytes };
+        let mut wait_ms = budget.wait_ms;
+        while left.any() {
+            self.inbox.fill(left.messages.min(KAFKA_BATCH_MAX), wait_ms);
+            if !self.hand_over(&mut left, each)? {
+                break;
+            }
+            wait_ms = 0;
+        }
+        Ok(())
+    }
+
+    /// Hands over what is held. Answers whether anything was.
+    fn hand_over(&mut self, left: &mut Left, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
+        let mut any = false;
+        while left.any() {
+            let Some(fetched) = self.inbox.next() else { break };
+            any = true;
+            let name = fetched.topic();
+            let Some(topic) = self.topics.iter().find(|(_, n)| n == name).map(|(t, _)| *t) else { continue };
+            let at = TopicPartition { topic, partition: fetched.partition() };
+            if let Some(error) = fetched.error() {
+                judge_partition(at, fetched.offset(), &error)?;
+                continue;
+            }
+            if let Some(next) = self.positions.get_mut(&at)
+                && advance(next, at, fetched.offset(), self.reading.gaps)?
+            {
+                left.take(hand(&fetched, at, self.reading.headers, each));
+            }
+        }
+        Ok(any)
+    }
+
+    pub(super) fn topic_of(&self, name: &str) -> Option<Topic> {
+        self.topics.iter().find(|(_, n)| n == name).map(|(topic, _)| *topic)
+    }
+
+    pub(super) fn name_of(&self, topic: Topic) -> &str {
+        self.topics.iter().find(|(t, _)| *t == topic).map_or(topic.name(), |(_, name)| name)
+    }
+
+    pub(super) fn list(&self, partitions: &[TopicPartition]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for at in partitions {
+            list.add_partition(self.name_of(at.topic), at.partition as i32);
+        }
+        list
+    }
+
+    fn assigned_list(&self, partitions: &[TopicPartition]) -> TopicPartitionList {
+        let assigned: Vec<_> = partitions.iter().copied().filter(|at| self.is_assigned(*at)).collect();
+        self.list(&assigned)
+    }
+
+    fn drop_held(&mut self, partitions: &[TopicPartition]) {
+        let names: Vec<_> =
+            partitions.iter().map(|at| (self.name_of(at.topic).to_owned(), at.partition)).collect();
+        self.inbox.retain(|topic, partition| !names.iter().any(|(t, p)| t == topic && *p == partition));
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.consumer().context().leave();
+        // librdkafka closes only when every change has its answer: those taken by our owner, and those nobody took.
+        let mut open = std::mem::take(&mut self.unanswered);
+        while let Some(note) = self.consumer().context().next() {
+            open.push(note.change);
+        }
+        for change in open {
+            let answer = match change {
+                Change::Assigned => self.consumer().incremental_assign(&TopicPartitionList::new()),
+                Change::Revoked | Change::Lost => {
+                    self.consumer().assignment().and_then(|all| release(self.consumer(), &all))
+                }
+            };
+            if let Err(error) = answer {
+                tracing::debug!(%error, "leaving the group");
+            }
+        }
+    }
+}
+
+/// What a poll may still take.
+struct Left {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Left {
+    fn any(&self) -> bool {
+        self.messages > 0 && self.bytes > 0
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+/// Moves a position past a message. Answers whether the message is to be handed over.
+fn advance(next: &mut u64, at: TopicPartition, offset: i64, gaps: Gaps) -> Result<bool, LogError> {
+    let offset = offset.max(0) as u64;
+    if offset < *next {
+        return Ok(false);
+    }
+    if offset > *next && gaps == Gaps::Refused {
+        return Err(LogError::OutOfRange {
+            topic: at.topic,
+            partition: at.partition,
+            offset: LogOffset(*next),
+            detail: format!(
+                "the log goes on at {offset}: messages were deleted, or written in a transaction"
+            ),
+        });
+    }
+    *next = offset + 1;
+    Ok(true)
+}
+
+/// Hands one message over; answers its size.
+pub(super) fn hand(
+    fetched: &Fetched<'_>,
+    at: TopicPartition,
+    headers: Headers,
+    each: &mut dyn FnMut(Message<'_>),
+) -> usize {
+    let (key, value) = (fetched.key(), fetched.value());
+    let headers = if headers == Headers::Read { fetched.headers() } else { Vec::new() };
+    each(Message {
+        topic: at.topic,
+        partition: at.partition,
+        offset: LogOffset(fetched.offset().max(0) as u64),
+        time_ms: fetched.time_ms(),
+        key,
+        value,
+        headers: &headers,
+    });
+    key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len)
+}
+
+/// Errors of the client as a whole. librdkafka goes on from most by itself; `fatal` is one after which it does not.
+fn judge(error: &KafkaError, fatal: Option<(RDKafkaErrorCode, String)>) -> Result<(), LogError> {
+    let doing = "as a member of the group";
+    if let Some((code, text)) = fatal {
+        return Err(match code {
+            RDKafkaErrorCode::FencedInstanceId => LogError::Fenced(format!(
+                "another member runs under this instance id ({text}); give every instance its own name"
+            )),
+            _ => LogError::Fatal(format!("{doing}: {text}; start the member anew")),
+        });
+    }
+    match error.rdkafka_error_code() {
+        // A broker that comes back does not know its topics for a moment; whether they exist is a start-up check.
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            Err(LogError::Retriable(format!("{doing}: {error}; is the topic there, and the prefix right?")))
+        }
+        Some(
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::InvalidSessionTimeout
+            | RDKafkaErrorCode::InconsistentGroupProtocol,
+        ) => Err(from_kafka(doing, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Errors of one partition.
+fn judge_partition(at: TopicPartition, offset: i64, error: &super::ffi::NativeError) -> Result<(), LogError> {
+    match error.code {
+        RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => Err(LogError::OutOfRange {
+            topic: at.topic,
+            partition: at.partition,
+            offset: LogOffset(offset.max(0) as u64),
+            detail: error.text.clone(),
+        }),
+        RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::UnknownTopicOrPartition => {
+            Err(from_native(&format!("reading {} [{}]", at.topic, at.partition), error))
+        }
+        RDKafkaErrorCode::PartitionEOF => Ok(()),
+        _ => {
+            tracing::warn!(topic = %at.topic, partition = at.partition, %error, "reading; librdkafka goes on");
+            Ok(())
+        }
+    }
+}

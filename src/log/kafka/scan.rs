@@ -1,0 +1,202 @@
+//! Reading a stretch of one partition to its end, for restore and for tests.
+//!
+//! The end is a position, not a message: the last offsets before it may be markers, aborted messages or compacted away. Three
+//! things move the position: a message, what librdkafka passes over by itself, and the news that the partition ends here.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::config::KafkaConfig;
+use super::deadline::Deadline;
+use super::error::{from_kafka, from_native};
+use super::ffi::{BatchConsumer, Fetched};
+use super::group::PlainContext;
+use super::member::{Headers, hand};
+use crate::limits::KAFKA_BATCH_MAX;
+use crate::log::{LogError, Message, TopicPartition};
+use crate::model::LogOffset;
+
+/// A consumer that is told what to read and belongs to no group.
+pub(super) struct Scanner {
+    config: KafkaConfig,
+    inbox: BatchConsumer<PlainContext>,
+}
+
+/// One stretch: from an offset until the position has reached `to`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    pub(super) at: TopicPartition,
+    pub(super) from: LogOffset,
+    pub(super) to: LogOffset,
+}
+
+/// Longest wait for a message before the position is looked at.
+const WAIT_MS: u64 = 10;
+
+impl Scanner {
+    pub(super) fn new(config: &KafkaConfig) -> Result<Self, LogError> {
+        let doing = || format!("making a reader for {}", config.brokers);
+        let consumer: BaseConsumer<PlainContext> = config
+            .reader()
+            .set("enable.partition.eof", "true")
+            // The news that a partition ends comes with an empty answer, which the broker holds back for this long.
+            .set("fetch.wait.max.ms", "5")
+            .create_with_context(PlainContext)
+            .map_err(|e| LogError::Fatal(format!("{}: {e}", doing())))?;
+        let inbox = BatchConsumer::new(consumer, KAFKA_BATCH_MAX)
+            .ok_or_else(|| LogError::Fatal(format!("{}: no memory for a queue", doing())))?;
+        Ok(Self { config: config.clone(), inbox })
+    }
+
+    /// Reads the stretch. `meanwhile` is called again and again, so that the caller's membership is kept.
+    pub(super) fn scan(
+        &mut self,
+        stretch: Stretch,
+        each: &mut dyn FnMut(Message<'_>) -> bool,
+        meanwhile: &mut dyn FnMut() -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        if stretch.from >= stretch.to {
+            return Ok(());
+        }
+        self.assign(stretch)?;
+        let result = self.read(stretch, each, meanwhile);
+        self.release();
+        result
+    }
+
+    fn assign(&self, stretch: Stretch) -> Result<(), LogError> {
+        let name = self.config.topic_name(stretch.at.topic);
+        let partition = stretch.at.partition;
+        let doing = format!("reading {name} [{partition}] from {}", stretch.from.0);
+        if !self.inbox.forward(&name, partition) {
+            return Err(LogError::Fatal(format!("{doing}: no queue")));
+        }
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&name, partition as i32, Offset::Offset(stretch.from.0 as i64))
+            .and_then(|()| self.inbox.consumer().assign(&list))
+            .map_err(|e| from_kafka(&doing, &e))
+    }
+
+    fn release(&mut self) {
+        if let Err(error) = self.inbox.consumer().unassign() {
+            tracing::warn!(%error, "ending a scan");
+        }
+        self.inbox.retain(|_, _| false);
+    }
+
+    fn read(
+        &mut self,
+        stretch: Stretch,
+        each: &mut dyn FnMut(Message<'_>) -> bool,
+        meanwhile: &mut dyn FnMut() -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        let mut position = stretch.from;
+        let mut idle = Deadline::after(self.config.timeouts.scan_idle);
+        while position < stretch.to {
+            meanwhile()?;
+            self.serve()?;
+            self.inbox.fill(KAFKA_BATCH_MAX, WAIT_MS);
+            let before = position;
+            if !self.hand_over(stretch, &mut position, each)? {
+                return Ok(());
+            }
+            position = position.max(self.passed_over(stretch));
+            if position > before {
+                idle = Deadline::after(self.config.timeouts.scan_idle);
+            } else if idle.is_over() {
+                return Err(self.stuck(stretch, position));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over what was taken, up to the stretch's end. `false`: the caller has had enough.
+    fn hand_over(
+        &mut self,
+        stretch: Stretch,
+        position: &mut LogOffset,
+        each: &mut dyn FnMut(Message<'_>) -> bool,
+    ) -> Result<bool, LogError> {
+        while let Some(fetched) = self.inbox.next() {
+            let offset = LogOffset(fetched.offset().max(0) as u64);
+            if fetched.error().is_some() {
+                *position = (*position).max(judge(&fetched, stretch)?);
+                continue;
+            }
+            if offset < *position {
+                continue;
+            }
+            if offset >= stretch.to {
+                *position = offset;
+                return Ok(true);
+            }
+            let mut more = true;
+            hand(&fetched, stretch.at, Headers::Read, &mut |message| more = each(message));
+            *position = offset.next();
+            if !more {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// How far librdkafka has gone by itself.
+    fn passed_over(&self, stretch: Stretch) -> LogOffset {
+        let name = self.config.topic_name(stretch.at.topic);
+        let position = self.inbox.consumer().position().ok();
+        let offset = position
+            .as_ref()
+            .and_then(|list| list.find_partition(&name, stretch.at.partition as i32))
+            .map(|place| place.offset());
+        match offset {
+            Some(Offset::Offset(offset)) => LogOffset(offset.max(0) as u64),
+            _ => stretch.from,
+        }
+    }
+
+    fn stuck(&self, stretch: Stretch, position: LogOffset) -> LogError {
+        let Stretch { at, to, .. } = stretch;
+        LogError::Retriable(format!(
+            "reading {} [{}]: nothing came for {} s at offset {}, short of {}: an open transaction, or a broker that is away",
+            at.topic,
+            at.partition,
+            self.config.timeouts.scan_idle.as_secs(),
+            position.0,
+            to.0,
+        ))
+    }
+
+    fn serve(&self) -> Result<(), LogError> {
+        match self.inbox.consumer().poll(Duration::ZERO) {
+            Some(Err(error)) if self.inbox.consumer().client().fatal_error().is_some() => {
+                Err(from_kafka("reading", &error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a partition's error says about the position.
+fn judge(fetched: &Fetched<'_>, stretch: Stretch) -> Result<LogOffset, LogError> {
+    let Some(error) = fetched.error() else { return Ok(stretch.from) };
+    let at = stretch.at;
+    match error.code {
+        RDKafkaErrorCode::PartitionEOF => Ok(LogOffset(fetched.offset().max(0) as u64)),
+        RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => Err(LogError::OutOfRange {
+            topic: at.topic,
+            partition: at.partition,
+            offset: stretch.from,
+            detail: error.text,
+        }),
+        RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::TopicAuthorizationFailed => {
+            Err(from_native(&format!("reading {} [{}]", at.topic, at.partition), &error))
+        }
+        _ => {
+            tracing::warn!(topic = %at.topic, partition = at.partition, %error, "reading; librdkafka goes on");
+            Ok(stretch.from)
+        }
+    }
+}
