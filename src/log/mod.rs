@@ -68,7 +68,8 @@ pub struct PollBudget {
 /// Membership changes of the consumer group. Until the member answers (`assign`, `unassign`) the group waits for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupEvent {
-    /// These partitions are newly ours, in this generation. Answer with [`WorkerLog::assign`] once restored.
+    /// These partitions are newly ours, in this generation. Answer with [`WorkerLog::assign`] once restored. There may be
+    /// none: then the generation alone has moved on, for those kept; answer with an empty list.
     Assigned { generation: Generation, partitions: Vec<u32> },
     /// These are being taken away in good order: they still count as ours until [`WorkerLog::unassign`].
     Revoked { generation: Generation, partitions: Vec<u32> },
@@ -237,7 +238,7 @@ pub struct TopicInfo {
 pub trait IngestLog {
     /// As [`WorkerLog::poll`], over all outside topics. Offsets start at the group's committed ones, else at the earliest.
     /// Assignment needs no restore and is answered inside; events are returned so that per-partition state is made or
-    /// dropped. The partition numbers there are places in [`Self::assignment`].
+    /// dropped.
     ///
     /// # Errors
     /// As the log has them.
