@@ -140,6 +140,32 @@ pub const INSERT_ROWS_MAX: usize = 200_000;
 pub const ROWS_CARDS_PER_SEAL: usize = 20_000;
 /// At most this often are rows of a partition taken for ClickHouse.
 pub const FLUSH_EVERY_MS: i64 = 1_000;
+/// Months of rows in one insert: ClickHouse refuses blocks that touch more than 100 partitions.
+pub const INSERT_MONTHS_MAX: usize = 100;
+/// Rows that make an insert worth sending at once; fewer wait for others ...
+pub const INSERT_ROWS_MIN: usize = 20_000;
+/// ... this long. Many small inserts are many parts to merge.
+pub const INSERT_LINGER_MS: u64 = 500;
+/// Rows that workers have handed over and whose end they have not yet taken; beyond, the flusher is busy.
+pub const FLUSH_ROWS_QUEUED_MAX: usize = 1_000_000;
+/// ... and batches.
+pub const FLUSH_BATCHES_QUEUED_MAX: usize = 1_024;
+/// First wait after an insert that failed by something that passes.
+pub const RETRY_FIRST_MS: u64 = 200;
+/// The longest; also how often an insert is tried that needs somebody to act.
+pub const RETRY_MAX_MS: u64 = 30_000;
+/// How long to wait for a connection to ClickHouse.
+pub const CLICKHOUSE_CONNECT_MS: u64 = 5_000;
+/// Idle connections are dropped after this: ClickHouse closes them after 3 s.
+pub const CLICKHOUSE_IDLE_MS: u64 = 2_500;
+/// How long one piece of an insert may wait for the socket.
+pub const CLICKHOUSE_SEND_MS: u64 = 20_000;
+/// How long the answer to an insert or a query may take.
+pub const CLICKHOUSE_ANSWER_MS: u64 = 60_000;
+/// Messages that the history takes in one round: inserted, then their offsets are committed.
+pub const HISTORY_MESSAGES_MAX: usize = 20_000;
+/// ... and their bytes.
+pub const HISTORY_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 
 /// Requests waiting in a worker's mailbox; further ones are refused at once.
 pub const MAILBOX_REQUESTS_MAX: usize = 256;
@@ -161,6 +187,8 @@ pub const DAY_S: i64 = 86_400;
 
 const _: () = assert!(LATE_HORIZON_DAYS_DEFAULT as i64 * DAY_S >= CDR_SECONDS_MAX + DAY_S);
 const _: () = assert!(PACK_BYTES_MAX < 1_024 * 1_024);
+const _: () = assert!(PACK_BYTES_MAX < HISTORY_BYTES_MAX);
+const _: () = assert!(INSERT_ROWS_MIN < INSERT_ROWS_MAX && INSERT_ROWS_MAX < FLUSH_ROWS_QUEUED_MAX);
 const _: () = assert!(CHUNK_PART_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(SEAL_MESSAGES_MAX < 100_000);
 const _: () = assert!(SHARDS.is_power_of_two());

@@ -3,11 +3,8 @@
 //! Invariant: `submit` and `acked` never wait. ClickHouse away means `false`, and the worker goes on metering; rows of a
 //! card that changes meanwhile coalesce in the meter, where memory is bounded by the number of cards.
 
+use crate::meter::Rows;
 use crate::model::LogOffset;
-
-/// Rows of `meter::rows`, which take this place.
-#[derive(Debug, Clone, Default)]
-pub struct Rows;
 
 /// Which of two rows of one key is the newer: generation of the deployment in the high 24 bits, log offset in the low 40.
 ///
@@ -54,6 +51,19 @@ pub struct RowBatch {
     pub rows: VersionedRows,
     /// Names the batch in [`RowSink::acked`]; rising within a partition.
     pub id: u64,
+}
+
+impl RowBatch {
+    /// Rows of both tables.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.rows.months.len() + self.rows.rows.days.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// Where a worker's rows go: a bounded channel to the flusher, or a simulation of one.
