@@ -12,10 +12,18 @@
 mod backoff;
 mod failure;
 mod group;
+pub mod migrate;
 pub mod rows;
+pub mod schema;
 mod sink;
+
+#[cfg(feature = "full")]
+mod client;
 
 pub use backoff::Backoff;
 pub use failure::{Failure, Verdict};
 pub use group::{Group, newest, portions};
 pub use sink::{RowBatch, RowSink, RowVersion, VersionedRows};
+
+#[cfg(feature = "full")]
+pub use client::{Client, Server, Timeouts};
