@@ -82,6 +82,8 @@ pub const UNFLUSHED_S_MAX: i64 = 40 * DAY_S;
 pub const QUEUED_PACKAGES_MAX: usize = 32;
 /// Packages in force at once.
 pub const PACKAGES_IN_FORCE_MAX: usize = 16;
+/// Packages a card remembers: queued, in force, and those whose days are still open for late records.
+pub const PACKAGES_KEPT_MAX: usize = 64;
 /// Rules of a card.
 pub const RULES_MAX: usize = 16;
 /// Day segments of a card (`domain.md` P3).
@@ -195,3 +197,4 @@ const _: () = assert!(SHARDS.is_power_of_two());
 const _: () = assert!(OUTSIDE_BYTES_MAX < PACK_BYTES_MAX && DEAD_LETTER_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(PARKED_PER_IDENTITY_MAX < PARKED_RECORDS_MAX);
 const _: () = assert!(COMMAND_BYTES_MAX + 4_096 < PACK_BYTES_MAX);
+const _: () = assert!(PACKAGES_KEPT_MAX >= QUEUED_PACKAGES_MAX + PACKAGES_IN_FORCE_MAX);

@@ -154,6 +154,12 @@ impl Calendar {
         Some((*start, *self.cycle_starts.get(next)?))
     }
 
+    /// First day of the cycle that holds a UTC second; [`Day::MIN`] outside the compiled months.
+    #[must_use]
+    pub fn cycle_at(&self, time: UnixTime) -> Day {
+        self.cycle_of(self.day_of(time)).map_or(Day::MIN, |(first, _)| first)
+    }
+
     fn problem(&self) -> Option<&'static str> {
         if self.offsets.is_empty() {
             return Some("has no offsets");

@@ -86,7 +86,7 @@ pub struct AlertData {
     pub used: u64,
     pub settled: u64,
     pub provisional: u64,
-    /// Quota of the packages in force.
+    /// Quota of the packages in force; 0 (as `remaining`) without any, or with an unlimited one: then the alert resolves.
     pub quota: u64,
     pub burnt: u64,
     pub remaining: u64,
@@ -111,6 +111,9 @@ pub struct PackageData {
     pub effective_at: Option<UnixTime>,
     /// First second no longer in force; absent while queued.
     pub expires_at: Option<UnixTime>,
+    /// Which cycle's quota is exhausted, by its first day: only of a package whose quota comes anew each cycle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<Day>,
 }
 
 impl EventBody {

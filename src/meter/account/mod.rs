@@ -5,7 +5,25 @@
 //! order, worked out anew whenever it is asked for (`domain.md` P3). Kept is only what is final: the burn of closed
 //! days, which events have been told, and where the alerts' armings stand. So nothing here can go stale.
 
+mod admit;
+mod alerts;
+mod book;
+mod burn;
+mod orders;
+mod package;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use alerts::Stance;
+pub use view::{AccountView, PackageView, RuleView};
+
 use serde::{Deserialize, Serialize};
+
+use admit::{Admitted, admit};
+use alerts::Level;
+use book::Book;
 
 use crate::model::{Calendar, Day, EventBody, Mode, PackageSpec, Payment, Rule, UnixTime};
 
@@ -95,52 +113,99 @@ pub(crate) struct Totals {
     pub(crate) overage: u64,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Book {}
-
-/// What `GET /v1/cards/{iccid}` shows of the account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AccountView {}
-
 impl Default for Account {
     fn default() -> Self {
         Self { book: None, quiet_until: u64::MAX }
     }
 }
 
+/// How to look at the alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Usage has changed: fire.
+    Again,
+    /// The packages or the cycle have changed: raise the arming, silently.
+    Raised,
+}
+
 impl Account {
-    /// Takes an order (`domain.md` P1, P2, P5). Afterwards cut the segments at [`Self::edges`]; reschedule
+    /// Takes an order (`domain.md` P1, P2, P5). Afterwards cut the segments at [`Self::edges`] and reschedule
     /// [`Self::next_due`].
     pub(crate) fn recharge(
         &mut self,
-        _ctx: &Ctx<'_>,
-        _order: &Recharge<'_>,
-        _out: &mut Vec<EventBody>,
+        ctx: &Ctx<'_>,
+        recharge: &Recharge<'_>,
+        out: &mut Vec<EventBody>,
     ) -> OrderOutcome {
-        OrderOutcome::Refused("no".to_owned())
+        match admit(self.book.as_deref(), ctx, recharge) {
+            Ok(Admitted::Repeated) => OrderOutcome::Repeated,
+            Ok(Admitted::New) => {
+                if self.book.get_or_insert_default().take(ctx, recharge, out) {
+                    self.look(ctx, Look::Raised, out);
+                }
+                OrderOutcome::Applied
+            }
+            Err(reason) => {
+                out.push(EventBody::RechargeRefused {
+                    order: recharge.order.to_owned(),
+                    payment: recharge.payment.clone(),
+                    reason: reason.clone(),
+                });
+                OrderOutcome::Refused(reason)
+            }
+        }
     }
 
     /// Replaces the card's own rules; an empty list gives it back to its plan's. New rules that hold at once are armed
-    /// only when usage falls below them.
+    /// only when usage falls below them; the alert of a rule that is gone resolves.
     ///
     /// # Errors
     /// What is wrong with them, readable; the old rules stay.
     pub(crate) fn set_rules(
         &mut self,
-        _ctx: &Ctx<'_>,
-        _rules: &[Rule],
-        _out: &mut Vec<EventBody>,
+        ctx: &Ctx<'_>,
+        rules: &[Rule],
+        out: &mut Vec<EventBody>,
     ) -> Result<(), String> {
+        if let Some(problem) = rules::problem(rules) {
+            return Err(problem);
+        }
+        if self.book.is_some() || !rules.is_empty() {
+            let book = self.book.get_or_insert_default();
+            let burn = book.burn(ctx, ctx.usage.cycle);
+            let totals = book.totals(ctx, &burn);
+            book.alerts.set(rules, Level { ctx, totals: &totals }, out);
+            self.look(ctx, Look::Again, out);
+        }
         Ok(())
     }
 
     /// Looks at everything anew: exhausted packages, alerts (A1 to A5). Call it after every change of usage that is not
     /// [quiet](Self::is_quiet), and when the default rules have changed.
-    pub(crate) fn evaluate(&mut self, _ctx: &Ctx<'_>, _out: &mut Vec<EventBody>) {}
+    pub(crate) fn evaluate(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        self.look(ctx, Look::Again, out);
+    }
 
-    /// Whether [`Self::evaluate`] would do nothing. Exact while, since the last evaluation, segments of the current
-    /// cycle only grew and none shrank (no change of the day's source, no new cut): a package and a threshold come
-    /// nearer by at most what was added. `used` is the cycle's.
+    fn look(&mut self, ctx: &Ctx<'_>, look: Look, out: &mut Vec<EventBody>) {
+        let Some(book) = &mut self.book else { return };
+        let burn = book.burn(ctx, ctx.usage.cycle);
+        let totals = book.totals(ctx, &burn);
+        book.exhaust(ctx, &burn, out);
+        let level = Level { ctx, totals: &totals };
+        match look {
+            Look::Again => book.alerts.evaluate(level, out),
+            Look::Raised => book.alerts.raise(level, out),
+        }
+        self.quiet_until = ctx.usage.used.saturating_add(book.room(ctx, &burn, &totals));
+    }
+
+    /// Whether [`Self::evaluate`] would do nothing; `used` is the cycle's.
+    ///
+    /// Exact while, since the last evaluation, segments of the current cycle only grew and none shrank (no change of the
+    /// day's source, no new cut). Why: bytes added to one segment add at most as many to each package's burn. Taken in
+    /// burn order, a package serves its segments in event order up to its quota, so what it is asked beyond grows by
+    /// the rest of what was added and falls nowhere, and the next package sees no more than that. So a quota and a
+    /// threshold come nearer by at most what was added, which the cycle's used counts.
     pub(crate) fn is_quiet(&self, used: u64) -> bool {
         used < self.quiet_until
     }
@@ -153,51 +218,81 @@ impl Account {
     }
 
     /// Makes the burn of the first open day final. `ctx.segments` are this day's only; days close in order.
-    pub(crate) fn close_day(&mut self, _ctx: &Ctx<'_>) {}
+    pub(crate) fn close_day(&mut self, ctx: &Ctx<'_>) {
+        if let Some(book) = &mut self.book {
+            book.close_day(ctx);
+        }
+    }
 
     /// Starts and ends of packages, where the segments of a day must be cut. Not sorted, may repeat.
     pub(crate) fn edges(&self) -> impl Iterator<Item = UnixTime> + '_ {
-        std::iter::empty()
+        let packages = self.book.iter().flat_map(|book| &book.packages);
+        packages.flat_map(|package| [package.effective_at, package.expires_at])
     }
 
     /// When [`Self::fire`] must be called next: a package ends, a cycle begins.
     pub(crate) fn next_due(&self) -> Option<UnixTime> {
-        None
+        self.book.as_ref().and_then(|book| book.next_due())
     }
 
     /// Expires, hands over, starts a cycle: all that is due at `ctx.at`, which is [`Self::next_due`]; then reschedule.
-    pub(crate) fn fire(&mut self, _ctx: &Ctx<'_>, _out: &mut Vec<EventBody>) {}
+    /// Ask [`Self::has_base`] afterwards: a base that ended without a successor suspends the card (S1).
+    pub(crate) fn fire(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        if let Some(book) = &mut self.book {
+            book.fire(ctx, out);
+            self.look(ctx, Look::Raised, out);
+        }
+    }
 
-    /// Whether a base package is in force: without one the card is suspended by expiry (S1).
-    pub(crate) fn has_base(&self, _at: UnixTime) -> bool {
-        false
+    /// Whether a base package is in force.
+    pub(crate) fn has_base(&self, at: UnixTime) -> bool {
+        self.book.as_ref().is_some_and(|book| book.has_base(at))
     }
 
     /// Whether any package is in force.
-    pub(crate) fn has_package(&self, _at: UnixTime) -> bool {
-        false
+    pub(crate) fn has_package(&self, at: UnixTime) -> bool {
+        self.book.as_ref().is_some_and(|book| book.in_force(at).next().is_some())
     }
 
-    pub(crate) fn totals(&self, _ctx: &Ctx<'_>) -> Totals {
-        Totals::default()
+    /// Sums over what is in force.
+    pub(crate) fn totals(&self, ctx: &Ctx<'_>) -> Totals {
+        match &self.book {
+            Some(book) => book.totals(ctx, &book.burn(ctx, ctx.usage.cycle)),
+            None => Totals { quota: Some(0), burnt: 0, remaining: Some(0), overage: ctx.usage.used },
+        }
     }
 
     /// Burnt of one cycle (past ones too, until they are forgotten); its overage is its used less this.
-    pub(crate) fn cycle_burnt(&self, _ctx: &Ctx<'_>, _cycle: Day) -> u64 {
-        0
+    pub(crate) fn cycle_burnt(&self, ctx: &Ctx<'_>, cycle: Day) -> u64 {
+        self.book
+            .as_ref()
+            .map_or(0, |book| book.cycle_closed(cycle).saturating_add(book.burn(ctx, cycle).in_cycle(cycle)))
     }
 
     /// Drops what is kept of cycles before this one: they are closed and their rows are flushed.
-    pub(crate) fn forget_cycles_before(&mut self, _cycle: Day) {}
+    pub(crate) fn forget_cycles_before(&mut self, cycle: Day) {
+        if let Some(book) = &mut self.book {
+            book.forget_cycles_before(cycle);
+        }
+    }
 
     /// As of `ctx.at`. For a query, fire what is due on a copy first.
-    pub(crate) fn view(&self, _ctx: &Ctx<'_>) -> AccountView {
-        AccountView {}
+    pub(crate) fn view(&self, ctx: &Ctx<'_>) -> AccountView {
+        self.book.as_ref().map_or_else(|| view::empty(ctx), |book| view::view(book, ctx))
     }
 
     /// Heap bytes, roughly.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.book.as_ref().map_or(0, |_| size_of::<Book>())
+        self.book.as_ref().map_or(0, |book| book.heap_bytes())
+    }
+}
+
+impl Totals {
+    fn add(&mut self, quota: Option<u64>, burnt: u64) {
+        let left = quota.map(|quota| quota.saturating_sub(burnt));
+        self.quota = self.quota.zip(quota).map(|(sum, quota)| sum.saturating_add(quota));
+        self.remaining = self.remaining.zip(left).map(|(sum, left)| sum.saturating_add(left));
+        self.burnt = self.burnt.saturating_add(burnt);
     }
 }
 

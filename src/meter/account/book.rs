@@ -1,0 +1,247 @@
+//! The book: packages in force, those queued behind them, and what moves them: orders and due times.
+
+use serde::{Deserialize, Serialize};
+
+use super::alerts::Alerts;
+use super::burn::{Burn, CycleBurn, Frame, burn};
+use super::orders::Orders;
+use super::package::{Order, Package, end_of};
+use super::{Ctx, Recharge, Totals};
+use crate::limits::DAY_S;
+use crate::model::{Calendar, Day, EventBody, Mode, PackageData, PackageKind, Per, UnixTime};
+
+/// Cold data of a card that has ever had a package or rules of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Book {
+    /// In burn order. Ended ones stay while a day that they pay for is open.
+    pub(super) packages: Vec<Package>,
+    /// In the order of their purchase.
+    pub(super) queue: Vec<Order>,
+    pub(super) orders: Orders,
+    /// Orders taken.
+    seq: u32,
+    /// When the next cycle begins; `None` where the calendar does not reach.
+    cycle_ends: Option<UnixTime>,
+    pub(super) alerts: Alerts,
+    /// Burn of closed days by cycle, oldest first.
+    closed: Vec<CycleClosed>,
+}
+
+/// Final burn of a cycle's closed days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct CycleClosed {
+    cycle: Day,
+    burnt: u64,
+}
+
+impl Book {
+    /// Takes an order that was found right. Whether the packages in force have changed.
+    pub(super) fn take(&mut self, ctx: &Ctx<'_>, recharge: &Recharge<'_>, out: &mut Vec<EventBody>) -> bool {
+        self.prune(ctx.open_from);
+        self.orders.remember(recharge, ctx.now);
+        self.seq = self.seq.saturating_add(1);
+        let order = Order {
+            id: recharge.order.to_owned(),
+            payment: recharge.payment.clone(),
+            spec: recharge.package.clone(),
+            mode: recharge.mode,
+            seq: self.seq,
+        };
+        let starts = match order.mode {
+            Mode::Immediate => true,
+            Mode::Renewal => !self.has_base(ctx.at),
+            Mode::NextCycle => false,
+        };
+        if starts {
+            let expires_at = expiry(&order, ctx);
+            self.start(Package::start(order, ctx.at, expires_at), out);
+        } else {
+            out.push(EventBody::PackageQueued(order.data()));
+            self.queue.push(order);
+        }
+        self.note_cycle(ctx);
+        starts
+    }
+
+    fn start(&mut self, package: Package, out: &mut Vec<EventBody>) {
+        out.push(EventBody::PackageActivated(package.data(0)));
+        let at = self.packages.partition_point(|other| other.rank() < package.rank());
+        self.packages.insert(at, package);
+    }
+
+    /// All that is due at `ctx.at`: ends first, then hand-over, then what waits for the cycle.
+    pub(super) fn fire(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        self.expire(ctx, out);
+        self.hand_over(ctx, out);
+        if self.cycle_ends.is_some_and(|end| end <= ctx.at) {
+            self.start_waiting(ctx, out);
+        }
+        self.note_cycle(ctx);
+        self.prune(ctx.open_from);
+    }
+
+    fn expire(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        let last = ctx.calendar.cycle_at(ctx.at.saturating_sub(1));
+        let burn = self.burn(ctx, last);
+        let mut ended: Vec<(u32, PackageData)> = Vec::new();
+        for (at, package) in self.packages.iter_mut().enumerate() {
+            if !package.ended && package.expires_at <= ctx.at {
+                package.ended = true;
+                ended.push((package.order.seq, package.data(burn.of(at, package))));
+            }
+        }
+        ended.sort_by_key(|(seq, _)| *seq);
+        out.extend(ended.into_iter().map(|(_, data)| EventBody::PackageExpired(data)));
+    }
+
+    /// Renewals start the instant no base is in force. A booster among them starts and lets the next one in.
+    fn hand_over(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        while !self.has_base(ctx.at) {
+            let Some(at) = self.queue.iter().position(|order| order.mode == Mode::Renewal) else { return };
+            let order = self.queue.remove(at);
+            self.start_queued(order, ctx, out);
+        }
+    }
+
+    fn start_waiting(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        let queue = std::mem::take(&mut self.queue);
+        let (waiting, rest): (Vec<_>, Vec<_>) = queue.into_iter().partition(|o| o.mode == Mode::NextCycle);
+        self.queue = rest;
+        for order in waiting {
+            self.start_queued(order, ctx, out);
+        }
+    }
+
+    fn start_queued(&mut self, order: Order, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        let expires_at = end_of(order.spec.validity, ctx.at, ctx.calendar);
+        self.start(Package::start(order, ctx.at, expires_at), out);
+    }
+
+    fn note_cycle(&mut self, ctx: &Ctx<'_>) {
+        let next = ctx.calendar.cycle_of(ctx.calendar.day_of(ctx.at)).map(|(_, next)| next);
+        self.cycle_ends = next.map(|day| ctx.calendar.day_start(day));
+    }
+
+    pub(super) fn next_due(&self) -> Option<UnixTime> {
+        let alive = || self.packages.iter().filter(|package| !package.ended);
+        let waits = self.waiting() > 0;
+        let cycle = self.cycle_ends.filter(|_| waits || alive().next().is_some());
+        alive().map(|package| package.expires_at).chain(cycle).min()
+    }
+
+    /// Forgets ended packages that no open day can burn any more.
+    fn prune(&mut self, open_from: UnixTime) {
+        self.packages.retain(|package| !package.is_past(open_from));
+    }
+
+    pub(super) fn has_base(&self, at: UnixTime) -> bool {
+        self.packages.iter().any(|p| p.order.spec.kind == PackageKind::Base && p.covers(at))
+    }
+
+    pub(super) fn in_force(&self, at: UnixTime) -> impl Iterator<Item = (usize, &Package)> {
+        self.packages.iter().enumerate().filter(move |(_, package)| package.covers(at))
+    }
+
+    pub(super) fn burn(&self, ctx: &Ctx<'_>, current: Day) -> Burn {
+        burn(&self.packages, ctx.segments, Frame { calendar: ctx.calendar, current })
+    }
+
+    pub(super) fn totals(&self, ctx: &Ctx<'_>, burn: &Burn) -> Totals {
+        let burnt_in_cycle =
+            self.cycle_closed(ctx.usage.cycle).saturating_add(burn.in_cycle(ctx.usage.cycle));
+        let overage = ctx.usage.used.saturating_sub(burnt_in_cycle);
+        let mut totals = Totals { quota: Some(0), burnt: 0, remaining: Some(0), overage };
+        for (at, package) in self.in_force(ctx.at) {
+            totals.add(package.order.spec.quota, burn.of(at, package));
+        }
+        totals
+    }
+
+    /// Tells of quotas that are burnt to the last byte: once each, whatever a later burn says.
+    pub(super) fn exhaust(&mut self, ctx: &Ctx<'_>, burn: &Burn, out: &mut Vec<EventBody>) {
+        let cycle = ctx.usage.cycle;
+        for (at, package) in self.packages.iter_mut().enumerate() {
+            let burnt = burn.of(at, package);
+            let full = package.order.spec.quota.is_some_and(|quota| burnt >= quota);
+            if full && package.covers(ctx.at) && !package.told_exhausted(cycle) {
+                package.exhausted = Some(cycle);
+                let cycle = (package.order.spec.per == Per::Cycle).then_some(cycle);
+                out.push(EventBody::PackageExhausted(PackageData { cycle, ..package.data(burnt) }));
+            }
+        }
+    }
+
+    /// Bytes that can be burnt before a package in force is exhausted or a rule fires.
+    pub(super) fn room(&self, ctx: &Ctx<'_>, burn: &Burn, totals: &Totals) -> u64 {
+        let untold = self.in_force(ctx.at).filter(|(_, package)| !package.told_exhausted(ctx.usage.cycle));
+        let left = untold.filter_map(|(at, package)| {
+            package.order.spec.quota.map(|quota| quota.saturating_sub(burn.of(at, package)))
+        });
+        left.fold(self.alerts.room(totals), u64::min)
+    }
+
+    /// Makes the burn of a day, the first open one, final.
+    pub(super) fn close_day(&mut self, ctx: &Ctx<'_>) {
+        let Some(first) = ctx.segments.first() else { return self.prune(ctx.open_from) };
+        let cycle = ctx.calendar.cycle_at(first.start);
+        let burn = self.burn(ctx, cycle);
+        for (at, package) in self.packages.iter_mut().enumerate() {
+            package.closed.add(cycle, burn.open_total(at));
+        }
+        for CycleBurn { cycle, burnt, .. } in burn.cycles {
+            self.note_closed(cycle, burnt);
+        }
+        self.prune(ctx.open_from);
+    }
+
+    fn note_closed(&mut self, cycle: Day, burnt: u64) {
+        match self.closed.last_mut() {
+            Some(last) if last.cycle == cycle => last.burnt = last.burnt.saturating_add(burnt),
+            _ => self.closed.push(CycleClosed { cycle, burnt }),
+        }
+    }
+
+    pub(super) fn cycle_closed(&self, cycle: Day) -> u64 {
+        self.closed.iter().find(|closed| closed.cycle == cycle).map_or(0, |closed| closed.burnt)
+    }
+
+    pub(super) fn forget_cycles_before(&mut self, cycle: Day) {
+        self.closed.retain(|closed| closed.cycle >= cycle);
+    }
+
+    /// Packages that stay when those of closed days are forgotten.
+    pub(super) fn kept(&self, open_from: UnixTime) -> usize {
+        self.packages.iter().filter(|package| !package.is_past(open_from)).count()
+    }
+
+    /// Packages that wait for the next cycle.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.iter().filter(|order| order.mode == Mode::NextCycle).count()
+    }
+
+    pub(super) fn cycle_ends(&self) -> Option<UnixTime> {
+        self.cycle_ends
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let packages = self.packages.capacity().saturating_mul(size_of::<Package>());
+        let queue = self.queue.capacity().saturating_mul(size_of::<Order>());
+        let states = self.alerts.states.capacity().saturating_mul(size_of::<super::alerts::State>());
+        [size_of::<Self>(), packages, queue, states, self.orders.heap_bytes()].iter().sum()
+    }
+}
+
+/// The end of a package that starts at once. An immediate one's validity counts from its payment if that is at most 24 h
+/// ago (`domain.md` P1), so that a payment at the month's end buys the month that was paid for, even if the order
+/// comes later. If that validity is over before the order is here, it would buy nothing at all: then it counts from now.
+fn expiry(order: &Order, ctx: &Ctx<'_>) -> UnixTime {
+    let paid = order.payment.paid_at;
+    let recent = (0..=DAY_S).contains(&ctx.now.saturating_sub(paid));
+    let end = |from, calendar: &Calendar| end_of(order.spec.validity, from, calendar);
+    let from_payment = end(paid, ctx.calendar);
+    if order.mode == Mode::Immediate && recent && from_payment > ctx.now {
+        from_payment
+    } else {
+        end(ctx.now, ctx.calendar)
+    }
+}

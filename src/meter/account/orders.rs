@@ -1,0 +1,80 @@
+//! Orders that were taken, remembered for 90 days, so that the same order again does nothing and another one under the
+//! same id is refused (`domain.md` P1, C9). Refused orders leave no trace: they may come again, put right.
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::Recharge;
+use crate::limits::{DAY_S, ORDER_DAYS, ORDERS_MAX};
+use crate::model::UnixTime;
+
+/// Orders in the order in which they were taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Orders(Vec<Taken>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Taken {
+    id: u64,
+    content: u64,
+    at: UnixTime,
+}
+
+/// What is known of an order's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    No,
+    Same,
+    /// The id was used for something else.
+    Other,
+    /// Not known, and there is no room to remember it.
+    Full,
+}
+
+impl Orders {
+    pub(super) fn look(&self, order: &Recharge<'_>, now: UnixTime) -> Known {
+        let (id, content) = (xxh3_64(order.order.as_bytes()), content(order));
+        let mut kept = self.0.iter().filter(|taken| !taken.is_forgotten(now));
+        match kept.clone().find(|taken| taken.id == id) {
+            Some(taken) if taken.content == content => Known::Same,
+            Some(_) => Known::Other,
+            None if kept.nth(ORDERS_MAX.saturating_sub(1)).is_some() => Known::Full,
+            None => Known::No,
+        }
+    }
+
+    pub(super) fn remember(&mut self, order: &Recharge<'_>, now: UnixTime) {
+        self.0.retain(|taken| !taken.is_forgotten(now));
+        self.0.push(Taken { id: xxh3_64(order.order.as_bytes()), content: content(order), at: now });
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.0.capacity().saturating_mul(size_of::<Taken>())
+    }
+}
+
+impl Taken {
+    fn is_forgotten(&self, now: UnixTime) -> bool {
+        self.at < now.saturating_sub(ORDER_DAYS * DAY_S)
+    }
+}
+
+/// Hash of what makes an order that order: all it says, each part closed off so that none can run into the next.
+fn content(order: &Recharge<'_>) -> u64 {
+    let (payment, spec) = (order.payment, order.package);
+    let mut hash = Xxh3::new();
+    for text in [order.channel, &payment.provider, &payment.reference] {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.update(&payment.paid_at.to_le_bytes());
+    hash.update(&spec.quota.unwrap_or(u64::MAX).to_le_bytes());
+    hash.update(&[order.mode as u8, spec.kind as u8, spec.per as u8, spec.priority]);
+    let (unit, count) = match spec.validity {
+        crate::model::Validity::Months(n) => (0u8, n),
+        crate::model::Validity::Days(n) => (1, n),
+        crate::model::Validity::Cycles(n) => (2, n),
+    };
+    hash.update(&[unit]);
+    hash.update(&count.to_le_bytes());
+    hash.digest()
+}
