@@ -103,6 +103,8 @@ pub const RECORD_BYTES_MAX: u64 = 1 << 48;
 
 /// Bytes of a record id, a session name or a feed name.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Bytes of a text that a person wrote: the reason of a command.
+pub const REASON_BYTES_MAX: usize = 1_024;
 /// Bytes of one command.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1_024;
 /// Records parked for one unknown identity; beyond, they are quarantined as unknown.

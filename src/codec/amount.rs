@@ -26,8 +26,8 @@ const UNITS: [(&str, u64); 11] = [
 /// Why a text is no amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
-    #[error("{0:?} may mean 2^10 or 10^3: write {1}{2}iB or {1}{2}B")]
-    Ambiguous(String, String, char),
+    #[error("{text:?} may mean powers of 1024 or of 1000: write {digits}{letter}iB or {digits}{letter}B")]
+    Ambiguous { text: String, digits: String, letter: char },
     #[error("{0:?} is not an amount")]
     Form(String),
     #[error("{0:?} is more than 2^64 bytes")]
@@ -56,7 +56,7 @@ fn factor(text: &str, digits: &str, unit: &str) -> Result<u64, AmountError> {
     match unit.as_bytes() {
         [letter] if b"kmgtKMGT".contains(letter) => {
             let letter = char::from(letter.to_ascii_uppercase());
-            Err(AmountError::Ambiguous(text.to_owned(), digits.to_owned(), letter))
+            Err(AmountError::Ambiguous { text: text.to_owned(), digits: digits.to_owned(), letter })
         }
         _ => Err(AmountError::Form(text.to_owned())),
     }
@@ -92,8 +92,8 @@ mod tests {
     #[test]
     fn what_is_refused_says_how_to_write_it() {
         let cases = [
-            ("500M", "\"500M\" may mean 2^10 or 10^3: write 500MiB or 500MB"),
-            ("1g", "\"1g\" may mean 2^10 or 10^3: write 1GiB or 1GB"),
+            ("500M", "\"500M\" may mean powers of 1024 or of 1000: write 500MiB or 500MB"),
+            ("1g", "\"1g\" may mean powers of 1024 or of 1000: write 1GiB or 1GB"),
             ("1.5GB", "\"1.5GB\" is not an amount"),
             ("MiB", "\"MiB\" is not an amount"),
             ("", "\"\" is not an amount"),

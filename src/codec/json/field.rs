@@ -6,10 +6,13 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use serde_json::Value;
+
 use super::error::{JsonError, shown};
+use crate::codec::amount::{self, AmountError};
 use crate::codec::time;
-use crate::limits::NAME_BYTES_MAX;
-use crate::model::{Number, NumberKind, UnixTime};
+use crate::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
+use crate::model::{Amount, CardId, Day, Number, NumberKind, UnixTime};
 
 /// A value.
 #[derive(Debug, Default)]
@@ -25,6 +28,9 @@ pub(super) enum Field<'a> {
 }
 
 pub(super) const TIME: &str = "RFC 3339 with an offset, like 2026-08-01T09:30:15+08:00";
+const ICCID: &str = "text of 19 or 20 characters 0-9 and A-F";
+const DAY: &str = "a date, like 2026-08-01";
+const REASON: &str = "text of 1 to 1024 bytes";
 const NAME: &str = "text of 1 to 128 bytes";
 const WHOLE: &str = "a whole number from 0";
 const DIGITS: &str = "text of 1 to 16 digits";
@@ -34,13 +40,30 @@ impl<'a> Field<'a> {
         !matches!(self, Self::Absent | Self::Null)
     }
 
-    /// Text of bounded length, not empty.
+    /// Text of a name's length, not empty.
     pub(super) fn name(self, field: &'static str) -> Result<Cow<'a, str>, JsonError> {
+        self.text(field, NAME_BYTES_MAX, NAME)
+    }
+
+    fn text(
+        self,
+        field: &'static str,
+        bytes_max: usize,
+        expected: &'static str,
+    ) -> Result<Cow<'a, str>, JsonError> {
         match self {
-            Self::Text(text) if (1..=NAME_BYTES_MAX).contains(&text.len()) => Ok(text),
-            Self::Text(text) => Err(JsonError::new(field, format!("has {} bytes", text.len()), NAME)),
-            other => Err(other.wrong(field, NAME)),
+            Self::Text(text) if (1..=bytes_max).contains(&text.len()) => Ok(text),
+            Self::Text(text) => Err(JsonError::new(field, format!("has {} bytes", text.len()), expected)),
+            other => Err(other.wrong(field, expected)),
         }
+    }
+
+    /// What a person wrote, if it is said.
+    pub(super) fn optional_reason(self, field: &'static str) -> Result<Option<String>, JsonError> {
+        if !self.is_said() {
+            return Ok(None);
+        }
+        self.text(field, REASON_BYTES_MAX, REASON).map(|text| Some(text.into_owned()))
     }
 
     /// The same, if it is said.
@@ -67,7 +90,46 @@ impl<'a> Field<'a> {
         if value <= max {
             return Ok(value);
         }
-        Err(JsonError::new(field, format!("is {value}, more than the {max} that one record may say"), ""))
+        Err(JsonError::new(field, format!("is {value}; the most is {max}"), ""))
+    }
+
+    /// An amount of bytes with a clear unit.
+    pub(super) fn amount(self, field: &'static str) -> Result<Amount, JsonError> {
+        match &self {
+            Self::Text(text) => amount::parse(text).map_err(|error| {
+                let expected = if matches!(error, AmountError::Form(_)) { amount::EXPECTED } else { "" };
+                JsonError::new(field, format!("cannot be used: {error}"), expected)
+            }),
+            Self::Whole(_) | Self::Odd(_) => self.whole(field, u64::MAX),
+            _ => Err(self.wrong(field, amount::EXPECTED)),
+        }
+    }
+
+    /// An ICCID as text.
+    pub(super) fn iccid(&self, field: &'static str) -> Result<CardId, JsonError> {
+        let Self::Text(text) = self else { return Err(self.wrong(field, ICCID)) };
+        CardId::parse(text).map_err(|error| JsonError::new(field, format!("is {}: {error}", shown(text)), ""))
+    }
+
+    /// A calendar day.
+    pub(super) fn day(self, field: &'static str) -> Result<Day, JsonError> {
+        match self {
+            Self::Text(text) => time::parse_day(&text)
+                .ok_or_else(|| JsonError::new(field, format!("is {}, which is no day", shown(&text)), DAY)),
+            other => Err(other.wrong(field, DAY)),
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(
+        self,
+        field: &'static str,
+        words: &[(&str, T)],
+        expected: &'static str,
+    ) -> Result<T, JsonError> {
+        let Self::Text(text) = &self else { return Err(self.wrong(field, expected)) };
+        let chosen = words.iter().find(|(word, _)| word == text).map(|(_, value)| *value);
+        chosen.ok_or_else(|| self.wrong(field, expected))
     }
 
     /// A subscriber number as text; an MSISDN may have a plus.
@@ -114,6 +176,23 @@ const DIGITS_MAX: usize = 16;
 fn parse_digits(text: &str) -> Option<u64> {
     let fits = (1..=DIGITS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     fits.then(|| text.bytes().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
+}
+
+impl<'a> From<&'a Value> for Field<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::String(text) => Self::Text(Cow::Borrowed(text)),
+            Value::Number(number) => match number.as_u64() {
+                Some(whole) => Self::Whole(whole),
+                None => Self::Odd(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::Bool(true) => Self::Other("true"),
+            Value::Bool(false) => Self::Other("false"),
+            Value::Array(_) => Self::Other("a list"),
+            Value::Object(_) => Self::Other("an object"),
+        }
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {

@@ -4,11 +4,17 @@
 //! missing or ill-typed field is a [`JsonError`] that names it. Optional fields may be `null`. Writing makes what reading
 //! takes, for the quarantine, the demo and tests.
 //!
-//! Invariant: what `write` made of a record reads back as the same record.
+//! Invariant: what [`write`] made of a record reads back as the same record.
 
+mod command;
 mod error;
 mod field;
+mod object;
 mod record;
+#[cfg(test)]
+mod tests;
+pub mod write;
 
+pub use command::{CommandIn, command};
 pub use error::JsonError;
 pub use record::{CdrIn, FEED_OF_READINGS, ReadingIn, Scratch, cdr, reading};

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::error::{JsonError, shown};
+use super::error::JsonError;
 use super::field::Field;
 use crate::limits::{RECORD_BYTES_MAX, SLICES_MAX};
-use crate::model::{CardId, CardName, NumberKind, Slices, UnixTime};
+use crate::model::{CardName, NumberKind, Slices, UnixTime};
 
 /// Reusable memory of a reader: the slices of the last CDR, packed.
 #[derive(Debug, Default)]
@@ -154,7 +154,7 @@ fn read_reading(raw: RawReading<'_>) -> Result<ReadingIn<'_>, JsonError> {
 
 fn card(iccid: Field<'_>, imsi: Field<'_>, msisdn: Field<'_>) -> Result<CardName, JsonError> {
     if iccid.is_said() {
-        return read_iccid(&iccid).map(CardName::Iccid);
+        return iccid.iccid("iccid").map(CardName::Iccid);
     }
     if imsi.is_said() {
         return imsi.number("imsi", NumberKind::Imsi).map(CardName::Number);
@@ -164,13 +164,6 @@ fn card(iccid: Field<'_>, imsi: Field<'_>, msisdn: Field<'_>) -> Result<CardName
     }
     Err(JsonError::missing("iccid", "iccid, or imsi or msisdn in its place"))
 }
-
-fn read_iccid(iccid: &Field<'_>) -> Result<CardId, JsonError> {
-    let Field::Text(text) = iccid else { return Err(iccid.wrong("iccid", ICCID)) };
-    CardId::parse(text).map_err(|error| JsonError::new("iccid", format!("is {}: {error}", shown(text)), ""))
-}
-
-const ICCID: &str = "text of 19 or 20 characters 0-9 and A-F";
 
 fn width(field: Field<'_>) -> Result<u8, JsonError> {
     const WIDTH: &str = "32 or 64";

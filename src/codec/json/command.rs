@@ -1,0 +1,189 @@
+//! Commands of `card.commands`: the outside form → the model. Not the hot path: a few in a thousand records.
+//!
+//! What the card's state decides (unknown plan, foreign channel, a quota of nothing) is the meter's to refuse, with an
+//! answer to the sender; here only what cannot be understood is an error.
+
+use serde_json::Value;
+
+use super::error::{JsonError, shown};
+use super::field::Field;
+use super::object::Object;
+use crate::limits::COMMAND_BYTES_MAX;
+use crate::model::{
+    Broadcast, CardCommand, CommandBody, Mode, NumberKind, PackageKind, PackageSpec, Payment, Per, Register,
+    Rule, RuleKind, UnixTime, Validity,
+};
+
+/// A command as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandIn {
+    /// For one card.
+    Card(CardCommand),
+    /// For every partition.
+    Broadcast {
+        broadcast: Broadcast,
+        /// When it was given, if it says so; always of `clock.advance`, which is there for it.
+        at: Option<UnixTime>,
+    },
+}
+
+/// Types of the contract that this version answers with a refusal.
+const UNSUPPORTED: [&str; 7] = [
+    "card.confirm",
+    "credits.add",
+    "credits.move",
+    "credits.return",
+    "record.post",
+    "recharge.void",
+    "usage.adjust",
+];
+
+const TYPE: &str = "a command of the contract, like recharge or card.register";
+
+/// Reads a command.
+///
+/// # Errors
+/// The first field that is missing, of another type or out of bounds; a type that is not in the contract; more than
+/// `COMMAND_BYTES_MAX`.
+pub fn command(bytes: &[u8]) -> Result<CommandIn, JsonError> {
+    if bytes.len() > COMMAND_BYTES_MAX {
+        let problem = format!("the command has {} bytes, more than {COMMAND_BYTES_MAX}", bytes.len());
+        return Err(JsonError::new("", problem, ""));
+    }
+    let value: Value = serde_json::from_slice(bytes).map_err(|e| JsonError::syntax(bytes, &e))?;
+    let object = Object::of(&value).ok_or_else(|| JsonError::new("", "not a JSON object", ""))?;
+    read(object).map_err(|error| error.locate(bytes))
+}
+
+fn read(object: Object<'_>) -> Result<CommandIn, JsonError> {
+    let kind = object.field("type").name("type").map_err(|error| JsonError { expected: TYPE, ..error })?;
+    let id = || object.field("id").name("id").map(std::borrow::Cow::into_owned);
+    match &*kind {
+        "feed.complete" => {
+            let feed = object.field("feed").name("feed")?.into_owned();
+            let broadcast = Broadcast::FeedComplete { id: id()?, feed, day: object.field("day").day("day")? };
+            let at = object.field("at");
+            Ok(CommandIn::Broadcast { broadcast, at: if at.is_said() { Some(at.time("at")?) } else { None } })
+        }
+        "clock.advance" => {
+            let at = Some(object.field("at").time("at")?);
+            Ok(CommandIn::Broadcast { broadcast: Broadcast::ClockAdvance { id: id()? }, at })
+        }
+        kind => card_command(object, kind, id()?).map(CommandIn::Card),
+    }
+}
+
+fn card_command(object: Object<'_>, kind: &str, id: String) -> Result<CardCommand, JsonError> {
+    let body = body(object, kind, &id)?;
+    let card = object.field("card").iccid("card")?;
+    let iccid = object.field("card").name("card")?.to_ascii_uppercase();
+    Ok(CardCommand { id, card, iccid, at: object.field("at").time("at")?, body })
+}
+
+fn body(object: Object<'_>, kind: &str, id: &str) -> Result<CommandBody, JsonError> {
+    let reason = || object.field("reason").optional_reason("reason");
+    match kind {
+        "card.register" => register(object),
+        "card.suspend" => Ok(CommandBody::Suspend { reason: reason()? }),
+        "card.resume" => Ok(CommandBody::Resume),
+        "card.cancel" => Ok(CommandBody::Cancel { reason: reason()? }),
+        "recharge" => recharge(object, id),
+        "rules.set" => Ok(CommandBody::RulesSet { rules: object.list("rules", rule)? }),
+        name if UNSUPPORTED.contains(&name) => Ok(CommandBody::Unsupported { name: name.to_owned() }),
+        name => Err(JsonError::new("type", format!("is {}, which is no command", shown(name)), TYPE)),
+    }
+}
+
+fn register(object: Object<'_>) -> Result<CommandBody, JsonError> {
+    let name = |field| object.field(field).name(field).map(std::borrow::Cow::into_owned);
+    let register = Register {
+        channel: name("channel")?,
+        carrier: name("carrier")?,
+        plan: name("plan")?,
+        numbers: numbers(object)?,
+    };
+    if object.field("opening").is_said() {
+        // Left out silently, the first cycle of a customer in mid-life would count from nothing.
+        return Ok(CommandBody::Unsupported { name: "card.register with opening".to_owned() });
+    }
+    Ok(CommandBody::Register(Box::new(register)))
+}
+
+fn numbers(object: Object<'_>) -> Result<Vec<crate::model::Number>, JsonError> {
+    let kinds = [("imsi", NumberKind::Imsi), ("msisdn", NumberKind::Msisdn), ("imei", NumberKind::Imei)];
+    let one = |(field, kind)| object.field(field).optional_number(field, kind).transpose();
+    kinds.into_iter().filter_map(one).collect()
+}
+
+fn recharge(object: Object<'_>, id: &str) -> Result<CommandBody, JsonError> {
+    const MODES: [(&str, Mode); 3] =
+        [("immediate", Mode::Immediate), ("renewal", Mode::Renewal), ("next_cycle", Mode::NextCycle)];
+    let order = object.field("order").optional_name("order")?;
+    let channel = object.field("channel").optional_name("channel")?;
+    Ok(CommandBody::Recharge {
+        order: order.map_or_else(|| id.to_owned(), std::borrow::Cow::into_owned),
+        channel: channel.unwrap_or_default().into_owned(),
+        payment: object.object("payment", payment)?,
+        package: object.object("package", package)?,
+        mode: object.field("mode").choice("mode", &MODES, "immediate, renewal or next_cycle")?,
+    })
+}
+
+fn payment(object: Object<'_>) -> Result<Payment, JsonError> {
+    Ok(Payment {
+        provider: object.field("provider").name("provider")?.into_owned(),
+        reference: object.field("reference").name("reference")?.into_owned(),
+        paid_at: object.field("paid_at").time("paid_at")?,
+    })
+}
+
+fn package(object: Object<'_>) -> Result<PackageSpec, JsonError> {
+    const KINDS: [(&str, PackageKind); 2] = [("base", PackageKind::Base), ("booster", PackageKind::Booster)];
+    const PERS: [(&str, Per); 2] = [("validity", Per::Validity), ("cycle", Per::Cycle)];
+    let (per, priority) = (object.field("per"), object.field("priority"));
+    Ok(PackageSpec {
+        kind: object.field("kind").choice("kind", &KINDS, "base or booster")?,
+        quota: quota(object.field("quota"))?,
+        validity: object.object("validity", validity)?,
+        per: if per.is_said() { per.choice("per", &PERS, "validity or cycle")? } else { Per::Validity },
+        priority: if priority.is_said() { priority.whole("priority", 255)? as u8 } else { 0 },
+    })
+}
+
+/// An amount, or no limit, which must be said: a quota forgotten would be the dearest of all.
+fn quota(field: Field<'_>) -> Result<Option<u64>, JsonError> {
+    match field {
+        Field::Null => Ok(None),
+        Field::Text(text) if text == "unlimited" => Ok(None),
+        Field::Absent => Err(field.wrong("quota", "an amount like 500MiB, or \"unlimited\"")),
+        amount => amount.amount("quota").map(Some),
+    }
+}
+
+fn validity(object: Object<'_>) -> Result<Validity, JsonError> {
+    const EXPECTED: &str = "one of months, days and cycles";
+    let makers: [(&str, fn(u16) -> Validity); 3] =
+        [("months", Validity::Months), ("days", Validity::Days), ("cycles", Validity::Cycles)];
+    let mut said = makers.into_iter().filter(|(field, _)| object.field(field).is_said());
+    let (Some((field, make)), None) = (said.next(), said.next()) else {
+        return Err(JsonError::new("", "does not say how long", EXPECTED));
+    };
+    Ok(make(object.field(field).whole(field, u64::from(u16::MAX))? as u16))
+}
+
+fn rule(object: Object<'_>) -> Result<Rule, JsonError> {
+    const KINDS: [&str; 3] = ["burnt_percent", "remaining_percent", "remaining_bytes"];
+    const EXPECTED: &str = "one of burnt_percent, remaining_percent and remaining_bytes";
+    let name = object.field("name").name("name")?.into_owned();
+    let mut said = KINDS.into_iter().filter(|field| object.field(field).is_said());
+    let (Some(field), None) = (said.next(), said.next()) else {
+        return Err(JsonError::new("", "does not say what to watch", EXPECTED));
+    };
+    let percent = || object.field(field).whole(field, 100).map(|percent| percent as u8);
+    let kind = match field {
+        "burnt_percent" => RuleKind::BurntPercent(percent()?),
+        "remaining_percent" => RuleKind::RemainingPercent(percent()?),
+        _ => RuleKind::RemainingBytes(object.field(field).amount(field)?),
+    };
+    Ok(Rule { name, kind })
+}

@@ -1,0 +1,203 @@
+//! The model → outside JSON, as [`super::cdr`], [`super::reading`] and [`super::command`] read it.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::codec::time;
+use crate::model::{
+    Broadcast, CardCommand, CardId, Cdr, CommandBody, Number, NumberKind, PackageSpec, Payment, Reading,
+    Register, Rule, UnixTime,
+};
+
+/// What the record calls its card: the number that it came by, else the ICCID.
+#[derive(Serialize)]
+struct Name {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iccid: Option<CardId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imsi: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msisdn: Option<String>,
+}
+
+impl Name {
+    fn new(card: CardId, number: Option<Number>) -> Self {
+        let digits = |kind| number.filter(|n| n.kind == kind).map(|n| n.digits.to_string());
+        let (imsi, msisdn) = (digits(NumberKind::Imsi), digits(NumberKind::Msisdn));
+        let iccid = (imsi.is_none() && msisdn.is_none()).then_some(card);
+        Self { iccid, imsi, msisdn }
+    }
+}
+
+#[derive(Serialize)]
+struct CdrOut<'a> {
+    #[serde(flatten)]
+    name: Name,
+    feed: &'a str,
+    id: &'a str,
+    start: String,
+    end: String,
+    up: u64,
+    down: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    slices: Vec<SliceOut>,
+}
+
+#[derive(Serialize)]
+struct SliceOut {
+    end: String,
+    up: u64,
+    down: u64,
+}
+
+#[derive(Serialize)]
+struct ReadingOut<'a> {
+    #[serde(flatten)]
+    name: Name,
+    feed: &'a str,
+    imei: String,
+    counter: &'a str,
+    at: String,
+    tx: u64,
+    rx: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a str>,
+}
+
+/// A CDR.
+#[must_use]
+pub fn cdr(record: &Cdr<'_>) -> Vec<u8> {
+    let slice = |s: crate::model::Slice| SliceOut { end: time::text(s.end), up: s.up, down: s.down };
+    bytes(&CdrOut {
+        name: Name::new(record.card, record.number),
+        feed: record.feed.name,
+        id: record.id,
+        start: time::text(record.start),
+        end: time::text(record.end),
+        up: record.up,
+        down: record.down,
+        slices: record.slices.iter().map(slice).collect(),
+    })
+}
+
+/// A reading.
+#[must_use]
+pub fn reading(record: &Reading<'_>) -> Vec<u8> {
+    bytes(&ReadingOut {
+        name: Name::new(record.card, record.number),
+        feed: record.feed.name,
+        imei: record.imei.to_string(),
+        counter: record.counter.0,
+        at: time::text(record.at),
+        tx: record.tx,
+        rx: record.rx,
+        width: (record.width != 0).then_some(record.width),
+        session: (!record.session.is_empty()).then_some(record.session),
+    })
+}
+
+/// A command of a card. Of an unsupported one only its name and envelope are known.
+#[must_use]
+pub fn command(command: &CardCommand) -> Vec<u8> {
+    let mut out = json!({
+        "id": command.id,
+        "card": command.iccid,
+        "type": type_name(&command.body),
+        "at": time::text(command.at),
+    });
+    if let (Value::Object(out), Value::Object(body)) = (&mut out, body(&command.body)) {
+        out.extend(body);
+    }
+    bytes(&out)
+}
+
+/// A command without a card; `at` as it was said, and needed by `clock.advance`.
+#[must_use]
+pub fn broadcast(broadcast: &Broadcast, at: Option<UnixTime>) -> Vec<u8> {
+    let mut out = match broadcast {
+        Broadcast::FeedComplete { id, feed, day } => {
+            json!({ "id": id, "type": "feed.complete", "feed": feed, "day": time::day_text(*day) })
+        }
+        Broadcast::ClockAdvance { id } => json!({ "id": id, "type": "clock.advance" }),
+    };
+    if let (Value::Object(out), Some(at)) = (&mut out, at) {
+        out.insert("at".to_owned(), time::text(at).into());
+    }
+    bytes(&out)
+}
+
+/// The type as the outside knows it.
+fn type_name(body: &CommandBody) -> &str {
+    match body {
+        CommandBody::Register(_) => "card.register",
+        CommandBody::Suspend { .. } => "card.suspend",
+        CommandBody::Resume => "card.resume",
+        CommandBody::Cancel { .. } => "card.cancel",
+        CommandBody::Recharge { .. } => "recharge",
+        CommandBody::RulesSet { .. } => "rules.set",
+        CommandBody::Unsupported { name } => name.split(' ').next().unwrap_or(name),
+    }
+}
+
+fn body(body: &CommandBody) -> Value {
+    match body {
+        CommandBody::Register(register) => register_out(register),
+        CommandBody::Suspend { reason } | CommandBody::Cancel { reason } => match reason {
+            Some(reason) => json!({ "reason": reason }),
+            None => json!({}),
+        },
+        CommandBody::Recharge { order, channel, payment, package, mode } => {
+            let mut out = json!({
+                "order": order,
+                "payment": payment_out(payment),
+                "package": package_out(package),
+                "mode": mode,
+            });
+            if !channel.is_empty() {
+                out["channel"] = channel.as_str().into();
+            }
+            out
+        }
+        CommandBody::RulesSet { rules } => json!({ "rules": rules.iter().map(rule_out).collect::<Vec<_>>() }),
+        CommandBody::Resume | CommandBody::Unsupported { .. } => json!({}),
+    }
+}
+
+fn register_out(register: &Register) -> Value {
+    let mut out = json!({ "channel": register.channel, "carrier": register.carrier, "plan": register.plan });
+    for number in &register.numbers {
+        out[crate::codec::directory::kind_name(number.kind)] = number.digits.to_string().into();
+    }
+    out
+}
+
+/// A payment with its time as text.
+pub(in crate::codec) fn payment_out(payment: &Payment) -> Value {
+    json!({
+        "provider": payment.provider,
+        "reference": payment.reference,
+        "paid_at": time::text(payment.paid_at),
+    })
+}
+
+fn package_out(package: &PackageSpec) -> Value {
+    let quota = package.quota.map_or_else(|| Value::from("unlimited"), Value::from);
+    json!({
+        "kind": package.kind,
+        "quota": quota,
+        "validity": package.validity,
+        "per": package.per,
+        "priority": package.priority,
+    })
+}
+
+fn rule_out(rule: &Rule) -> Value {
+    json!(rule)
+}
+
+/// The model's texts and numbers always have a JSON form.
+pub(in crate::codec) fn bytes(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
