@@ -6,10 +6,14 @@
 mod backoff;
 mod board;
 mod clock;
+mod directory;
 pub mod ingest;
+mod instance;
 mod mailbox;
 pub mod worker;
 
 pub use board::{Board, Readiness};
 pub use clock::{Clocks, wall_ms};
+pub use directory::SharedDirectory;
+pub use instance::{Instance, Size, listen, told_to_stop};
 pub use mailbox::{Inbox, NoAnswer, Workers};

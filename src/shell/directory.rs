@@ -1,0 +1,35 @@
+//! The directory that all ingests of a process share: one copy in memory, read by every thread on every record.
+
+use std::sync::Arc;
+
+use dashmap::{DashMap, DashSet};
+
+use crate::ingest::{Change, Directory, Holders};
+use crate::model::{CardId, CardName, DirectoryEntry, Number, UnixTime};
+
+/// A handle; clones share the entries. Each ingest reads the whole topic and sets what it reads: setting an entry again
+/// changes nothing.
+#[derive(Debug, Clone, Default)]
+pub struct SharedDirectory {
+    numbers: Arc<DashMap<Number, Holders>>,
+    cards: Arc<DashSet<CardId>>,
+}
+
+impl Directory for SharedDirectory {
+    fn set(&mut self, name: CardName, card: CardId, entry: Option<DirectoryEntry>) -> Change {
+        match (name, entry.is_some()) {
+            (CardName::Number(number), _) => return self.numbers.entry(number).or_default().set(card, entry),
+            (CardName::Iccid(_), true) => drop(self.cards.insert(card)),
+            (CardName::Iccid(_), false) => drop(self.cards.remove(&card)),
+        }
+        Change::default()
+    }
+
+    fn holder(&self, number: Number, at: UnixTime) -> Option<CardId> {
+        self.numbers.get(&number)?.at(at)
+    }
+
+    fn knows(&self, card: CardId) -> bool {
+        self.cards.contains(&card)
+    }
+}

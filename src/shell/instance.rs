@@ -1,0 +1,144 @@
+//! One instance of the program: its threads, and what they share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+
+use super::{Board, Clocks, Inbox, Workers, ingest, worker};
+use crate::api::{Api, router};
+use crate::ingest::{Directory, Options};
+use crate::log::{IngestLog, LogError, WorkerLog};
+use crate::rollup::RowSink;
+use crate::worker::Settings;
+
+/// How many threads of each kind, and the partitions of the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    pub workers: usize,
+    pub ingests: usize,
+    pub partitions: u32,
+}
+
+/// A running instance. Dropping it leaves the threads running: [`Instance::stop`] ends them.
+pub struct Instance {
+    pub board: Arc<Board>,
+    pub workers: Arc<Workers>,
+    stop: Arc<AtomicBool>,
+    clocks: Clocks,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Instance {
+    /// An instance without threads yet, and the mailboxes for its workers.
+    #[must_use]
+    pub fn new(size: Size) -> (Self, Vec<Inbox>) {
+        let (workers, inboxes) = Workers::new(size.workers, size.partitions);
+        let instance = Self {
+            board: Arc::new(Board::new(size.workers, size.ingests)),
+            workers: Arc::new(workers),
+            stop: Arc::default(),
+            clocks: Clocks::start(),
+            threads: Vec::new(),
+        };
+        (instance, inboxes)
+    }
+
+    /// Starts a worker's thread; `make` opens its log and its way to ClickHouse, again after a failure.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start_worker<L: WorkerLog, S: RowSink>(
+        &mut self,
+        number: usize,
+        settings: Settings,
+        inbox: Inbox,
+        make: impl FnMut() -> Result<(L, S), LogError> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let shared = worker::Shared {
+            board: Arc::clone(&self.board),
+            workers: Arc::clone(&self.workers),
+            stop: Arc::clone(&self.stop),
+            clocks: self.clocks,
+        };
+        self.start(format!("worker-{number}"), move || worker::run(number, &settings, &shared, inbox, make))
+    }
+
+    /// Starts an ingest's thread.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start_ingest<L: IngestLog, D: Directory>(
+        &mut self,
+        number: usize,
+        options: Options,
+        make: impl FnMut() -> Result<(L, D), LogError> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let shared = ingest::Shared {
+            board: Arc::clone(&self.board),
+            stop: Arc::clone(&self.stop),
+            clocks: self.clocks,
+        };
+        self.start(format!("ingest-{number}"), move || ingest::run(number, &options, &shared, make))
+    }
+
+    fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        self.threads.push(std::thread::Builder::new().name(name).spawn(body)?);
+        Ok(())
+    }
+
+    /// What HTTP reads of this instance.
+    #[must_use]
+    pub fn api(&self, metrics: PrometheusHandle, clock_supplied: bool) -> Api {
+        Api { board: Arc::clone(&self.board), workers: Arc::clone(&self.workers), metrics, clock_supplied }
+    }
+
+    /// The flag that ends the threads; for others that should end with them.
+    #[must_use]
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// Tells all threads to seal, commit and leave, and waits for them.
+    pub fn stop(self) {
+        self.board.stopping();
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            let name = thread.thread().name().unwrap_or("thread").to_owned();
+            if thread.join().is_err() {
+                tracing::error!(name, "a thread has panicked: what it had committed is safe");
+            }
+        }
+    }
+}
+
+/// Serves HTTP until the future ends. Gives the address once it listens.
+///
+/// # Errors
+/// The address is taken.
+pub async fn listen(address: SocketAddr, api: Api) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|e| anyhow::anyhow!("cannot listen on {address}: {e}; choose another api.listen"))?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router(api)).await {
+            tracing::error!(%error, "HTTP has ended");
+        }
+    });
+    Ok(address)
+}
+
+/// Waits for SIGINT or SIGTERM.
+///
+/// # Errors
+/// The system refuses the handlers.
+pub async fn told_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    Ok(())
+}
