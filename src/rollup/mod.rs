@@ -19,6 +19,12 @@ mod sink;
 
 #[cfg(feature = "full")]
 mod client;
+#[cfg(feature = "full")]
+mod flusher;
+#[cfg(feature = "full")]
+mod stats;
+#[cfg(feature = "full")]
+mod writer;
 
 pub use backoff::Backoff;
 pub use failure::{Failure, Verdict};
@@ -27,3 +33,9 @@ pub use sink::{RowBatch, RowSink, RowVersion, VersionedRows};
 
 #[cfg(feature = "full")]
 pub use client::{Client, Server, Timeouts};
+#[cfg(feature = "full")]
+pub use flusher::{ChannelSink, Flusher};
+#[cfg(feature = "full")]
+pub use stats::WriteStats;
+#[cfg(feature = "full")]
+pub use writer::Writer;
