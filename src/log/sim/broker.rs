@@ -105,7 +105,9 @@ impl Broker {
         let now_ms = self.now_ms;
         let (due, later): (Vec<_>, Vec<_>) = self.markers.drain(..).partition(|m| m.due_ms <= now_ms);
         self.markers = later;
-        due.into_iter().for_each(|marker| self.deliver(marker));
+        for marker in due {
+            self.deliver(marker);
+        }
     }
 
     fn deliver(&mut self, marker: Marker) {

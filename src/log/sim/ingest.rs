@@ -254,9 +254,9 @@ impl IngestLog for SimIngestLog {
     }
 
     fn resume(&mut self, which: &[TopicPartition]) {
-        which.iter().for_each(|of| {
+        for of in which {
             self.paused.remove(of);
-        });
+        }
     }
 
     fn log_partitions(&self) -> u32 {

@@ -187,8 +187,8 @@ impl Sim {
     pub fn committed(&self, of: TopicPartition) -> Option<LogOffset> {
         let mut broker = self.0.borrow_mut();
         let group = if of.topic == Topic::Log { GroupId::Workers } else { GroupId::Ingest };
-        let committed = broker.group(group).committed(of).0.map(|c| c.offset);
-        committed
+        let (committed, _) = broker.group(group).committed(of);
+        committed.map(|c| c.offset)
     }
 
     /// Deletes the beginning of a partition, as retention does.

@@ -23,18 +23,18 @@ impl Rng {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut rng = Self(seed ^ 0x7469_6465_6761_7567);
-        rng.next();
+        rng.word();
         rng
     }
 
     /// A generator of its own for a part of the world, so that one part's choices do not move another's.
     #[must_use]
     pub fn fork(&mut self) -> Self {
-        Self::new(self.next())
+        Self::new(self.word())
     }
 
     /// 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -43,7 +43,7 @@ impl Rng {
 
     /// Uniform in `0..bound`; 0 if the bound is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.word()) * u128::from(bound)) >> 64) as u64
     }
 
     /// Uniform in `low..=high`.
@@ -58,7 +58,7 @@ impl Rng {
 
     /// Heads or tails.
     pub fn coin(&mut self) -> bool {
-        self.next() & 1 == 1
+        self.word() & 1 == 1
     }
 
     /// One of several; `None` of an empty slice.
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_choices_and_another_gives_others() {
-        let draw = |seed| (0..8).scan(Rng::new(seed), |rng, _| Some(rng.next())).collect::<Vec<_>>();
+        let draw = |seed| (0..8).scan(Rng::new(seed), |rng, _| Some(rng.word())).collect::<Vec<_>>();
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
     }

@@ -152,9 +152,9 @@ impl SimWorkerLog {
     }
 
     fn answer(&mut self, partitions: &[u32]) {
-        partitions.iter().for_each(|p| {
-            self.unanswered.remove(p);
-        });
+        for partition in partitions {
+            self.unanswered.remove(partition);
+        }
         if self.unanswered.is_empty() {
             let mut broker = self.sim.0.borrow_mut();
             let now_ms = broker.now_ms;
