@@ -29,6 +29,7 @@ mod member;
 mod producer;
 mod reader;
 mod scan;
+pub mod topics;
 mod worker;
 
 pub use config::{KafkaConfig, Timeouts};
