@@ -44,7 +44,8 @@ pub fn parse(text: &str) -> Result<Amount, AmountError> {
     if digits.is_empty() {
         return Err(AmountError::Form(text.to_owned()));
     }
-    let factor = factor(text, digits, unit.strip_prefix(' ').unwrap_or(unit))?;
+    let unit = unit.strip_prefix(' ').filter(|unit| !unit.is_empty()).unwrap_or(unit);
+    let factor = factor(text, digits, unit)?;
     let amount = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(factor));
     amount.ok_or_else(|| AmountError::TooMuch(text.to_owned()))
 }

@@ -104,7 +104,7 @@ struct RawSlice<'a> {
 /// # Errors
 /// The first field that is missing, of another type or out of bounds.
 pub fn cdr<'a>(bytes: &'a [u8], scratch: &'a mut Scratch) -> Result<CdrIn<'a>, JsonError> {
-    let raw: RawCdr<'a> = serde_json::from_slice(bytes).map_err(|e| JsonError::syntax(bytes, &e))?;
+    let raw: RawCdr<'a> = object(bytes)?;
     read_cdr(raw, &mut scratch.slices).map_err(|e| e.locate(bytes))
 }
 
@@ -113,8 +113,16 @@ pub fn cdr<'a>(bytes: &'a [u8], scratch: &'a mut Scratch) -> Result<CdrIn<'a>, J
 /// # Errors
 /// The first field that is missing, of another type or out of bounds.
 pub fn reading(bytes: &[u8]) -> Result<ReadingIn<'_>, JsonError> {
-    let raw: RawReading<'_> = serde_json::from_slice(bytes).map_err(|e| JsonError::syntax(bytes, &e))?;
+    let raw: RawReading<'_> = object(bytes)?;
     read_reading(raw).map_err(|e| e.locate(bytes))
+}
+
+/// Reads an object. serde would take a list of the fields' values for one as well.
+fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
+    match bytes.trim_ascii_start().first() {
+        Some(b'{') | None => serde_json::from_slice(bytes).map_err(|e| JsonError::syntax(bytes, &e)),
+        Some(_) => Err(JsonError::new("", "not a JSON object", "")),
+    }
 }
 
 fn read_cdr<'a>(raw: RawCdr<'a>, packed: &'a mut Vec<u8>) -> Result<CdrIn<'a>, JsonError> {
@@ -223,12 +231,14 @@ impl<'de> Visitor<'de> for &mut SliceReader<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let mut index = 0;
-        while let Some(raw) = seq.next_element::<RawSlice<'de>>()? {
-            let pushed = if index < SLICES_MAX { self.push(raw) } else { Err(too_many()) };
+        while let Some(raw) = seq.next_element::<&'de RawValue>()? {
+            let pushed = match index {
+                0..SLICES_MAX => object(raw.get().as_bytes()).and_then(|slice| self.push(slice)),
+                _ => Err(too_many()),
+            };
             if let Err(problem) = pushed {
-                let place =
-                    if problem.field.is_empty() { "slices".to_owned() } else { format!("slices[{index}]") };
-                self.problem.get_or_insert(problem.within(&place));
+                let place = if index < SLICES_MAX { format!("slices[{index}]") } else { "slices".to_owned() };
+                self.problem.get_or_insert(JsonError { at: None, ..problem }.within(&place));
             }
             index += 1;
         }
