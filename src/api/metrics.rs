@@ -38,6 +38,7 @@ fn describe() {
     for (name, text) in [
         ("tidegauge_records_total", "records folded, by input and outcome"),
         ("tidegauge_bytes_total", "bytes folded, by input and outcome"),
+        ("tidegauge_ingest_read_total", "outside records read, by source: the sum of what became of them"),
         ("tidegauge_ingest_records_total", "outside records read, by source and outcome"),
         ("tidegauge_ingest_bytes_total", "bytes of outside messages, by source and outcome"),
         ("tidegauge_events_total", "events committed, by type"),
@@ -203,6 +204,7 @@ pub fn partitions(all: &[PartitionStatus], clock_ms: i64) {
 
 /// Handles of an ingest.
 pub struct IngestMetrics {
+    read: [Counter; 5],
     records: [[Counter; 4]; 5],
     bytes: [[Counter; 4]; 5],
     parked: Gauge,
@@ -216,6 +218,7 @@ impl IngestMetrics {
         let sources = ("input", Source::ALL.map(Source::name));
         let outcomes = ("outcome", IngestOutcome::ALL.map(IngestOutcome::name));
         Self {
+            read: sources.1.map(|source| counter!("tidegauge_ingest_read_total", "input" => source)),
             records: table("tidegauge_ingest_records_total", sources, outcomes),
             bytes: table("tidegauge_ingest_bytes_total", sources, outcomes),
             parked: gauge!("tidegauge_parked_records"),
@@ -237,6 +240,7 @@ impl IngestMetrics {
             return;
         }
         for (s, source) in Source::ALL.into_iter().enumerate() {
+            add(&self.read[s], ledger.read(source) - self.told.read(source));
             for (o, outcome) in IngestOutcome::ALL.into_iter().enumerate() {
                 add(
                     &self.records[s][o],
