@@ -124,7 +124,9 @@ mod tests {
 
     fn sealed_days(batches: Vec<RowBatch>) -> Vec<(String, u16, u64)> {
         let mut group = Group::default();
-        batches.into_iter().for_each(|batch| group.add(batch));
+        for batch in batches {
+            group.add(batch);
+        }
         let text = |card: [u8; 19]| String::from_utf8(card.to_vec()).unwrap();
         group.sealed().1.into_iter().map(|row| (text(row.card), row.day, row.used)).collect()
     }

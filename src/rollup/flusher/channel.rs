@@ -103,7 +103,7 @@ mod tests {
     fn a_full_intake_is_busy_and_takes_again_once_the_worker_has_taken_the_ends() {
         let (feed, mut intake) = Feed::new();
         let mut sink = feed.sink();
-        let taken = (0..).take_while(|&id| sink.submit(batch(id))).count();
+        let taken = (0..1_000_000).take_while(|&id| sink.submit(batch(id))).count();
         assert_eq!(taken, FLUSH_BATCHES_QUEUED_MAX);
         assert_eq!(feed.rows_queued(), taken, "an empty batch counts as one row");
 

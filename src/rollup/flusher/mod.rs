@@ -69,7 +69,9 @@ async fn run(mut intake: Intake, writer: Writer) {
     while let Some((group, tickets)) = gather(&mut intake).await {
         let (months, days) = group.sealed();
         tokio::join!(writer.write(&months), writer.write(&days));
-        tickets.into_iter().for_each(Ticket::acknowledge);
+        for ticket in tickets {
+            ticket.acknowledge();
+        }
     }
 }
 

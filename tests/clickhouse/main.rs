@@ -1,0 +1,9 @@
+//! The rollup on a real ClickHouse: migrations, the schema's check, versions, history, and a server that dies in the middle;
+//! and on a scripted one, for the failures that a real one cannot be asked for.
+
+#[path = "../support/clickhouse.rs"]
+mod engine;
+mod flushing;
+mod migrations;
+mod place;
+mod sample;

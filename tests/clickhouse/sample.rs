@@ -1,0 +1,65 @@
+//! Rows whose every column has a value of its own.
+
+use tidegauge::meter::{CardState, DayRow, MonthRow};
+use tidegauge::model::{CardId, Day, LogOffset};
+use tidegauge::rollup::RowVersion;
+
+/// 2026-08-01.
+pub(crate) const AUGUST: Day = 20_666;
+
+pub(crate) fn card(n: u64) -> CardId {
+    CardId::parse(&format!("{}", 8_986_001_000_000_000_000 + n)).expect("19 digits")
+}
+
+pub(crate) fn month(card_no: u64, used: u64) -> MonthRow {
+    MonthRow {
+        card: card(card_no),
+        cycle: AUGUST,
+        cycle_last: AUGUST + 30,
+        carrier: "cmcc".to_owned(),
+        plan: "basic".to_owned(),
+        channel: "own".to_owned(),
+        state: CardState::Active,
+        settling_up: 1,
+        settling_down: 2,
+        estimate_up: 3,
+        estimate_down: 4,
+        modem_up: 5,
+        modem_down: 6,
+        used,
+        settled: 7,
+        provisional: 8,
+        quota: card_no.is_multiple_of(2).then_some(500 << 20),
+        burnt: 9,
+        remaining: 10,
+        overage: 11,
+        unsettled_days: 12,
+        closed: false,
+        revision: 13,
+        as_of: 1_785_600_000,
+    }
+}
+
+pub(crate) fn day(card_no: u64, day: Day, used: u64) -> DayRow {
+    DayRow {
+        card: card(card_no),
+        day,
+        cycle: AUGUST,
+        carrier: "cmcc".to_owned(),
+        settling_up: 1,
+        settling_down: 2,
+        estimate_up: 3,
+        estimate_down: 4,
+        modem_up: 5,
+        modem_down: 6,
+        used,
+        complete: true,
+        unsettled: false,
+        closed: false,
+        as_of: 1_785_600_000,
+    }
+}
+
+pub(crate) fn version(offset: u64) -> RowVersion {
+    RowVersion::new(0, LogOffset(offset))
+}
