@@ -37,6 +37,8 @@ pub const TIMERS_PER_SECOND: usize = 256;
 
 /// Bytes of one part of a checkpoint chunk.
 pub const CHUNK_PART_BYTES_MAX: usize = 512 * 1_024;
+/// Bytes that one value of a chunk (its head, one card) may decode to: a broken length cannot take all memory.
+pub const DECODED_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// Replay debt that a whole round of chunks may leave, in records.
 pub const REPLAY_DEBT_RECORDS_MAX: u64 = 10_000_000;
 /// ... and in seconds of log time.
@@ -92,6 +94,12 @@ pub const SEGMENTS_MAX: usize = 40;
 pub const ESTIMATES_MAX: usize = 2;
 /// Counters (IMEI, kind, session) of a card.
 pub const COUNTERS_MAX: usize = 4;
+/// Intervals of numbers (IMSI, MSISDN, IMEI) kept a card: the three in force and what they followed lately.
+pub const NUMBERS_MAX: usize = 16;
+/// Bytes of all sources that a card's cycles may hold: sums of a card stay far from 2^64.
+pub const CARD_BYTES_MAX: u64 = 1 << 60;
+/// Cards of a shard that a sweep looks at whenever log time enters a new second.
+pub const SWEPT_PER_SECOND: usize = 256;
 /// Ids of orders and commands kept a card.
 pub const ORDERS_MAX: usize = 4_096;
 /// How long they are kept, and how old a command's `at` may be.
@@ -196,6 +204,7 @@ const _: () = assert!(INSERT_ROWS_MIN < INSERT_ROWS_MAX && INSERT_ROWS_MAX < FLU
 const _: () = assert!(CHUNK_PART_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(SEAL_MESSAGES_MAX < 100_000);
 const _: () = assert!(SHARDS.is_power_of_two());
+const _: () = assert!(CARD_BYTES_MAX / 4 > RECORD_BYTES_MAX && CARD_BYTES_MAX < u64::MAX / 8);
 const _: () = assert!(OUTSIDE_BYTES_MAX < PACK_BYTES_MAX && DEAD_LETTER_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(PARKED_PER_IDENTITY_MAX < PARKED_RECORDS_MAX);
 const _: () = assert!(COMMAND_BYTES_MAX + 4_096 < PACK_BYTES_MAX);

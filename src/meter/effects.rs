@@ -3,7 +3,9 @@
 
 use std::ops::RangeInclusive;
 
-use crate::model::{CardId, Event, LogOffset, Number, Outcome, Position, Reason, UnixTime};
+use crate::model::{
+    CardId, DirectoryEntry, Event, LogOffset, Number, Outcome, Position, Reason, Record, Slice, UnixTime,
+};
 
 /// Effects of folding, in log order. The worker empties it at every seal.
 #[derive(Debug, Default)]
@@ -29,7 +31,8 @@ pub struct Quarantined {
     pub outcome: Outcome,
     pub reason: Reason,
     pub position: Position,
-    pub card: CardId,
+    /// `None` for a command without a card.
+    pub card: Option<CardId>,
     pub record: OwnedRecord,
     /// Where ingest read it.
     pub source: String,
@@ -49,7 +52,7 @@ pub enum OwnedRecord {
         end: UnixTime,
         up: u64,
         down: u64,
-        slices: Vec<crate::model::Slice>,
+        slices: Vec<Slice>,
         number: Option<Number>,
     },
     Reading {
@@ -69,28 +72,64 @@ pub enum OwnedRecord {
     Broadcast { json: Vec<u8> },
 }
 
-/// One interval in which a name means a card. Each card writes only its own; ingest merges them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DirectoryEntry {
-    pub key: DirectoryKey,
-    pub card: CardId,
-    /// First second.
-    pub valid_from: UnixTime,
-    /// First second after; `None` = still.
-    pub valid_to: Option<UnixTime>,
-}
-
-/// What names a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DirectoryKey {
-    /// The card's own ICCID.
-    Iccid,
-    Number(Number),
-}
-
 /// A catalogue that is not taken: the one in force stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueConflict {
     pub version: u32,
     pub reason: String,
+}
+
+impl Effects {
+    /// Forgets everything but [`Self::dirty_since`]; memory is kept.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.quarantined.clear();
+        self.directory.clear();
+        self.dirty.clear();
+        self.received_ms = None;
+        self.alerts_received_ms.clear();
+        self.catalogue_conflicts.clear();
+    }
+
+    /// Notes when Kafka had an outside record.
+    pub(super) fn received(&mut self, received_ms: i64) {
+        if received_ms != 0 {
+            self.received_ms = Some(match self.received_ms.take() {
+                Some(so_far) => (*so_far.start()).min(received_ms)..=(*so_far.end()).max(received_ms),
+                None => received_ms..=received_ms,
+            });
+        }
+    }
+}
+
+impl OwnedRecord {
+    /// A copy of a record that came from outside; `None` for records of the program's own.
+    pub(super) fn of(record: &Record<'_>) -> Option<Self> {
+        Some(match record {
+            Record::Cdr(cdr) => Self::Cdr {
+                feed: cdr.feed.name.to_owned(),
+                id: cdr.id.to_owned(),
+                start: cdr.start,
+                end: cdr.end,
+                up: cdr.up,
+                down: cdr.down,
+                slices: cdr.slices.iter().collect(),
+                number: cdr.number,
+            },
+            Record::Reading(reading) => Self::Reading {
+                feed: reading.feed.name.to_owned(),
+                imei: reading.imei,
+                counter: reading.counter.0.to_owned(),
+                at: reading.at,
+                tx: reading.tx,
+                rx: reading.rx,
+                width: reading.width,
+                session: reading.session.to_owned(),
+                number: reading.number,
+            },
+            Record::Command { json, .. } => Self::Command { json: json.to_vec() },
+            Record::Broadcast { json, .. } => Self::Broadcast { json: json.to_vec() },
+            Record::Catalogue { .. } | Record::Tick(_) => return None,
+        })
+    }
 }

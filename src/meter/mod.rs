@@ -1,11 +1,84 @@
-//! PURE: state × record × log time → state × effects. (in the making)
+//! PURE: state × record × log time → state × effects. No clock, no I/O, no randomness, no order of a hash map.
+//!
+//! A [`Meter`] is the state of one log partition: shards of cards, folded from packs in log order. A record finds its
+//! card's line, what is due for the card happens first, then `step` folds the record and sees nothing beside its card.
+//! Every record ends in exactly one outcome of the shard's ledger (`domain.md` C1); what is not counted is handed over for
+//! quarantine or dead letter; bad input is an outcome, a broken invariant panics and halts the partition alone.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `shard`, `table`, `timers`, `names` | cards of a shard, their order, what is due, names they share |
+//! | `card`, `step`, `ctx` | one card's line, and what a step is told |
+//! | `cdr`, `ids`, `reading`, `counters` | usage: checked, known again, counted once |
+//! | `dates`, `count`, `usage` | bytes into days and cycles; used of a day by C4 |
+//! | `due` | what time brings: packages end, days and cycles close |
+//! | `command`, `seen`, `numbers`, `state` | registration, states, ids of commands, numbers held |
+//! | `account`, `book` | packages, burn and alerts of one card, and how they are told of usage |
+//! | `index`, `chunk` | the catalogue made ready; the bytes of a shard |
+//! | `effects`, `rows`, `view` | what leaves the meter |
+//!
+//! A day becomes complete when its settling feed declares it (`feed.complete`). The declaration reaches each shard at its
+//! place in the log; a card takes it when it is next touched, at the latest by the sweep of 256 cards a shard and second. A
+//! day that closes undeclared keeps the greatest of its totals and is marked unsettled; completeness by rule (48 h after
+//! its end with a fresh feed) is not in this version.
 
+pub mod account;
+mod book;
+mod card;
+mod cdr;
+mod chunk;
+mod command;
+mod count;
+mod counters;
+mod ctx;
+mod dates;
+mod due;
 mod effects;
-mod rows;
+mod event_id;
+mod fold;
+mod ids;
+mod index;
+mod names;
+mod numbers;
+mod reading;
+mod restore;
+pub mod rows;
+mod seen;
+mod shard;
 mod state;
+mod step;
+mod table;
+mod timers;
+mod usage;
+mod view;
 
-pub use effects::{CatalogueConflict, DirectoryEntry, DirectoryKey, Effects, OwnedRecord, Quarantined};
+#[cfg(test)]
+mod tests;
+
+pub use effects::{CatalogueConflict, Effects, OwnedRecord, Quarantined};
+pub use fold::{FoldError, Meter};
+pub use restore::{MeterHead, RestoreError};
 pub use rows::{DayRow, MonthRow, Rows};
-pub use state::CardState;
+pub use state::{CardState, SuspendedBy};
+pub use view::CardView;
 
-mod account;
+/// Version of what the fold computes and of how it is written. A chunk of another version is not replayed.
+pub const FOLD_VERSION: u32 = 1;
+
+/// Faults that can be planted, so that tests prove that the auditor catches them. None in production.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Duplicates are counted.
+    pub no_dedupe: bool,
+    /// What is due fires in the wrong order, and not before a card's records.
+    pub timers_unordered: bool,
+}
+
+/// Cards by state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CardCounts {
+    pub registered: u64,
+    pub active: u64,
+    pub suspended: u64,
+    pub cancelled: u64,
+}

@@ -43,6 +43,7 @@ pub struct MonthRow {
     /// Quota of the packages in force; `None` = unlimited. Of a past cycle: as it was last.
     pub quota: Option<u64>,
     pub burnt: u64,
+    /// 0 where the quota is unlimited.
     pub remaining: u64,
     pub overage: u64,
     /// Days that closed without having been declared complete.

@@ -31,3 +31,15 @@ impl CardState {
         }
     }
 }
+
+/// Who suspended a card: only its owner's word outlives a recharge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuspendedBy {
+    #[default]
+    Nobody,
+    /// By command.
+    Owner,
+    /// The last base package expired.
+    Expiry,
+}

@@ -1,0 +1,168 @@
+//! The card's account is told of what happened: usage, time, orders. What it answers becomes events, states and timers.
+//!
+//! Invariant: the account sees the segments of the open days in event order, each day by the source that C4 chose for it,
+//! so that burnt + overage = used whatever order records came in.
+
+use super::account::{self, Account, Segment};
+use super::card::Card;
+use super::ctx::{Because, Ctx};
+use super::dates::DaySpan;
+use super::effects::Effects;
+use super::state::{CardState, SuspendedBy};
+use crate::limits::SEGMENTS_MAX;
+use crate::model::{Day, EventBody, UnixTime};
+
+/// Calls the account with what it must know at `because.at`, and publishes what it says.
+pub(super) fn tell<R>(
+    card: &mut Card,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+    call: impl FnOnce(&mut Account, &account::Ctx<'_>, &mut Vec<EventBody>) -> R,
+) -> R {
+    let segments = segments(card, ctx);
+    let usage = usage_now(card, ctx, because.at);
+    let mut said = Vec::new();
+    let told = account_ctx(card, ctx, because.at, usage, &segments);
+    let answer = call(&mut card.account, &told, &mut said);
+    for body in said {
+        ctx.emit(card, because, body, effects);
+    }
+    answer
+}
+
+/// Looks at packages and alerts anew.
+pub(super) fn evaluate(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+    if card.has_account() {
+        tell(card, ctx, because, effects, |account, told, out| account.evaluate(told, out));
+    }
+}
+
+/// Makes the burn of a day that closed final.
+pub(super) fn close_day(card: &mut Card, ctx: &Ctx<'_>, day: &DaySpan, because: &Because<'_>) {
+    if card.has_account() {
+        let segments: Vec<Segment> = segments_of(card, day).collect();
+        let usage = usage_now(card, ctx, because.at);
+        let told = account_ctx(card, ctx, because.at, usage, &segments);
+        card.account.close_day(&told);
+    }
+}
+
+/// What the account shows as of `at`, with the card's own context.
+pub(super) fn read<R>(
+    card: &Card,
+    ctx: &Ctx<'_>,
+    at: UnixTime,
+    read: impl FnOnce(&Account, &account::Ctx<'_>) -> R,
+) -> R {
+    let segments = segments(card, ctx);
+    let told = account_ctx(card, ctx, at, usage_at(card, ctx, at), &segments);
+    read(&card.account, &told)
+}
+
+/// After the account changed: days are cut where packages begin and end, and the card's state follows the packages.
+pub(super) fn follow(card: &mut Card, ctx: &Ctx<'_>, had: Had, because: &Because<'_>, effects: &mut Effects) {
+    recut(card, ctx, because.at);
+    let has_base = card.account.has_base(because.at);
+    match card.state {
+        CardState::Registered if card.account.has_package(because.at) => {
+            card.state = CardState::Active;
+            ctx.emit(card, because, EventBody::CardActivated { cause: "package".to_owned() }, effects);
+        }
+        CardState::Suspended if card.suspended_by == SuspendedBy::Expiry && has_base => {
+            (card.state, card.suspended_by) = (CardState::Active, SuspendedBy::Nobody);
+            ctx.emit(card, because, EventBody::CardResumed { cause: "recharge".to_owned() }, effects);
+        }
+        CardState::Active if had == Had::Base && !has_base => {
+            (card.state, card.suspended_by) = (CardState::Suspended, SuspendedBy::Expiry);
+            ctx.emit(card, because, EventBody::CardSuspended { cause: "expiry".to_owned() }, effects);
+        }
+        _ => {}
+    }
+}
+
+/// Whether a base package was in force just before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Had {
+    Base,
+    NoBase,
+}
+
+impl Had {
+    pub(super) fn just_before(card: &Card, at: UnixTime) -> Self {
+        if card.account.has_base(at.saturating_sub(1)) { Self::Base } else { Self::NoBase }
+    }
+}
+
+/// Cuts stay while their day is open; new ones come from the packages. The farthest go when there are too many: the burn
+/// is then less sharp there, by day instead of by second.
+fn recut(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
+    let open_from = card.usage.open_from(ctx.calendar(), ctx.index.horizon_s, at);
+    let edges = card.account.edges().chain(card.cuts().iter().copied());
+    let mut cuts: Vec<UnixTime> = edges.filter(|edge| *edge > open_from).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let days = usize::from(ctx.index.catalogue().late_horizon_days) + 2;
+    cuts.truncate(SEGMENTS_MAX.saturating_sub(days));
+    if cuts != card.cuts() {
+        card.cold().cuts = cuts;
+    }
+}
+
+fn segments(card: &Card, ctx: &Ctx<'_>) -> Vec<Segment> {
+    let days = card.usage.days(ctx.calendar()).filter(|day| !card.usage.is_closed(day.day));
+    days.flat_map(|day| segments_of(card, &day).collect::<Vec<_>>()).collect()
+}
+
+fn segments_of(card: &Card, day: &DaySpan) -> impl Iterator<Item = Segment> {
+    card.usage.burning(day).map(|piece| Segment { start: piece.start, bytes: piece.bytes })
+}
+
+/// Usage of the cycle that holds `at`, which begins if it has not.
+fn usage_now(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) -> account::Usage {
+    let _ = card.usage.open_cycle(ctx.calendar(), ctx.calendar().day_of(at));
+    usage_at(card, ctx, at)
+}
+
+fn usage_at(card: &Card, ctx: &Ctx<'_>, at: UnixTime) -> account::Usage {
+    let day = ctx.calendar().day_of(at);
+    match card.usage.cycle(day) {
+        Some(cycle) => account::Usage {
+            cycle: cycle.start,
+            used: cycle.used,
+            settled: cycle.settled,
+            provisional: cycle.provisional(),
+        },
+        None => account::Usage {
+            cycle: ctx.calendar().cycle_of(day).map_or(day, |(start, _)| start),
+            ..account::Usage::default()
+        },
+    }
+}
+
+fn account_ctx<'a>(
+    card: &Card,
+    ctx: &Ctx<'a>,
+    at: UnixTime,
+    usage: account::Usage,
+    segments: &'a [Segment],
+) -> account::Ctx<'a> {
+    account::Ctx {
+        now: ctx.now,
+        at,
+        calendar: ctx.calendar(),
+        own_channels: &ctx.index.catalogue().own_channels,
+        default_rules: ctx.index.rules(ctx.names.get(card.plan)),
+        settling: is_settling(ctx, ctx.calendar().day_of(at)),
+        usage,
+        segments,
+        open_from: card.usage.open_from(ctx.calendar(), ctx.index.horizon_s, at),
+    }
+}
+
+/// Whether the carrier settles on this day: the first and last days of a cycle (`domain.md` P8).
+pub(super) fn is_settling(ctx: &Ctx<'_>, day: Day) -> bool {
+    let Some((start, end)) = ctx.calendar().cycle_of(day) else { return false };
+    day.saturating_sub(start) < Day::from(ctx.carrier.settling_days_first)
+        || end.saturating_sub(day) <= Day::from(ctx.carrier.settling_days_last)
+}

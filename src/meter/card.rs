@@ -1,0 +1,155 @@
+//! The line of one card: all that the meter holds of it. `step` sees this and nothing beside it.
+
+use serde::{Deserialize, Serialize};
+
+use super::account::Account;
+use super::counters::Counters;
+use super::ids::Ids;
+use super::names::NameId;
+use super::numbers::Numbers;
+use super::seen::SeenCommands;
+use super::state::{CardState, SuspendedBy};
+use super::usage::{Source, Usage};
+use crate::limits::ESTIMATES_MAX;
+use crate::model::{CardId, LogOffset, UnixTime};
+
+/// One card. Encoded as it stands here: a change of this struct is a change of the chunks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Card {
+    pub id: CardId,
+    /// Log offset of the last change; [`Self::NEVER`] before the first.
+    pub changed_at: LogOffset,
+    /// When its next timer is due; [`Self::NO_TIMER`] if it has none.
+    pub due: UnixTime,
+    /// The 20th character of its ICCID, 0 if it was never said.
+    check_digit: u8,
+    pub state: CardState,
+    pub suspended_by: SuspendedBy,
+    pub carrier: NameId,
+    pub plan: NameId,
+    pub channel: NameId,
+    /// Hashes of the estimating feeds met, in the order of their first record; 0 = none.
+    estimates: [u64; ESTIMATES_MAX],
+    pub usage: Usage,
+    pub ids: Ids,
+    pub account: Account,
+    pub numbers: Numbers,
+    /// What few records need.
+    cold: Option<Box<Cold>>,
+}
+
+/// The part of a card that a CDR does not touch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Cold {
+    /// Where its open days are cut, ascending (`domain.md` P3).
+    pub cuts: Vec<UnixTime>,
+    pub counters: Counters,
+    pub commands: SeenCommands,
+}
+
+/// Names of a new card.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SoldAs {
+    pub carrier: NameId,
+    pub plan: NameId,
+    pub channel: NameId,
+}
+
+impl Card {
+    pub(super) const NEVER: LogOffset = LogOffset(u64::MAX);
+    pub(super) const NO_TIMER: UnixTime = UnixTime::MAX;
+
+    pub(super) fn new(id: CardId, sold: SoldAs) -> Self {
+        Self {
+            id,
+            changed_at: Self::NEVER,
+            due: Self::NO_TIMER,
+            check_digit: 0,
+            state: CardState::Registered,
+            suspended_by: SuspendedBy::Nobody,
+            carrier: sold.carrier,
+            plan: sold.plan,
+            channel: sold.channel,
+            estimates: [0; ESTIMATES_MAX],
+            usage: Usage::default(),
+            ids: Ids::default(),
+            account: Account::default(),
+            numbers: Numbers::default(),
+            cold: None,
+        }
+    }
+
+    /// The ICCID as it is displayed: 20 characters if the check digit was ever said.
+    pub(super) fn iccid(&self) -> String {
+        let mut text = self.id.to_string();
+        if self.check_digit != 0 {
+            text.push(char::from(self.check_digit));
+        }
+        text
+    }
+
+    /// Remembers the check digit of a full ICCID.
+    pub(super) fn note_iccid(&mut self, iccid: &str) {
+        if let Some(digit) = iccid.as_bytes().get(19) {
+            self.check_digit = digit.to_ascii_uppercase();
+        }
+    }
+
+    pub(super) fn cuts(&self) -> &[UnixTime] {
+        self.cold.as_ref().map_or(&[], |cold| &cold.cuts)
+    }
+
+    /// The cuts, lent out while the rest of the card is written.
+    pub(super) fn take_cuts(&mut self) -> Vec<UnixTime> {
+        self.cold.as_mut().map(|cold| std::mem::take(&mut cold.cuts)).unwrap_or_default()
+    }
+
+    pub(super) fn put_cuts(&mut self, cuts: Vec<UnixTime>) {
+        if let Some(cold) = &mut self.cold {
+            cold.cuts = cuts;
+        }
+    }
+
+    pub(super) fn counters(&self) -> Option<&Counters> {
+        self.cold.as_ref().map(|cold| &cold.counters)
+    }
+
+    pub(super) fn cold(&mut self) -> &mut Cold {
+        self.cold.get_or_insert_default()
+    }
+
+    /// The place of an estimating feed, or the one that it would take; `None` when other feeds hold all.
+    pub(super) fn estimate(&self, feed: u64) -> Option<Source> {
+        let place = self.estimates.iter().position(|held| *held == feed || *held == 0)?;
+        Source::estimate(place)
+    }
+
+    /// Gives an estimating feed the place that [`Self::estimate`] named.
+    pub(super) fn hold_estimate(&mut self, feed: u64) {
+        if let Some(place) = self.estimates.iter_mut().find(|held| **held == feed || **held == 0) {
+            *place = feed;
+        }
+    }
+
+    /// The estimating feeds met, by place.
+    pub(super) fn estimates(&self) -> [u64; ESTIMATES_MAX] {
+        self.estimates
+    }
+
+    /// Whether packages or own rules were ever set: without, nothing can burn or alert.
+    pub(super) fn has_account(&self) -> bool {
+        self.account.heap_bytes() > 0
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let cold = self.cold.as_ref().map_or(0, |cold| size_of::<Cold>() + cold.heap_bytes());
+        self.usage.bytes() + self.ids.bytes() + self.account.heap_bytes() + self.numbers.bytes() + cold
+    }
+}
+
+impl Cold {
+    fn heap_bytes(&self) -> usize {
+        self.cuts.capacity() * size_of::<UnixTime>() + self.counters.bytes() + self.commands.bytes()
+    }
+}

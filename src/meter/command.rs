@@ -1,0 +1,240 @@
+//! Commands of one card: each is answered by exactly one event, applied or refused, however often it is sent.
+
+use super::account::{OrderOutcome, Recharge, Standing};
+use super::book::{self, Had};
+use super::card::Card;
+use super::ctx::{Because, Ctx, Verdict};
+use super::due;
+use super::effects::Effects;
+use super::index::CatalogueIndex;
+use super::seen::Known;
+use super::state::{CardState, SuspendedBy};
+use crate::limits::{DAY_S, FUTURE_S_MAX, ORDER_DAYS};
+use crate::model::{
+    CardCommand, CardName, CommandBody, DirectoryEntry, EventBody, Number, Outcome, Register, UnixTime,
+};
+
+/// Why a command is refused: a text for a support agent.
+type Refusal = String;
+
+/// Reads a command as ingest wrote it.
+pub(super) fn read(json: &[u8]) -> Result<CardCommand, Verdict> {
+    serde_json::from_slice(json)
+        .map_err(|error| Verdict::new(Outcome::Rejected, 0, format!("not a canonical command: {error}")))
+}
+
+/// Folds a command into its card. `json` is its canonical form.
+pub(super) fn fold(
+    card: &mut Card,
+    command: &CardCommand,
+    json: &[u8],
+    because: &Because<'_>,
+    ctx: &Ctx<'_>,
+    effects: &mut Effects,
+) -> Verdict {
+    let known = card.cold().commands.note(&command.id, json, ctx.index.seed, ctx.now);
+    match known {
+        Known::Duplicate => return Verdict::new(Outcome::Duplicate, 0, ""),
+        Known::Conflict => {
+            return Verdict::new(Outcome::Conflict, 0, "the same id was used for another command");
+        }
+        Known::New | Known::Full => {}
+    }
+    let result = match (known, check_time(command.at, ctx.now)) {
+        (Known::Full, _) => Err("the card has 4,096 commands of the last 90 days already".to_owned()),
+        (_, Err(reason)) => Err(reason),
+        _ => apply(card, command, ctx, because, effects),
+    };
+    ctx.changed(card, effects);
+    due::reschedule(card, ctx);
+    ctx.emit(card, because, answer(&command.id, result), effects);
+    Verdict::counted(0)
+}
+
+/// The one answer of a command.
+pub(super) fn answer(command: &str, result: Result<(), Refusal>) -> EventBody {
+    let command = command.to_owned();
+    match result {
+        Ok(()) => EventBody::CommandApplied { command },
+        Err(reason) => EventBody::CommandRefused { command, reason },
+    }
+}
+
+/// Old commands are refused because their ids are no longer known (`domain.md` C9).
+pub(super) fn check_time(at: UnixTime, now: UnixTime) -> Result<(), Refusal> {
+    if at < now.saturating_sub(ORDER_DAYS.saturating_mul(DAY_S)) {
+        return Err("its `at` is more than 90 days ago".to_owned());
+    }
+    if at > now.saturating_add(FUTURE_S_MAX) {
+        return Err("its `at` is more than 10 minutes after log time".to_owned());
+    }
+    Ok(())
+}
+
+fn apply(
+    card: &mut Card,
+    command: &CardCommand,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    if card.state == CardState::Cancelled && !matches!(command.body, CommandBody::Recharge { .. }) {
+        return Err("the card is cancelled, and that is final".to_owned());
+    }
+    match &command.body {
+        CommandBody::Register(register) if card.changed_at == Card::NEVER => {
+            register_as(card, command, register, ctx, because, effects)
+        }
+        CommandBody::Register(register) => register_again(card, command, register, ctx, because, effects),
+        CommandBody::Suspend { reason } => suspend(card, reason.as_deref(), ctx, because, effects),
+        CommandBody::Resume => resume(card, ctx, because, effects),
+        CommandBody::Cancel { reason } => {
+            (card.state, card.suspended_by) = (CardState::Cancelled, SuspendedBy::Nobody);
+            ctx.emit(card, because, EventBody::CardCancelled { cause: cause(reason.as_deref()) }, effects);
+            Ok(())
+        }
+        CommandBody::Recharge { .. } => recharge(card, &command.body, ctx, because, effects),
+        CommandBody::RulesSet { rules } => {
+            book::tell(card, ctx, because, effects, |account, told, out| account.set_rules(told, rules, out))
+        }
+        CommandBody::Unsupported { name } => Err(format!("{name:?} is not done by this version")),
+    }
+}
+
+fn cause(reason: Option<&str>) -> String {
+    reason.map_or_else(|| "command".to_owned(), |reason| format!("command: {reason}"))
+}
+
+fn suspend(
+    card: &mut Card,
+    reason: Option<&str>,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    if card.state == CardState::Suspended && card.suspended_by == SuspendedBy::Owner {
+        return Err("the card is suspended already".to_owned());
+    }
+    (card.state, card.suspended_by) = (CardState::Suspended, SuspendedBy::Owner);
+    ctx.emit(card, because, EventBody::CardSuspended { cause: cause(reason) }, effects);
+    Ok(())
+}
+
+fn resume(
+    card: &mut Card,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    if card.state != CardState::Suspended {
+        return Err(format!("the card is {}, not suspended", card.state.name()));
+    }
+    (card.state, card.suspended_by) = (CardState::Active, SuspendedBy::Nobody);
+    ctx.emit(card, because, EventBody::CardResumed { cause: cause(None) }, effects);
+    Ok(())
+}
+
+fn recharge(
+    card: &mut Card,
+    body: &CommandBody,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let CommandBody::Recharge { order, channel, payment, package, mode } = body else {
+        unreachable!("only recharges come here")
+    };
+    let standing = if card.state == CardState::Cancelled { Standing::Cancelled } else { Standing::Open };
+    let order = Recharge { order, channel, payment, package, mode: *mode, standing };
+    let had = Had::just_before(card, because.at);
+    let outcome =
+        book::tell(card, ctx, because, effects, |account, told, out| account.recharge(told, &order, out));
+    match outcome {
+        OrderOutcome::Applied => {
+            book::follow(card, ctx, had, because, effects);
+            Ok(())
+        }
+        OrderOutcome::Repeated => Ok(()),
+        OrderOutcome::Refused(reason) => Err(reason),
+    }
+}
+
+/// A card that is known is registered anew: other numbers, another plan or channel; the carrier stays. The names have been
+/// noted by the shard.
+fn register_again(
+    card: &mut Card,
+    command: &CardCommand,
+    register: &Register,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    check_register(register, ctx.index)?;
+    if ctx.carrier.name != register.carrier && !card.usage.is_empty() {
+        return Err(format!(
+            "the card has usage at carrier {:?}; moving it to another is not done by this version",
+            ctx.carrier.name
+        ));
+    }
+    let plan_before = card.plan;
+    register_as(card, command, register, ctx, because, effects)?;
+    if card.plan != plan_before {
+        card.account.disturb();
+        book::evaluate(card, ctx, because, effects);
+    }
+    Ok(())
+}
+
+/// What a registration sets, of a new card or a known one.
+fn register_as(
+    card: &mut Card,
+    command: &CardCommand,
+    register: &Register,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let name = |name: &str| ctx.names.find(name).ok_or("the shard has no room for more names");
+    (card.carrier, card.plan) = (name(&register.carrier)?, name(&register.plan)?);
+    card.channel = name(&register.channel)?;
+    if card.changed_at == Card::NEVER {
+        effects.directory.push(DirectoryEntry {
+            name: CardName::Iccid(card.id),
+            card: card.id,
+            valid_from: command.at,
+            valid_to: None,
+        });
+    }
+    card.note_iccid(&command.iccid);
+    let id = card.id;
+    card.numbers.replace(&register.numbers, command.at, &mut |held| {
+        effects.directory.push(DirectoryEntry {
+            name: CardName::Number(held.number),
+            card: id,
+            valid_from: held.from,
+            valid_to: held.to,
+        });
+    });
+    let body = EventBody::CardRegistered {
+        channel: register.channel.clone(),
+        carrier: register.carrier.clone(),
+        plan: register.plan.clone(),
+    };
+    ctx.emit(card, because, body, effects);
+    Ok(())
+}
+
+/// Whether the catalogue knows what a card is to be registered with.
+pub(super) fn check_register(register: &Register, index: &CatalogueIndex) -> Result<(), Refusal> {
+    if index.carrier(&register.carrier).is_none() {
+        return Err(format!("carrier {:?} is not in the catalogue", register.carrier));
+    }
+    if index.plan(&register.plan).is_none() {
+        return Err(format!("plan {:?} is not in the catalogue", register.plan));
+    }
+    let kinds = register.numbers.iter().enumerate();
+    let twice = |(at, number): (usize, &Number)| {
+        register.numbers.iter().take(at).any(|other| other.kind == number.kind)
+    };
+    if kinds.into_iter().any(twice) { Err("two numbers of one kind".to_owned()) } else { Ok(()) }
+}

@@ -1,0 +1,77 @@
+//! Counting: dated parts of a record go into days and cycles, and whoever depends on them is told.
+
+use super::book;
+use super::card::Card;
+use super::ctx::{Because, Ctx};
+use super::dates::{Part, Ruler, Span, Volume};
+use super::due;
+use super::effects::Effects;
+use super::state::CardState;
+use super::usage::{Moved, Source};
+use crate::model::EventBody;
+
+/// One record's way into its card.
+pub(super) struct Counting<'a, 'c> {
+    pub card: &'a mut Card,
+    pub ctx: &'a Ctx<'c>,
+    pub source: Source,
+    moved: Moved,
+    /// Whether a part went to another cycle than the last.
+    past_cycle: bool,
+}
+
+impl<'a, 'c> Counting<'a, 'c> {
+    pub(super) fn new(card: &'a mut Card, ctx: &'a Ctx<'c>, source: Source) -> Self {
+        Self { card, ctx, source, moved: Moved::default(), past_cycle: false }
+    }
+
+    /// Spreads a volume over a span in proportion to time.
+    pub(super) fn spread(&mut self, span: Span, volume: Volume) {
+        let cuts = self.card.take_cuts();
+        let ruler = Ruler { calendar: self.ctx.calendar(), cuts: &cuts };
+        ruler.cut(span, volume, &mut |part| self.add(&part));
+        self.card.put_cuts(cuts);
+    }
+
+    fn add(&mut self, part: &Part) {
+        let opened = self.card.usage.open_cycle(self.ctx.calendar(), part.day.day);
+        assert!(opened.is_some(), "a record is counted only in months that the calendar knows");
+        let moved = self.card.usage.add(part, self.source, self.ctx.position.offset);
+        self.moved.source_changed |= moved.source_changed;
+        self.moved.new_piece |= moved.new_piece;
+        let last = self.card.usage.cycles().last();
+        self.past_cycle |= last.is_some_and(|cycle| part.day.day < cycle.start);
+    }
+
+    /// All parts are in: states, alerts and timers follow.
+    pub(super) fn finish(mut self, received_ms: i64, effects: &mut Effects) {
+        let because = self.ctx.record(received_ms);
+        self.ctx.changed(self.card, effects);
+        if self.card.state == CardState::Registered {
+            self.activate(&because, effects);
+        }
+        if self.card.has_account() && !self.is_quiet() {
+            book::evaluate(self.card, self.ctx, &because, effects);
+        }
+        if self.moved.new_piece {
+            due::reschedule(self.card, self.ctx);
+        }
+    }
+
+    fn activate(&mut self, because: &Because<'_>, effects: &mut Effects) {
+        self.card.state = CardState::Active;
+        self.ctx.emit(self.card, because, EventBody::CardActivated { cause: "usage".to_owned() }, effects);
+    }
+
+    /// Whether the account knows beforehand that nothing happens: the running cycle only grew, and not far enough.
+    fn is_quiet(&self) -> bool {
+        let calendar = self.ctx.calendar();
+        !self.moved.source_changed
+            && !self.past_cycle
+            && self.card.usage.cycles().last().is_some_and(|cycle| {
+                let running = calendar.day_start(cycle.start) <= self.ctx.now
+                    && self.ctx.now < calendar.day_start(cycle.end);
+                running && self.card.account.is_quiet(cycle.used)
+            })
+    }
+}

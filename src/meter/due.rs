@@ -1,0 +1,131 @@
+//! What time brings to one card: packages that end, days and cycles that close, days that were declared complete.
+//!
+//! Invariant (`domain.md` T): what is due happens in order of its due time, before any record of the card with a later log
+//! time, and as of its due time, however late it is come to. A declaration of the settling feed counts from the log time
+//! at which it was made, so that a card does not tell when the sweep came by.
+
+use super::book::{self, Had};
+use super::card::Card;
+use super::ctx::{Because, Ctx};
+use super::effects::Effects;
+use crate::model::{EventBody, UnixTime};
+
+/// Most timers that one card can have due at once: each open day and cycle, each package twice.
+const FIRED_AT_ONCE_MAX: usize = 10_000;
+
+/// Brings a card to log time.
+pub(super) fn catch_up(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
+    let mut fired = 0;
+    while card.due <= ctx.now {
+        fire(card, ctx, effects);
+        fired += 1;
+        assert!(fired < FIRED_AT_ONCE_MAX, "card {}: a timer at {} fires and stays due", card.id, card.due);
+    }
+    if ctx.terms.complete_through > card.usage.complete_through() {
+        complete(card, ctx, effects);
+    }
+}
+
+/// Fires what is due first.
+pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
+    let because = Because::timer(card.due);
+    if ctx.terms.declared_at <= because.at && ctx.terms.complete_through > card.usage.complete_through() {
+        complete(card, ctx, effects);
+    }
+    if card.account.next_due().is_some_and(|due| due <= because.at) {
+        fire_account(card, ctx, &because, effects);
+    }
+    close_days(card, ctx, &because);
+    close_cycles(card, ctx, &because, effects);
+    ctx.changed(card, effects);
+    prune(card, ctx);
+    reschedule(card, ctx);
+}
+
+fn fire_account(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+    end_cycle(card, ctx, because.at);
+    let had = Had::just_before(card, because.at);
+    book::tell(card, ctx, because, effects, |account, told, out| account.fire(told, out));
+    book::follow(card, ctx, had, because, effects);
+}
+
+/// Notes what was left when a cycle ended, before the account turns to the next.
+fn end_cycle(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
+    let last_second = at.saturating_sub(1);
+    let day = ctx.calendar().day_of(last_second);
+    if card.usage.cycle(day).is_none_or(|cycle| ctx.calendar().day_start(cycle.end) != at) {
+        return;
+    }
+    let totals = book::read(card, ctx, last_second, |account, told| account.totals(told));
+    if let Some(cycle) = card.usage.open_cycle(ctx.calendar(), day) {
+        cycle.ended_with = Some((totals.quota, totals.remaining));
+        cycle.changed_at = ctx.position.offset;
+    }
+}
+
+fn close_days(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>) {
+    let offset = ctx.position.offset;
+    while let Some(day) = card.usage.next_closing(ctx.calendar(), ctx.index.horizon_s, because.at) {
+        book::close_day(card, ctx, &day, because);
+        card.usage.close_day(&day, offset);
+        card.ids.forget_through(day.day);
+    }
+}
+
+fn close_cycles(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+    let (calendar, horizon_s) = (ctx.calendar(), ctx.index.horizon_s);
+    while let Some(cycle) = card.usage.close_cycle(calendar, horizon_s, because.at, ctx.position.offset) {
+        let cycle = cycle.clone();
+        let burnt = book::read(card, ctx, because.at, |account, told| account.cycle_burnt(told, cycle.start));
+        let body = EventBody::CycleClosed {
+            cycle: cycle.start,
+            used: cycle.used,
+            settled: cycle.settled,
+            estimate: cycle.estimate(),
+            overage: cycle.used.saturating_sub(burnt),
+            unsettled_days: cycle.unsettled_days,
+            revision: cycle.revision,
+        };
+        ctx.emit(card, because, body, effects);
+    }
+}
+
+/// Takes what the settling feed has declared.
+fn complete(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
+    if card.usage.complete(ctx.calendar(), ctx.terms.complete_through, ctx.position.offset) {
+        ctx.changed(card, effects);
+        book::evaluate(card, ctx, &Because::timer(ctx.now), effects);
+        reschedule(card, ctx);
+    }
+}
+
+/// Drops what is closed and in ClickHouse.
+fn prune(card: &mut Card, ctx: &Ctx<'_>) {
+    if let Some(flushed_through) = ctx.flushed_through {
+        card.usage.prune(ctx.calendar(), flushed_through, card.changed_at);
+        if let Some(first) = card.usage.cycles().first() {
+            card.account.forget_cycles_before(first.start);
+        }
+    }
+}
+
+/// A look at a card that no record asked for: after a declaration or a new catalogue.
+pub(super) fn sweep(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
+    catch_up(card, ctx, effects);
+    prune(card, ctx);
+}
+
+/// A look at a card after the catalogue changed: rules and horizons may be others. The calendar's past stays.
+pub(super) fn adopt(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
+    sweep(card, ctx, effects);
+    card.account.disturb();
+    book::evaluate(card, ctx, &Because::timer(ctx.now), effects);
+    reschedule(card, ctx);
+}
+
+/// Finds the card's next timer.
+pub(super) fn reschedule(card: &mut Card, ctx: &Ctx<'_>) {
+    let close = card.usage.next_close(ctx.calendar(), ctx.index.horizon_s);
+    let account = card.account.next_due();
+    card.due = close.into_iter().chain(account).min().unwrap_or(Card::NO_TIMER);
+}

@@ -1,0 +1,34 @@
+//! Ids of events: card, what, and which one of it. The same after any crash, whoever folds the log: consumers drop a
+//! repeat by its id.
+
+use super::ctx::Because;
+use crate::model::{CardId, EventBody};
+
+pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) -> String {
+    let kind = body.kind();
+    match body {
+        EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => {
+            format!("{card}/{kind}/{}/{}", alert.rule, alert.arming)
+        }
+        EventBody::PackageQueued(package)
+        | EventBody::PackageActivated(package)
+        | EventBody::PackageExpired(package)
+        | EventBody::PackageExhausted(package) => match package.cycle {
+            Some(cycle) => format!("{card}/{kind}/{}/{cycle}", package.order),
+            None => format!("{card}/{kind}/{}", package.order),
+        },
+        EventBody::CycleClosed { cycle, revision, .. } => format!("{card}/{kind}/{cycle}/{revision}"),
+        EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
+            command_answer_id(card, command)
+        }
+        _ => match because.command {
+            Some(command) => format!("{card}/{kind}/{command}"),
+            None => format!("{card}/{kind}/{}", because.at),
+        },
+    }
+}
+
+/// A command has one answer, applied or refused, so both go by one id.
+fn command_answer_id(card: CardId, command: &str) -> String {
+    format!("{card}/command/{command}")
+}

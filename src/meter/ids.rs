@@ -1,0 +1,254 @@
+//! Exact dedupe (`domain.md` C3): which records of the open home days of one card have been counted.
+//!
+//! One compact buffer a card: per home day a head (day, count) and 40-bit ids sorted by their first 32 bits, which are a
+//! hash of (feed, id, start) keyed by the deployment's name; the last 8 are a hash of the content, so that an equal id with
+//! other content is a loud conflict. At most [`IDS_PER_CARD_DAY_MAX`] a card-day keep the chance that a new record passes
+//! for a duplicate under 1024 / 2^40 < 1e-9.
+//!
+//! Invariant: what the buffer holds does not depend on the order in which ids came.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::limits::IDS_PER_CARD_DAY_MAX;
+use crate::model::{Cdr, Day};
+
+/// Bytes of a day's head: day i32, count u16.
+const HEAD: usize = 6;
+/// Bytes of an id.
+const WIDTH: usize = 5;
+/// By how much a full buffer grows: doubling would waste half of the memory of ten million cards.
+const GROWTH: usize = 64;
+
+/// Identity and content of a record in 40 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RecordId {
+    pub key: u32,
+    pub content: u8,
+}
+
+/// What the buffer knew of an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// New, and noted.
+    New,
+    Duplicate,
+    /// The same identity with other content.
+    Conflict,
+    /// New, but the card-day is full.
+    Full,
+}
+
+impl RecordId {
+    /// Of a CDR. `seed` is the deployment's.
+    pub(super) fn of(cdr: &Cdr<'_>, seed: u64) -> Self {
+        let key = xxh3_64_with_seed(cdr.id.as_bytes(), seed ^ cdr.feed.hash.rotate_left(17));
+        let key = mix(key ^ cdr.start as u64);
+        let content = mix(cdr.end as u64 ^ mix(cdr.up ^ mix(cdr.down ^ seed)));
+        let content =
+            if cdr.slices.is_empty() { content } else { xxh3_64_with_seed(cdr.slices.packed(), content) };
+        Self { key: (key >> 32) as u32, content: (content >> 56) as u8 }
+    }
+}
+
+/// A bijection that spreads every bit over all others.
+fn mix(word: u64) -> u64 {
+    let word = (word ^ word >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let word = (word ^ word >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    word ^ word >> 32
+}
+
+/// The ids of one card.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Ids(Vec<u8>);
+
+/// One day's group within the buffer.
+struct Group {
+    /// Where its head is.
+    head: usize,
+    count: usize,
+}
+
+impl Ids {
+    /// Looks an id up and notes it if it is new.
+    pub(super) fn note(&mut self, day: Day, id: RecordId) -> Seen {
+        let group = self.group(day);
+        match self.find(&group, id.key) {
+            Ok(at) if self.0[at + 4] == id.content => Seen::Duplicate,
+            Ok(_) => Seen::Conflict,
+            Err(_) if group.count >= IDS_PER_CARD_DAY_MAX => Seen::Full,
+            Err(at) => {
+                self.insert(&group, at, id);
+                Seen::New
+            }
+        }
+    }
+
+    /// Forgets the days up to and with `day`.
+    pub(super) fn forget_through(&mut self, day: Day) {
+        let mut keep_from = 0;
+        while let Some((head_day, count)) = self.head(keep_from) {
+            if head_day > day {
+                break;
+            }
+            keep_from += HEAD + count * WIDTH;
+        }
+        if keep_from > 0 {
+            self.0.drain(..keep_from);
+            self.0.shrink_to(self.0.len() + GROWTH);
+        }
+    }
+
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.capacity()
+    }
+
+    /// The group of a day, made if there is none. The newest day is last, where most records go.
+    fn group(&mut self, day: Day) -> Group {
+        let mut head = 0;
+        while let Some((head_day, count)) = self.head(head) {
+            if head_day == day {
+                return Group { head, count };
+            }
+            if head_day > day {
+                break;
+            }
+            head += HEAD + count * WIDTH;
+        }
+        self.open(head, HEAD);
+        self.0[head..head + 4].copy_from_slice(&day.to_le_bytes());
+        self.0[head + 4..head + HEAD].copy_from_slice(&[0, 0]);
+        Group { head, count: 0 }
+    }
+
+    fn head(&self, at: usize) -> Option<(Day, usize)> {
+        let head = self.0.get(at..at + HEAD)?;
+        let day = Day::from_le_bytes([head[0], head[1], head[2], head[3]]);
+        Some((day, usize::from(u16::from_le_bytes([head[4], head[5]]))))
+    }
+
+    /// The place of a key, or where it would go.
+    fn find(&self, group: &Group, key: u32) -> Result<usize, usize> {
+        let first = group.head + HEAD;
+        let (mut low, mut high) = (0, group.count);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            let at = first + middle * WIDTH;
+            match self.key(at).cmp(&key) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Equal => return Ok(at),
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        Err(first + low * WIDTH)
+    }
+
+    fn key(&self, at: usize) -> u32 {
+        u32::from_be_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]])
+    }
+
+    fn insert(&mut self, group: &Group, at: usize, id: RecordId) {
+        self.open(at, WIDTH);
+        self.0[at..at + 4].copy_from_slice(&id.key.to_be_bytes());
+        self.0[at + 4] = id.content;
+        let count = (group.count + 1) as u16;
+        self.0[group.head + 4..group.head + HEAD].copy_from_slice(&count.to_le_bytes());
+    }
+
+    /// Makes room of `width` bytes at `at`.
+    fn open(&mut self, at: usize, width: usize) {
+        let len = self.0.len();
+        if self.0.capacity() < len + width {
+            self.0.reserve_exact(width.max(GROWTH).max(len / 8));
+        }
+        self.0.resize(len + width, 0);
+        self.0.copy_within(at..len, at + width);
+    }
+}
+
+impl Serialize for Ids {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl serde::de::Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the ids of a card")
+            }
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(key: u32, content: u8) -> RecordId {
+        RecordId { key, content }
+    }
+
+    #[test]
+    fn an_id_is_new_once_a_day() {
+        let mut ids = Ids::default();
+        for (day, id, seen) in [
+            (7, id(5, 1), Seen::New),
+            (7, id(5, 1), Seen::Duplicate),
+            (7, id(5, 2), Seen::Conflict),
+            (8, id(5, 2), Seen::New),
+            (6, id(5, 3), Seen::New),
+            (7, id(5, 1), Seen::Duplicate),
+            (8, id(5, 2), Seen::Duplicate),
+        ] {
+            assert_eq!(ids.note(day, id), seen, "{day} {id:?}");
+        }
+    }
+
+    #[test]
+    fn the_buffer_does_not_tell_the_order_of_arrival() {
+        let mut came: Vec<(Day, u32)> =
+            (0..50u32).map(|n| ((n % 3) as Day, n.wrapping_mul(0x9E37_79B9))).collect();
+        let noted = |came: &[(Day, u32)]| {
+            let mut ids = Ids::default();
+            came.iter().for_each(|(day, key)| assert_eq!(ids.note(*day, id(*key, 0)), Seen::New));
+            ids
+        };
+        let forward = noted(&came);
+        came.reverse();
+        assert_eq!(noted(&came), forward);
+    }
+
+    #[test]
+    fn a_full_card_day_takes_no_more_but_knows_its_own() {
+        let mut ids = Ids::default();
+        for key in 0..IDS_PER_CARD_DAY_MAX as u32 {
+            assert_eq!(ids.note(1, id(key, 0)), Seen::New);
+        }
+        assert_eq!(ids.note(1, id(u32::MAX, 0)), Seen::Full);
+        assert_eq!(ids.note(1, id(3, 0)), Seen::Duplicate);
+        assert_eq!(ids.note(2, id(3, 0)), Seen::New);
+    }
+
+    #[test]
+    fn closed_days_are_forgotten() {
+        let mut ids = Ids::default();
+        for day in 1..=3 {
+            ids.note(day, id(9, 0));
+        }
+        ids.forget_through(2);
+        assert_eq!(ids.note(3, id(9, 0)), Seen::Duplicate);
+        assert_eq!(ids.note(1, id(9, 0)), Seen::New);
+    }
+}

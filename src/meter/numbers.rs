@@ -1,0 +1,97 @@
+//! The numbers of one card and when it held them: usage that was resolved by a number counts only if the card held it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{NUMBERS_MAX, UNFLUSHED_S_MAX};
+use crate::model::{Number, UnixTime};
+
+/// Intervals in which the card holds or held a number, in the order in which they began.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Numbers(Vec<Held>);
+
+/// One interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held {
+    pub number: Number,
+    pub from: UnixTime,
+    /// First second no longer; `None` = still.
+    pub to: Option<UnixTime>,
+}
+
+impl Numbers {
+    pub(super) fn holds(&self, number: Number, at: UnixTime) -> bool {
+        let covers = |held: &Held| held.from <= at && held.to.is_none_or(|to| at < to);
+        self.0.iter().any(|held| held.number == number && covers(held))
+    }
+
+    /// Numbers held now.
+    pub(super) fn current(&self) -> impl Iterator<Item = &Held> {
+        self.0.iter().filter(|held| held.to.is_none())
+    }
+
+    /// From `at` on the card holds just these. Hands over every interval that changed.
+    pub(super) fn replace(&mut self, numbers: &[Number], at: UnixTime, changed: &mut impl FnMut(Held)) {
+        self.0.retain(|held| held.to.is_none_or(|to| to > at.saturating_sub(UNFLUSHED_S_MAX)));
+        for held in self.0.iter_mut().filter(|held| held.to.is_none() && !numbers.contains(&held.number)) {
+            held.to = Some(at.max(held.from));
+            changed(*held);
+        }
+        for &number in numbers {
+            if self.current().all(|held| held.number != number) {
+                let held = Held { number, from: at, to: None };
+                self.0.push(held);
+                changed(held);
+            }
+        }
+        let surplus = self.0.len().saturating_sub(NUMBERS_MAX);
+        let mut passed = 0;
+        self.0.retain(|held| {
+            let drop = held.to.is_some() && passed < surplus;
+            passed += usize::from(drop);
+            !drop
+        });
+        self.0.shrink_to_fit();
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Held>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::NumberKind;
+
+    fn imsi(digits: u64) -> Number {
+        Number { kind: NumberKind::Imsi, digits }
+    }
+
+    #[test]
+    fn a_changed_number_ends_where_its_successor_begins() {
+        let mut numbers = Numbers::default();
+        numbers.replace(&[imsi(1)], 100, &mut |_| ());
+        let mut changed = Vec::new();
+        numbers.replace(&[imsi(2)], 200, &mut |held| changed.push(held));
+        assert_eq!(
+            changed,
+            [
+                Held { number: imsi(1), from: 100, to: Some(200) },
+                Held { number: imsi(2), from: 200, to: None }
+            ]
+        );
+        for (number, at, holds) in
+            [(1, 99, false), (1, 100, true), (1, 199, true), (1, 200, false), (2, 200, true)]
+        {
+            assert_eq!(numbers.holds(imsi(number), at), holds, "{number} at {at}");
+        }
+    }
+
+    #[test]
+    fn the_same_numbers_again_change_nothing() {
+        let mut numbers = Numbers::default();
+        numbers.replace(&[imsi(1)], 100, &mut |_| ());
+        numbers.replace(&[imsi(1)], 200, &mut |held| panic!("{held:?}"));
+        assert!(numbers.holds(imsi(1), 150));
+    }
+}

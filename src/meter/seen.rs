@@ -1,0 +1,88 @@
+//! Command ids of one card: each command has one effect and one answer, however often it is sent.
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::limits::{DAY_S, ORDER_DAYS, ORDERS_MAX};
+use crate::model::UnixTime;
+
+/// Commands taken in the last 90 days, in log order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SeenCommands(Vec<SeenCommand>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct SeenCommand {
+    id: u64,
+    content: u64,
+    /// Log time.
+    at: UnixTime,
+}
+
+/// What is known of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    New,
+    /// The same id with the same content was answered before.
+    Duplicate,
+    /// The same id, other content.
+    Conflict,
+    /// New, but no more ids can be kept.
+    Full,
+}
+
+impl SeenCommands {
+    /// Looks a command up and notes it if it is new. `json` is its canonical form.
+    pub(super) fn note(&mut self, id: &str, json: &[u8], seed: u64, now: UnixTime) -> Known {
+        let oldest = now.saturating_sub(ORDER_DAYS.saturating_mul(DAY_S));
+        let expired = self.0.partition_point(|seen| seen.at < oldest);
+        self.0.drain(..expired);
+        let (id, content) = (xxh3_64_with_seed(id.as_bytes(), seed), xxh3_64(json));
+        match self.0.iter().find(|seen| seen.id == id) {
+            Some(seen) if seen.content == content => Known::Duplicate,
+            Some(_) => Known::Conflict,
+            None if self.0.len() >= ORDERS_MAX => Known::Full,
+            None => {
+                if self.0.len() == self.0.capacity() {
+                    self.0.reserve_exact(1 + self.0.len() / 8);
+                }
+                self.0.push(SeenCommand { id, content, at: now });
+                Known::New
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<SeenCommand>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_remembered_with_its_content_for_ninety_days() {
+        let mut seen = SeenCommands::default();
+        for (id, json, day, known) in [
+            ("a", "1", 0, Known::New),
+            ("a", "1", 1, Known::Duplicate),
+            ("a", "2", 1, Known::Conflict),
+            ("b", "1", 1, Known::New),
+            ("a", "1", 90, Known::Duplicate),
+            ("a", "1", 91, Known::New),
+            ("b", "1", 91, Known::Duplicate),
+        ] {
+            assert_eq!(seen.note(id, json.as_bytes(), 0, day * DAY_S), known, "{id} {json} on day {day}");
+        }
+    }
+
+    #[test]
+    fn a_full_memory_takes_no_new_id() {
+        let mut seen = SeenCommands::default();
+        for n in 0..ORDERS_MAX {
+            assert_eq!(seen.note(&n.to_string(), b"", 0, 0), Known::New);
+        }
+        assert_eq!(seen.note("more", b"", 0, 0), Known::Full);
+        assert_eq!(seen.note("7", b"", 0, 0), Known::Duplicate);
+    }
+}

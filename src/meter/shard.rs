@@ -1,0 +1,377 @@
+//! A shard: some cards of a partition, with their timers and their ledger; the unit of the checkpoint.
+//!
+//! Invariant 7: a shard's state is a function of the log alone, so that its chunk at one offset and the log from there on
+//! give its chunk at a later one, byte for byte. Invariant 3: every record that it folds enters its ledger once.
+
+use serde::{Deserialize, Serialize};
+
+use super::Faults;
+use super::card::{Card, SoldAs};
+use super::command;
+use super::ctx::{Because, Ctx, Verdict};
+use super::due;
+use super::effects::{Effects, OwnedRecord, Quarantined};
+use super::index::{CatalogueIndex, Declared, Terms};
+use super::names::Names;
+use super::state::CardState;
+use super::step::{self, Input};
+use super::table::{Place, Table};
+use super::timers::{Order, Timers};
+use crate::limits::{SWEPT_PER_SECOND, TIMERS_PER_SECOND};
+use crate::model::{
+    CardCommand, CardId, CommandBody, Day, Event, EventBody, Ledger, LogOffset, Origin, Outcome, Position,
+    Record, UnixTime,
+};
+
+/// Cards, and what was said to all of them.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    pub table: Table,
+    pub said: Said,
+    timers: Timers,
+    /// By number of the carrier's name; `None` where the name is no carrier's.
+    terms: Vec<Option<Terms>>,
+    /// Cards by state.
+    pub counts: [u64; CardState::ALL.len()],
+    /// Messages before this were folded before the shard was written.
+    pub resumes_at: LogOffset,
+}
+
+/// The written part of a shard beside its cards.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Said {
+    pub ledger: Ledger,
+    pub names: Names,
+    /// What settling feeds have declared, in the order of their first declaration.
+    pub declared: Vec<Declared>,
+    pub flushed_through: Option<LogOffset>,
+    pub sweep: Option<Sweep>,
+}
+
+/// A look at all cards that is under way, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sweep {
+    /// Place of the next card.
+    next: u32,
+    why: SweepFor,
+}
+
+/// Why cards are looked at. The greater covers the smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum SweepFor {
+    Declaration,
+    Catalogue,
+}
+
+/// Where the log is while a shard folds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment<'a> {
+    pub position: Position,
+    pub now: UnixTime,
+    pub index: &'a CatalogueIndex,
+    pub faults: Faults,
+}
+
+impl Shard {
+    /// As it was written, still without its cards.
+    pub(super) fn restored(said: Said, resumes_at: LogOffset) -> Self {
+        Self { said, resumes_at, ..Self::default() }
+    }
+
+    /// Puts a restored card in its place.
+    pub(super) fn restore_card(&mut self, card: Card) {
+        self.timers.moved(card.id, Card::NO_TIMER, card.due);
+        self.counts[card.state as usize] += 1;
+        self.table.insert(card);
+    }
+
+    /// Folds a CDR or a reading.
+    pub(super) fn usage(&mut self, record: &Record<'_>, moment: &Moment<'_>, effects: &mut Effects) {
+        let (card, input, kind, origin, bytes) = match record {
+            Record::Cdr(cdr) => (
+                cdr.card,
+                Input::Cdr(cdr),
+                crate::model::Input::Cdr,
+                cdr.origin,
+                cdr.up.saturating_add(cdr.down),
+            ),
+            Record::Reading(reading) => {
+                (reading.card, Input::Reading(reading), crate::model::Input::Reading, reading.origin, 0)
+            }
+            _ => unreachable!("only usage comes here"),
+        };
+        let verdict = match self.table.find(card) {
+            Some(place) => {
+                self.with(place, moment, effects, |card, ctx, effects| step::step(card, &input, ctx, effects))
+            }
+            None => Verdict::new(Outcome::Unknown, bytes, "no such card"),
+        };
+        self.said.ledger.add(kind, verdict.outcome, verdict.bytes);
+        keep(Some(card), record, &origin, verdict, moment, effects);
+    }
+
+    /// Folds a command of a card.
+    pub(super) fn command(&mut self, record: &Record<'_>, moment: &Moment<'_>, effects: &mut Effects) {
+        let Record::Command { card, json, origin } = record else { unreachable!("only commands come here") };
+        let verdict = match command::read(json) {
+            Ok(command) if command.card != *card => {
+                Verdict::new(Outcome::Rejected, 0, "the command names another card than its record")
+            }
+            Ok(command) => self.obey(&command, json, origin, moment, effects),
+            Err(verdict) => verdict,
+        };
+        self.said.ledger.add(crate::model::Input::Command, verdict.outcome, verdict.bytes);
+        keep(Some(*card), record, origin, verdict, moment, effects);
+    }
+
+    fn obey(
+        &mut self,
+        command: &CardCommand,
+        json: &[u8],
+        origin: &Origin<'_>,
+        moment: &Moment<'_>,
+        effects: &mut Effects,
+    ) -> Verdict {
+        self.note_names(command, moment);
+        let place = match self.table.find(command.card) {
+            Some(place) => place,
+            None => match self.new_card(command, moment) {
+                Ok(place) => place,
+                Err(reason) => return refuse_unknown(command, reason, moment, effects),
+            },
+        };
+        let input = Input::Command { command, json, received_ms: origin.received_ms };
+        self.with(place, moment, effects, |card, ctx, effects| step::step(card, &input, ctx, effects))
+    }
+
+    /// Names of a registration that will be taken get their numbers.
+    fn note_names(&mut self, command: &CardCommand, moment: &Moment<'_>) {
+        let CommandBody::Register(register) = &command.body else { return };
+        if command::check_register(register, moment.index).is_err() {
+            return;
+        }
+        let known = self.said.names.len();
+        for name in [&register.carrier, &register.plan, &register.channel] {
+            let _ = self.said.names.intern(name);
+        }
+        if self.said.names.len() != known {
+            self.renew_terms(moment.index);
+        }
+    }
+
+    /// A line for a card that is being registered, if it can be.
+    fn new_card(&mut self, command: &CardCommand, moment: &Moment<'_>) -> Result<Place, Refused> {
+        let CommandBody::Register(register) = &command.body else { return Err(Refused::NoSuchCard) };
+        command::check_register(register, moment.index).map_err(Refused::Registration)?;
+        command::check_time(command.at, moment.now).map_err(Refused::Registration)?;
+        let name = |name: &str| {
+            let full = || Refused::Registration("the shard has no room for more names".to_owned());
+            self.said.names.find(name).ok_or_else(full)
+        };
+        let sold = SoldAs {
+            carrier: name(&register.carrier)?,
+            plan: name(&register.plan)?,
+            channel: name(&register.channel)?,
+        };
+        self.counts[CardState::Registered as usize] += 1;
+        Ok(self.table.insert(Card::new(command.card, sold)))
+    }
+
+    /// Does something with a card; its timer and the counts follow.
+    fn with<R>(
+        &mut self,
+        place: Place,
+        moment: &Moment<'_>,
+        effects: &mut Effects,
+        act: impl FnOnce(&mut Card, &Ctx<'_>, &mut Effects) -> R,
+    ) -> R {
+        let card = self.table.get_mut(place);
+        let (due, state) = (card.due, card.state);
+        let ctx = ctx(card, &self.said, &self.terms, moment);
+        let answer = act(card, &ctx, effects);
+        self.timers.moved(card.id, due, card.due);
+        if card.state != state {
+            self.counts[state as usize] -= 1;
+            self.counts[card.state as usize] += 1;
+        }
+        answer
+    }
+
+    /// Looks at a copy of a card as of log time.
+    pub(super) fn look<R>(
+        &self,
+        place: Place,
+        moment: &Moment<'_>,
+        look: impl FnOnce(&Card, &Ctx<'_>) -> R,
+    ) -> R {
+        let mut card = self.table.get(place).clone();
+        let ctx = ctx(&card, &self.said, &self.terms, moment);
+        due::catch_up(&mut card, &ctx, &mut Effects::default());
+        look(&card, &ctx)
+    }
+
+    /// Looks at a card as it stands.
+    pub(super) fn stored<R>(
+        &self,
+        place: Place,
+        moment: &Moment<'_>,
+        look: impl FnOnce(&Card, &Ctx<'_>) -> R,
+    ) -> R {
+        let card = self.table.get(place);
+        look(card, &ctx(card, &self.said, &self.terms, moment))
+    }
+
+    /// Log time entered a new second: due timers fire, and a sweep goes on.
+    pub(super) fn second(&mut self, moment: &Moment<'_>, effects: &mut Effects) {
+        let order = if moment.faults.timers_unordered { Order::Reversed } else { Order::Due };
+        for _ in 0..TIMERS_PER_SECOND {
+            let Some(card) = self.timers.due(moment.now, order) else { break };
+            let place = self.table.find(card).expect("timers name cards of the shard");
+            self.with(place, moment, effects, due::fire);
+        }
+        if let Some(sweep) = self.said.sweep {
+            self.sweep(sweep, moment, effects);
+        }
+    }
+
+    fn sweep(&mut self, sweep: Sweep, moment: &Moment<'_>, effects: &mut Effects) {
+        let places = self.table.places(sweep.next, SWEPT_PER_SECOND);
+        let mut next = sweep.next;
+        for place in places {
+            self.with(place, moment, effects, |card, ctx, effects| match sweep.why {
+                SweepFor::Declaration => due::sweep(card, ctx, effects),
+                SweepFor::Catalogue => due::adopt(card, ctx, effects),
+            });
+            next += 1;
+        }
+        let done = next as usize >= self.table.lines().len();
+        self.said.sweep = (!done).then_some(Sweep { next, ..sweep });
+    }
+
+    fn start_sweep(&mut self, why: SweepFor) {
+        let why = self.said.sweep.map_or(why, |sweep| sweep.why.max(why));
+        self.said.sweep = (!self.table.lines().is_empty()).then_some(Sweep { next: 0, why });
+    }
+
+    /// A settling feed has declared days whole.
+    pub(super) fn declare(&mut self, feed: u64, through: Day, now: UnixTime, index: &CatalogueIndex) {
+        let at = self.said.declared.iter().position(|declared| declared.feed == feed);
+        match at.and_then(|at| self.said.declared.get_mut(at)) {
+            Some(declared) if declared.through >= through => return,
+            Some(declared) => (declared.through, declared.at) = (through, now),
+            None => self.said.declared.push(Declared { feed, through, at: now }),
+        }
+        self.renew_terms(index);
+        self.start_sweep(SweepFor::Declaration);
+    }
+
+    /// Another catalogue is in force: every card is looked at.
+    pub(super) fn adopt(&mut self, index: &CatalogueIndex) {
+        self.renew_terms(index);
+        self.start_sweep(SweepFor::Catalogue);
+    }
+
+    /// Takes the terms of the catalogue in force.
+    pub(super) fn renew_terms(&mut self, index: &CatalogueIndex) {
+        let declared = &self.said.declared;
+        self.terms = self.said.names.all().map(|name| Terms::of(index, name, declared)).collect();
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let heaps: usize = self.table.lines().iter().map(Card::heap_bytes).sum();
+        self.table.bytes() + heaps + self.timers.bytes()
+    }
+}
+
+/// What a card's step is told.
+fn ctx<'a>(card: &Card, said: &'a Said, terms: &'a [Option<Terms>], moment: &Moment<'a>) -> Ctx<'a> {
+    let terms = terms.get(card.carrier.index()).and_then(Option::as_ref);
+    let terms = terms.expect("a card's carrier stays in the catalogue");
+    Ctx {
+        position: moment.position,
+        now: moment.now,
+        index: moment.index,
+        carrier: terms.carrier(moment.index),
+        terms,
+        names: &said.names,
+        flushed_through: said.flushed_through,
+        faults: moment.faults,
+    }
+}
+
+/// Why no line can be made for a command.
+enum Refused {
+    NoSuchCard,
+    Registration(String),
+}
+
+/// A command without a card is answered all the same; nothing remembers it, so a repeat is answered again under its id.
+fn refuse_unknown(
+    command: &CardCommand,
+    refused: Refused,
+    moment: &Moment<'_>,
+    effects: &mut Effects,
+) -> Verdict {
+    let (verdict, reason) = match refused {
+        Refused::NoSuchCard => {
+            let reason = "no such card: register it first".to_owned();
+            (Verdict::new(Outcome::Unknown, 0, reason.clone()), reason)
+        }
+        Refused::Registration(reason) => (Verdict::counted(0), reason),
+    };
+    if let CommandBody::Recharge { order, payment, .. } = &command.body {
+        let (order, payment) = (order.clone(), payment.clone());
+        let body = EventBody::RechargeRefused { order, payment, reason: reason.clone() };
+        effects.events.push(unknown_event(command, body, moment));
+    }
+    let body = command::answer(&command.id, Err(reason));
+    effects.events.push(unknown_event(command, body, moment));
+    verdict
+}
+
+fn unknown_event(command: &CardCommand, body: EventBody, moment: &Moment<'_>) -> Event {
+    let because = Because {
+        at: moment.now,
+        position: Some(moment.position),
+        command: Some(&command.id),
+        received_ms: 0,
+    };
+    Event {
+        card: command.card,
+        iccid: command.iccid.clone(),
+        id: super::event_id::event_id(command.card, &because, &body),
+        at: moment.now,
+        log_time: moment.now,
+        cause: because.position,
+        body,
+    }
+}
+
+/// Hands a record that was not counted to quarantine or dead letter.
+pub(super) fn keep(
+    card: Option<CardId>,
+    record: &Record<'_>,
+    origin: &Origin<'_>,
+    verdict: Verdict,
+    moment: &Moment<'_>,
+    effects: &mut Effects,
+) {
+    effects.received(origin.received_ms);
+    if !verdict.is_kept() {
+        return;
+    }
+    let record = OwnedRecord::of(record).expect("records from outside have owned copies");
+    effects.quarantined.push(Quarantined {
+        outcome: verdict.outcome,
+        reason: verdict.reason,
+        position: moment.position,
+        card,
+        record,
+        source: origin.source.to_owned(),
+        source_partition: origin.partition,
+        source_offset: origin.offset,
+        received_ms: origin.received_ms,
+        log_time: moment.now,
+    });
+}

@@ -1,0 +1,36 @@
+//! One record of one card: state × record × log time → state × effects. It sees nothing beside its card.
+
+use super::card::Card;
+use super::ctx::{Ctx, Verdict};
+use super::effects::Effects;
+use super::{cdr, command, due, reading};
+use crate::model::{CardCommand, Cdr, Reading};
+
+/// A record of a card.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Input<'a> {
+    Cdr(&'a Cdr<'a>),
+    Reading(&'a Reading<'a>),
+    Command {
+        command: &'a CardCommand,
+        /// Its canonical form, as it stands in the log.
+        json: &'a [u8],
+        /// When Kafka had it, milliseconds; 0 = unknown.
+        received_ms: i64,
+    },
+}
+
+/// Folds a record into its card. What was due at or before log time happens first.
+pub(super) fn step(card: &mut Card, input: &Input<'_>, ctx: &Ctx<'_>, effects: &mut Effects) -> Verdict {
+    if !ctx.faults.timers_unordered {
+        due::catch_up(card, ctx, effects);
+    }
+    match input {
+        Input::Cdr(cdr) => cdr::fold(card, cdr, ctx, effects),
+        Input::Reading(reading) => reading::fold(card, reading, ctx, effects),
+        Input::Command { command, json, received_ms } => {
+            let because = super::ctx::Because { command: Some(&command.id), ..ctx.record(*received_ms) };
+            command::fold(card, command, json, &because, ctx, effects)
+        }
+    }
+}

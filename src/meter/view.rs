@@ -1,0 +1,182 @@
+//! What `GET /v1/cards/{iccid}` shows of a card: everything, as of log time, timers that are due but not yet fired
+//! included.
+
+use serde::Serialize;
+
+use super::account::AccountView;
+use super::book;
+use super::card::Card;
+use super::ctx::Ctx;
+use super::dates::{DaySpan, Volume};
+use super::index::modem_hash;
+use super::rows::{DayRow, MonthRow};
+use super::state::{CardState, SuspendedBy};
+use super::usage::BySource;
+use crate::model::{CardId, Day, LogOffset, Number, UnixTime};
+
+/// A card as of log time. Amounts in bytes, times in UTC seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CardView {
+    pub card: CardId,
+    /// With the check digit, if it was ever said.
+    pub iccid: String,
+    pub state: CardState,
+    pub suspended_by: SuspendedBy,
+    pub carrier: String,
+    pub plan: String,
+    pub channel: String,
+    pub numbers: Vec<Number>,
+    /// First and last day of the running cycle.
+    pub cycle: Day,
+    pub cycle_last: Day,
+    pub used: u64,
+    pub settled: u64,
+    pub provisional: u64,
+    /// Whether the carrier is settling these days.
+    pub settling: bool,
+    /// Of the packages in force; absent = unlimited.
+    pub quota: Option<u64>,
+    pub burnt: u64,
+    pub remaining: Option<u64>,
+    pub overage: u64,
+    /// Packages, queue, rules, effective and expiry dates.
+    pub account: AccountView,
+    /// Cycles that are held: the running one, and past ones that are not closed or not yet in `ClickHouse`.
+    pub months: Vec<MonthRow>,
+    pub days: Vec<DayRow>,
+    /// Log offset of the last change.
+    pub changed_at: LogOffset,
+    /// Log offset and log time of the answer.
+    pub as_of_offset: LogOffset,
+    pub as_of: UnixTime,
+}
+
+/// Up and down of the sources as columns.
+struct Columns {
+    settling: Volume,
+    estimate: Volume,
+    modem: Volume,
+}
+
+pub(super) fn card_view(card: &Card, ctx: &Ctx<'_>) -> CardView {
+    let calendar = ctx.calendar();
+    let today = calendar.day_of(ctx.now);
+    let (start, end) = calendar.cycle_of(today).unwrap_or((today, today.saturating_add(1)));
+    let (totals, account) =
+        book::read(card, ctx, ctx.now, |account, told| (account.totals(told), account.view(told)));
+    let cycle = card.usage.cycle(today);
+    CardView {
+        card: card.id,
+        iccid: card.iccid(),
+        state: card.state,
+        suspended_by: card.suspended_by,
+        carrier: ctx.carrier.name.clone(),
+        plan: ctx.names.get(card.plan).to_owned(),
+        channel: ctx.names.get(card.channel).to_owned(),
+        numbers: card.numbers.current().map(|held| held.number).collect(),
+        cycle: start,
+        cycle_last: end.saturating_sub(1),
+        used: cycle.map_or(0, |cycle| cycle.used),
+        settled: cycle.map_or(0, |cycle| cycle.settled),
+        provisional: cycle.map_or(0, |cycle| cycle.provisional()),
+        settling: book::is_settling(ctx, today),
+        quota: totals.quota,
+        burnt: totals.burnt,
+        remaining: totals.remaining,
+        overage: totals.overage,
+        account,
+        months: months(card, ctx, LogOffset(0)),
+        days: days(card, ctx, LogOffset(0)),
+        changed_at: card.changed_at,
+        as_of_offset: ctx.position.offset,
+        as_of: ctx.now,
+    }
+}
+
+/// Rows of the cycles that changed after `since`; 0 = all.
+pub(super) fn months(card: &Card, ctx: &Ctx<'_>, since: LogOffset) -> Vec<MonthRow> {
+    let running = ctx.calendar().day_of(ctx.now);
+    let changed = |at: LogOffset| since == LogOffset(0) || at > since;
+    let cycles = card.usage.cycles().iter();
+    // A change of packages shows in the running cycle's row, though no usage has moved.
+    let wanted = cycles.filter(|cycle| {
+        changed(cycle.changed_at) || cycle.start <= running && running < cycle.end && changed(card.changed_at)
+    });
+    wanted.map(|cycle| month(card, ctx, cycle)).collect()
+}
+
+fn month(card: &Card, ctx: &Ctx<'_>, cycle: &super::usage::Cycle) -> MonthRow {
+    let Columns { settling, estimate, modem } = columns(card, &cycle.by);
+    let (burnt, totals) = book::read(card, ctx, ctx.now, |account, told| {
+        (account.cycle_burnt(told, cycle.start), account.totals(told))
+    });
+    let (quota, remaining) = cycle.ended_with.unwrap_or((totals.quota, totals.remaining));
+    MonthRow {
+        card: card.id,
+        cycle: cycle.start,
+        cycle_last: cycle.end.saturating_sub(1),
+        carrier: ctx.carrier.name.clone(),
+        plan: ctx.names.get(card.plan).to_owned(),
+        channel: ctx.names.get(card.channel).to_owned(),
+        state: card.state,
+        settling_up: settling.up,
+        settling_down: settling.down,
+        estimate_up: estimate.up,
+        estimate_down: estimate.down,
+        modem_up: modem.up,
+        modem_down: modem.down,
+        used: cycle.used,
+        settled: cycle.settled,
+        provisional: cycle.provisional(),
+        quota,
+        burnt,
+        remaining: remaining.unwrap_or(0),
+        overage: cycle.used.saturating_sub(burnt),
+        unsettled_days: cycle.unsettled_days,
+        closed: cycle.closed,
+        revision: cycle.revision,
+        as_of: ctx.now,
+    }
+}
+
+/// Rows of the days that changed after `since`; 0 = all.
+pub(super) fn days(card: &Card, ctx: &Ctx<'_>, since: LogOffset) -> Vec<DayRow> {
+    let changed =
+        |day: &DaySpan| since == LogOffset(0) || card.usage.day_changed_at(day, card.changed_at) > since;
+    card.usage.days(ctx.calendar()).filter(changed).map(|span| day(card, ctx, &span)).collect()
+}
+
+fn day(card: &Card, ctx: &Ctx<'_>, span: &DaySpan) -> DayRow {
+    let totals = card.usage.day(span);
+    let Columns { settling, estimate, modem } = columns(card, &totals.by);
+    DayRow {
+        card: card.id,
+        day: span.day,
+        cycle: card.usage.cycle(span.day).map_or(span.day, |cycle| cycle.start),
+        carrier: ctx.carrier.name.clone(),
+        settling_up: settling.up,
+        settling_down: settling.down,
+        estimate_up: estimate.up,
+        estimate_down: estimate.down,
+        modem_up: modem.up,
+        modem_down: modem.down,
+        used: totals.used(),
+        complete: totals.complete,
+        unsettled: totals.unsettled,
+        closed: card.usage.is_closed(span.day),
+        as_of: ctx.now,
+    }
+}
+
+fn columns(card: &Card, by: &BySource) -> Columns {
+    let [settling, estimates @ ..] = *by;
+    let mut columns = Columns { settling, estimate: Volume::default(), modem: Volume::default() };
+    for (feed, volume) in card.estimates().into_iter().zip(estimates) {
+        if feed == modem_hash() {
+            columns.modem = volume;
+        } else if volume.total() > columns.estimate.total() {
+            columns.estimate = volume;
+        }
+    }
+    columns
+}
