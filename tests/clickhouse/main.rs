@@ -3,7 +3,9 @@
 
 #[path = "../support/clickhouse.rs"]
 mod engine;
+mod failing;
 mod flushing;
 mod migrations;
 mod place;
 mod sample;
+mod scripted;
