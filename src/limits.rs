@@ -137,6 +137,8 @@ pub const IN_FLIGHT_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 pub const INGEST_POLL_RECORDS: usize = 10_000;
 /// ... and their bytes.
 pub const INGEST_POLL_BYTES: usize = 8 * 1_024 * 1_024;
+/// Events about conflicts of identity waiting to be sent; beyond, they are told at the next start.
+pub const CONFLICTS_QUEUED_MAX: usize = 10_000;
 /// How often ingest commits the offsets of its sources.
 pub const INGEST_COMMIT_EVERY_MS: i64 = 200;
 /// Nesting of BER in a 3GPP file; real records have six levels.

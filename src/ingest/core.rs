@@ -1,43 +1,174 @@
-//! The state machine.
+//! The state machine: what one step does, in which order.
 
-use super::{Directory, IngestLedger, Options, PlainDirectory, Report};
-use crate::log::{IngestLog, LogError};
+use std::collections::BTreeSet;
+
+use super::directory::{Directory, PlainDirectory};
+use super::intake::Intake;
+use super::ledger::IngestLedger;
+use super::options::{Bounds, Options, Report};
+use crate::log::{IngestLog, IngestPolled, LogError, PollBudget, Topic};
 
 /// One ingest: a member of the group on the outside topics, with a producer of its own.
 pub struct Ingest<L, D = PlainDirectory> {
     log: L,
-    directory: D,
-    options: Options,
-    ledger: IngestLedger,
+    intake: Intake<D>,
+    wait_ms: u64,
+    bounds: Bounds,
+    stopping: bool,
+    /// Set by a bound, cleared at half of it.
+    pausing: Pausing,
+    committed_ms: Option<i64>,
+}
+
+/// Which bounds are met.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Pausing {
+    in_flight: bool,
+    parked: bool,
+    /// The directory has not been read to its end: nobody's card can be told.
+    directory: bool,
 }
 
 impl<L: IngestLog, D: Directory> Ingest<L, D> {
+    /// Begins from what the log has of this group.
     #[must_use]
     pub fn new(log: L, directory: D, options: Options) -> Self {
-        Self { log, directory, options, ledger: IngestLedger::default() }
+        let (wait_ms, bounds) = (options.wait_ms, options.bounds);
+        let intake = Intake::new(directory, options, log.log_partitions());
+        let pausing = Pausing::default();
+        Self { log, intake, wait_ms, bounds, stopping: false, pausing, committed_ms: None }
     }
 
-    /// Does what there is to do, and never waits longer than [`Options::wait_ms`]. Call it again at once while it reads,
-    /// else when messages come, at the latest at [`Report::due_ms`].
+    /// Does what there is to do, and never waits longer than [`Options::wait_ms`]. Call it again at once while
+    /// [`Report::read`] or [`Report::acked`] is not 0, else when messages come, at the latest at [`Report::due_ms`].
     ///
     /// # Errors
-    /// [`LogError::Fatal`] and [`LogError::Fenced`] end this ingest: what was not committed is read again by whoever is next.
+    /// Any error ends this ingest, except that after [`LogError::Retriable`] the step may be tried again. What was not
+    /// committed is read again by whoever is next.
     pub fn step(&mut self, now_ms: i64) -> Result<Report, LogError> {
-        let _ = (now_ms, &self.directory, &self.options, &mut self.log);
-        Ok(Report::default())
+        let mut report = Report { acked: self.collect()?, ..Report::default() };
+        report.directory_ready = self.follow_directory()?;
+        self.pausing.directory = !report.directory_ready;
+        if report.directory_ready {
+            self.intake.settle_parked(now_ms);
+        }
+        self.pause_at_bounds();
+        report.read = self.read(now_ms, report.acked)?;
+        self.intake.close_packs(now_ms, self.stopping);
+        self.intake.outbox.send(&mut self.log)?;
+        report.acked += self.collect()?;
+        self.commit(now_ms)?;
+        self.describe(&mut report);
+        Ok(report)
     }
 
     /// Reads nothing more; what is in flight is finished by further steps, until [`Report::idle`].
-    pub fn stop(&mut self) {}
+    pub fn stop(&mut self) {
+        self.stopping = true;
+    }
 
     /// What became of the records read since this ingest began.
     #[must_use]
     pub fn ledger(&self) -> &IngestLedger {
-        &self.ledger
+        &self.intake.ledger
     }
 
     /// The log, for a simulation that looks into it.
     pub fn log_mut(&mut self) -> &mut L {
         &mut self.log
+    }
+
+    /// Gives the log back: a crash, as far as ingest can tell.
+    #[must_use]
+    pub fn into_log(self) -> L {
+        self.log
+    }
+
+    fn collect(&mut self) -> Result<usize, LogError> {
+        let sources = &mut self.intake.sources;
+        self.intake.outbox.collect(&mut self.log, |letter| {
+            letter.carried.into_iter().for_each(|record| sources.finish(record));
+        })
+    }
+
+    fn follow_directory(&mut self) -> Result<bool, LogError> {
+        let intake = &mut self.intake;
+        self.log.poll_directory(&mut |message| intake.directory_says(&message))
+    }
+
+    fn pause_at_bounds(&mut self) {
+        let load = self.intake.sources.load();
+        let over = |divisor: usize| {
+            load.records >= (self.bounds.in_flight_records / divisor).max(1)
+                || load.bytes >= (self.bounds.in_flight_bytes / divisor).max(1)
+        };
+        self.pausing.in_flight = over(if self.pausing.in_flight { 2 } else { 1 });
+        self.pausing.parked = self.intake.parking.is_full();
+        let all = self.stopping || self.pausing.directory || self.pausing.in_flight;
+        let parked = all || self.pausing.parked;
+        let wanted = |topic| if topic == Topic::Parked { parked } else { all };
+        let (pause, resume) = self.intake.sources.pause_where(wanted);
+        if !pause.is_empty() {
+            self.log.pause(&pause);
+        }
+        if !resume.is_empty() {
+            self.log.resume(&resume);
+        }
+    }
+
+    fn read(&mut self, now_ms: i64, acked: usize) -> Result<usize, LogError> {
+        let due = self.due_ms().map_or(u64::MAX, |due| due.saturating_sub(now_ms).max(0) as u64);
+        let wait_ms = if acked > 0 || self.pausing.in_flight { 0 } else { self.wait_ms.min(due) };
+        let budget =
+            PollBudget { messages: self.bounds.poll_records, bytes: self.bounds.poll_bytes, wait_ms };
+        let (intake, mut read) = (&mut self.intake, 0);
+        let polled = self.log.poll(budget, &mut |message| {
+            read += 1;
+            intake.take(&message, now_ms);
+        })?;
+        self.members(polled);
+        Ok(read)
+    }
+
+    /// Partitions coming and going; a poll that tells of them hands over no messages.
+    fn members(&mut self, polled: IngestPolled) {
+        let IngestPolled { assigned, dropped } = polled;
+        let dropped: BTreeSet<_> = dropped.into_iter().collect();
+        dropped.iter().for_each(|at| self.intake.drop_source(*at));
+        assigned.into_iter().for_each(|at| self.intake.add_source(at));
+    }
+
+    fn commit(&mut self, now_ms: i64) -> Result<(), LogError> {
+        let paced = self.committed_ms.is_some_and(|at| now_ms - at < self.bounds.commit_every_ms);
+        if paced && !self.stopping {
+            return Ok(());
+        }
+        if !self.intake.sources.has_uncommitted() {
+            return Ok(());
+        }
+        let offsets = self.intake.sources.uncommitted();
+        self.committed_ms = Some(now_ms);
+        match self.log.commit_offsets(&offsets) {
+            Ok(()) => self.intake.sources.committed(&offsets),
+            // A partition on the move: the next poll says whose it is, and its new owner reads again.
+            Err(LogError::Retriable(_) | LogError::Fenced(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn due_ms(&self) -> Option<i64> {
+        let commit = self.committed_ms.map(|at| at + self.bounds.commit_every_ms);
+        let commit = commit.filter(|_| self.intake.sources.has_uncommitted());
+        [self.intake.due_ms(), commit].into_iter().flatten().min()
+    }
+
+    fn describe(&self, report: &mut Report) {
+        let load = self.intake.sources.load();
+        (report.in_flight_records, report.in_flight_bytes) = (load.records, load.bytes);
+        report.parked_held = self.intake.parking.records();
+        report.paused = self.pausing != Pausing::default();
+        report.idle = self.intake.is_idle() && !self.intake.sources.has_uncommitted();
+        report.due_ms = self.due_ms();
     }
 }

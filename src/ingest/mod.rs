@@ -12,12 +12,22 @@ pub mod ber;
 mod core;
 mod directory;
 mod frontier;
+mod intake;
 mod ledger;
+mod letters;
 mod options;
+mod outbox;
+mod packer;
+mod parking;
 pub mod pgw;
+mod place;
+mod sources;
 
 pub use self::core::Ingest;
 pub use directory::{Change, Directory, Holders, PlainDirectory, resolve};
-pub use frontier::{Finished, Frontier};
+pub use frontier::{Frontier, Load};
 pub use ledger::{IngestLedger, IngestOutcome, Source};
 pub use options::{Bounds, Clock, Options, Report};
+
+#[cfg(test)]
+mod tests;

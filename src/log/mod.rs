@@ -238,7 +238,7 @@ pub struct TopicInfo {
 pub trait IngestLog {
     /// As [`WorkerLog::poll`], over all outside topics. Offsets start at the group's committed ones, else at the earliest.
     /// Assignment needs no restore and is answered inside; events are returned so that per-partition state is made or
-    /// dropped.
+    /// dropped; a poll that answers with some hands over no messages.
     ///
     /// # Errors
     /// As the log has them.

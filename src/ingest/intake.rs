@@ -1,0 +1,310 @@
+//! What is in ingest's hands: records taken, placed, parked, given up. Knows the log's messages and none of its calls.
+
+use std::collections::BTreeSet;
+
+use super::directory::Directory;
+use super::ledger::{IngestLedger, IngestOutcome, Source};
+use super::letters::{self, Raw};
+use super::options::{Clock, Options};
+use super::outbox::{Letter, Outbox};
+use super::packer::{Packer, When};
+use super::parking::{Envelope, Held, Kind, Parking};
+use super::place::{Place, Placed};
+use super::sources::{Ref, Sources};
+use crate::codec::directory as entries;
+use crate::codec::json::{self, CommandIn, Scratch};
+use crate::limits::{CONFLICTS_QUEUED_MAX, OUTSIDE_BYTES_MAX};
+use crate::log::{Message, Output, Topic, TopicPartition};
+use crate::model::{CardName, Origin, Record};
+
+/// See the module.
+pub(super) struct Intake<D> {
+    directory: D,
+    pub sources: Sources,
+    pub outbox: Outbox,
+    pub parking: Parking,
+    pub ledger: IngestLedger,
+    packer: Packer,
+    options: Options,
+    /// Identities that the directory has spoken of and that hold parked records.
+    named: BTreeSet<CardName>,
+    /// The greatest time of an outside message: the only clock of a deployment that supplies it.
+    outside_ms: i64,
+    scratch: Scratch,
+}
+
+/// A message in hand.
+#[derive(Clone, Copy)]
+struct Taken<'a> {
+    from: Ref,
+    source: Source,
+    when: When,
+    key: &'a [u8],
+    raw: Raw<'a>,
+}
+
+impl<D: Directory> Intake<D> {
+    pub(super) fn new(directory: D, options: Options, partitions: u32) -> Self {
+        Self {
+            directory,
+            sources: Sources::default(),
+            outbox: Outbox::default(),
+            parking: Parking::new(options.bounds),
+            ledger: IngestLedger::default(),
+            packer: Packer::new(partitions, options.clock, options.bounds.linger_ms),
+            options,
+            named: BTreeSet::new(),
+            outside_ms: 0,
+            scratch: Scratch::default(),
+        }
+    }
+
+    pub(super) fn add_source(&mut self, at: TopicPartition) {
+        if let Some(slot) = self.sources.assign(at) {
+            self.parking.forget(slot);
+        }
+    }
+
+    pub(super) fn drop_source(&mut self, at: TopicPartition) {
+        if let Some(slot) = self.sources.drop(at) {
+            self.parking.forget(slot);
+        }
+    }
+
+    /// Takes an entry of the directory.
+    pub(super) fn directory_says(&mut self, message: &Message<'_>) {
+        let key = message.key.unwrap_or_default();
+        let Ok((name, card, entry)) = entries::read(key, message.value) else {
+            tracing::warn!(
+                offset = message.offset.0,
+                "a message of the directory cannot be read and is passed"
+            );
+            return;
+        };
+        let change = self.directory.set(name, card, entry);
+        if self.parking.holds(name) {
+            self.named.insert(name);
+        }
+        let Some(entry) = entry else { return };
+        for other in change.overlaps {
+            if self.outbox.len() < CONFLICTS_QUEUED_MAX {
+                self.post(letters::conflict(&self.options.deployment, &entry, &other), None, message.time_ms);
+            }
+        }
+    }
+
+    /// Takes an outside message.
+    pub(super) fn take(&mut self, message: &Message<'_>, now_ms: i64) {
+        let at = TopicPartition { topic: message.topic, partition: message.partition };
+        if self.sources.is_new(at, message.offset) {
+            self.add_source(at);
+        }
+        let bytes = message.value.unwrap_or_default();
+        let Some(from) = self.sources.begin(at, message.offset, bytes.len()) else { return };
+        self.outside_ms = self.outside_ms.max(message.time_ms);
+        let origin = Origin {
+            source: message.topic.name(),
+            partition: message.partition,
+            offset: message.offset.0,
+            received_ms: message.time_ms,
+        };
+        let (source, kind) = match message.topic {
+            Topic::Modem => (Source::Modem, Kind::Reading),
+            Topic::Commands => (Source::Commands, Kind::Cdr),
+            Topic::Parked => (Source::Parked, Kind::Cdr),
+            _ => (Source::Cdr, Kind::Cdr),
+        };
+        let when = When { now_ms, outside_ms: message.time_ms };
+        let key = message.key.unwrap_or_default();
+        let taken = Taken { from, source, when, key, raw: Raw { kind, bytes, origin } };
+        self.treat(&taken);
+    }
+
+    fn treat(&mut self, taken: &Taken<'_>) {
+        let len = taken.raw.bytes.len();
+        if len == 0 {
+            return self.dead(taken, "the message has no value");
+        }
+        // A parked record carries its envelope too, which is shorter than the rest of a pack.
+        if len > OUTSIDE_BYTES_MAX && taken.source != Source::Parked {
+            return self.dead(taken, &format!("the message has {len} bytes, more than {OUTSIDE_BYTES_MAX}"));
+        }
+        match taken.source {
+            Source::Commands => self.command(taken),
+            Source::Parked => self.parked(taken),
+            Source::Cdr | Source::Modem | Source::File => self.usage(taken),
+        }
+    }
+
+    fn usage(&mut self, taken: &Taken<'_>) {
+        match self.place(&taken.raw, taken.from, taken.when) {
+            Placed::Logged => self.note(taken, IngestOutcome::Logged),
+            Placed::Nameless(name) => self.park(taken, name),
+            Placed::Dead(reason) => self.dead(taken, &reason),
+        }
+    }
+
+    fn place(&mut self, raw: &Raw<'_>, from: Ref, when: When) -> Placed {
+        let Self { directory, packer, outbox, scratch, .. } = self;
+        Place { directory, packer, outbox, from, when }.raw(raw, scratch)
+    }
+
+    fn park(&mut self, taken: &Taken<'_>, name: CardName) {
+        let first_seen_ms = self.clock_ms(taken.when);
+        match letters::parked(&taken.raw, name, first_seen_ms) {
+            Some(letter) => {
+                self.post(letter, Some(taken.from), taken.when.outside_ms);
+                self.note(taken, IngestOutcome::Parked);
+            }
+            None => self.dead(taken, "the record is not UTF-8"),
+        }
+    }
+
+    /// What parked records are timed by.
+    fn clock_ms(&self, when: When) -> i64 {
+        match self.options.clock {
+            Clock::Log => when.now_ms,
+            Clock::Supplied => self.outside_ms,
+        }
+    }
+
+    fn dead(&mut self, taken: &Taken<'_>, reason: &str) {
+        let letter = letters::dead(taken.raw.bytes, taken.key, reason, &taken.raw.origin);
+        self.post(letter, Some(taken.from), taken.when.outside_ms);
+        self.note(taken, IngestOutcome::DeadLetter);
+    }
+
+    fn note(&mut self, taken: &Taken<'_>, outcome: IngestOutcome) {
+        self.ledger.note(taken.source, outcome, taken.raw.bytes.len());
+    }
+
+    fn post(&mut self, mut output: Output, from: Option<Ref>, outside_ms: i64) {
+        output.time_ms = (self.options.clock == Clock::Supplied).then_some(outside_ms);
+        self.outbox.post(Letter { output, carried: from.into_iter().collect() });
+    }
+
+    fn command(&mut self, taken: &Taken<'_>) {
+        let placed = match json::command(taken.raw.bytes) {
+            Ok(CommandIn::Card(command)) => match serde_json::to_vec(&command) {
+                Ok(json) => {
+                    let origin = taken.raw.origin;
+                    let record = Record::Command { card: command.card, json: &json, origin };
+                    self.put(taken).push(command.card, &record)
+                }
+                Err(error) => Placed::Dead(error.to_string()),
+            },
+            Ok(CommandIn::Broadcast { broadcast, at }) => {
+                let mut taken = *taken;
+                taken.when.outside_ms = at.map_or(taken.when.outside_ms, |at| at.saturating_mul(1_000));
+                match serde_json::to_vec(&broadcast) {
+                    Ok(json) => self.broadcast(&taken, &json),
+                    Err(error) => Placed::Dead(error.to_string()),
+                }
+            }
+            Err(error) => Placed::Dead(error.to_string()),
+        };
+        match placed {
+            Placed::Dead(reason) => self.dead(taken, &reason),
+            Placed::Logged | Placed::Nameless(_) => self.note(taken, IngestOutcome::Logged),
+        }
+    }
+
+    fn put(&mut self, taken: &Taken<'_>) -> Place<'_, D> {
+        let Self { directory, packer, outbox, .. } = self;
+        Place { directory, packer, outbox, from: taken.from, when: taken.when }
+    }
+
+    /// Into every partition: finished when the last one has it.
+    fn broadcast(&mut self, taken: &Taken<'_>, json: &[u8]) -> Placed {
+        let partitions = self.packer.partitions();
+        self.sources.expect(taken.from, partitions);
+        let record = Record::Broadcast { json, origin: taken.raw.origin };
+        for partition in 0..partitions {
+            let placed = self.put(taken).push_to(partition, &record);
+            debug_assert_eq!(placed, Placed::Logged, "a command within its bound fits a pack");
+        }
+        Placed::Logged
+    }
+
+    /// A parked record read back: placed, or held until the directory names its card.
+    fn parked(&mut self, taken: &Taken<'_>) {
+        let envelope: Envelope<'_> = match serde_json::from_slice(taken.raw.bytes) {
+            Ok(envelope) => envelope,
+            Err(error) => return self.dead(taken, &format!("not a parked record: {error}")),
+        };
+        let raw =
+            Raw { kind: envelope.kind, bytes: envelope.record.get().as_bytes(), origin: envelope.origin() };
+        match self.place(&raw, taken.from, taken.when) {
+            Placed::Logged => self.note(taken, IngestOutcome::Logged),
+            Placed::Dead(reason) => self.dead(taken, &reason),
+            Placed::Nameless(name) => {
+                self.hold(Held {
+                    from: taken.from,
+                    name,
+                    message: taken.raw.bytes.into(),
+                    first_seen_ms: envelope.first_seen_ms,
+                    outside_ms: taken.when.outside_ms,
+                });
+            }
+        }
+    }
+
+    fn hold(&mut self, held: Held) {
+        let from = held.from;
+        match self.parking.hold(held) {
+            Ok(()) => self.sources.hold(from),
+            Err(held) => self.give_up(&held, "as many records of this identity are parked as may be"),
+        }
+    }
+
+    /// Sends parked records on: those whose card has been named, and those whose time is over.
+    pub(super) fn settle_parked(&mut self, now_ms: i64) {
+        for name in std::mem::take(&mut self.named) {
+            for held in self.parking.take(name) {
+                self.sources.release(held.from);
+                self.retry(held, now_ms);
+            }
+        }
+        let clock_ms = self.clock_ms(When { now_ms, outside_ms: self.outside_ms });
+        for held in self.parking.expired(clock_ms) {
+            self.sources.release(held.from);
+            self.give_up(&held, "no card had this identity within 24 hours");
+        }
+    }
+
+    fn retry(&mut self, held: Held, now_ms: i64) {
+        let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(&held.message) else { return };
+        let raw =
+            Raw { kind: envelope.kind, bytes: envelope.record.get().as_bytes(), origin: envelope.origin() };
+        let when = When { now_ms, outside_ms: held.outside_ms };
+        match self.place(&raw, held.from, when) {
+            Placed::Logged => self.ledger.note(Source::Parked, IngestOutcome::Logged, held.message.len()),
+            Placed::Nameless(_) | Placed::Dead(_) => self.hold(held),
+        }
+    }
+
+    fn give_up(&mut self, held: &Held, reason: &str) {
+        let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(&held.message) else { return };
+        let record = envelope.record.get().as_bytes();
+        let letter = letters::unknown(record, Some(held.name), reason, &envelope.origin());
+        self.post(letter, Some(held.from), self.outside_ms);
+        self.ledger.note(Source::Parked, IngestOutcome::Unknown, held.message.len());
+    }
+
+    /// Sends packs whose time has come; all of them when ingest stops.
+    pub(super) fn close_packs(&mut self, now_ms: i64, stopping: bool) {
+        let packs = if stopping { self.packer.all() } else { self.packer.due(now_ms) };
+        packs.into_iter().for_each(|pack| self.outbox.post(pack));
+    }
+
+    /// Nothing is on its way, and nothing is left to be sent on.
+    pub(super) fn is_idle(&self) -> bool {
+        self.outbox.len() == 0 && self.packer.due_ms().is_none() && self.named.is_empty()
+    }
+
+    /// When there is something to do without any message coming.
+    pub(super) fn due_ms(&self) -> Option<i64> {
+        let parked = self.parking.due_ms().filter(|_| self.options.clock == Clock::Log);
+        [self.packer.due_ms(), parked].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,110 @@
+//! One outside record → its card's pack: decode, resolve, push. Shared by topics, parked records and files.
+
+use super::directory::{Directory, resolve};
+use super::letters::Raw;
+use super::outbox::Outbox;
+use super::packer::{Packer, TooLarge, When};
+use super::parking::Kind;
+use super::sources::Ref;
+use crate::codec::json::{self, CdrIn, ReadingIn, Scratch};
+use crate::model::{
+    CardId, CardName, Cdr, CounterKind, FeedName, Number, Origin, Reading, Record, partition_of,
+};
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Placed {
+    /// It is in a pack, and finished by that pack's acknowledgement.
+    Logged,
+    /// The directory does not say whose it is.
+    Nameless(CardName),
+    /// It cannot be read.
+    Dead(String),
+}
+
+/// What placing a record needs.
+pub(super) struct Place<'a, D> {
+    pub directory: &'a D,
+    pub packer: &'a mut Packer,
+    pub outbox: &'a mut Outbox,
+    pub from: Ref,
+    pub when: When,
+}
+
+impl<D: Directory> Place<'_, D> {
+    /// Places a record in outside JSON.
+    pub(super) fn raw(&mut self, raw: &Raw<'_>, scratch: &mut Scratch) -> Placed {
+        let placed = match raw.kind {
+            Kind::Cdr => json::cdr(raw.bytes, scratch).map(|cdr| self.cdr(&cdr, raw.origin)),
+            Kind::Reading => json::reading(raw.bytes).map(|reading| self.reading(&reading, raw.origin)),
+        };
+        placed.unwrap_or_else(|error| Placed::Dead(error.to_string()))
+    }
+
+    /// Places a CDR.
+    pub(super) fn cdr(&mut self, cdr: &CdrIn<'_>, origin: Origin<'_>) -> Placed {
+        let Some(card) = resolve(self.directory, cdr.card, cdr.start) else {
+            return Placed::Nameless(cdr.card);
+        };
+        self.push(card, &Record::Cdr(canonical(cdr, card, origin)))
+    }
+
+    fn reading(&mut self, reading: &ReadingIn<'_>, origin: Origin<'_>) -> Placed {
+        let Some(card) = resolve(self.directory, reading.card, reading.at) else {
+            return Placed::Nameless(reading.card);
+        };
+        self.push(card, &Record::Reading(canonical_reading(reading, card, origin)))
+    }
+
+    /// Puts a record into its card's pack.
+    pub(super) fn push(&mut self, card: CardId, record: &Record<'_>) -> Placed {
+        self.push_to(partition_of(card, self.packer.partitions()), record)
+    }
+
+    /// Puts a record into a partition's pack.
+    pub(super) fn push_to(&mut self, partition: u32, record: &Record<'_>) -> Placed {
+        match self.packer.push((partition, record), self.from, self.when, self.outbox) {
+            Ok(()) => Placed::Logged,
+            Err(TooLarge) => Placed::Dead("the record fits no pack".to_owned()),
+        }
+    }
+}
+
+/// The canonical form of a CDR, once its card is known.
+pub(super) fn canonical<'a>(cdr: &'a CdrIn<'_>, card: CardId, origin: Origin<'a>) -> Cdr<'a> {
+    Cdr {
+        card,
+        feed: FeedName::new(&cdr.feed),
+        id: &cdr.id,
+        start: cdr.start,
+        end: cdr.end,
+        up: cdr.up,
+        down: cdr.down,
+        slices: cdr.slices,
+        number: number(cdr.card),
+        origin,
+    }
+}
+
+fn canonical_reading<'a>(reading: &'a ReadingIn<'_>, card: CardId, origin: Origin<'a>) -> Reading<'a> {
+    Reading {
+        card,
+        feed: FeedName::new(&reading.feed),
+        imei: reading.imei,
+        counter: CounterKind(&reading.counter),
+        at: reading.at,
+        tx: reading.tx,
+        rx: reading.rx,
+        width: reading.width,
+        session: &reading.session,
+        number: number(reading.card),
+        origin,
+    }
+}
+
+fn number(name: CardName) -> Option<Number> {
+    match name {
+        CardName::Iccid(_) => None,
+        CardName::Number(number) => Some(number),
+    }
+}

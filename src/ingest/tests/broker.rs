@@ -1,0 +1,261 @@
+//! A log in memory, kept from crash to crash: it does what it is told, and fails at the call that a test names.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use crate::codec::directory as entries;
+use crate::codec::pack::Pack;
+use crate::log::{IngestLog, IngestPolled, LogError, Message, Output, PollBudget, Topic, TopicPartition};
+use crate::model::{CardId, CardName, DirectoryEntry, LogOffset, Number, NumberKind, Record};
+
+pub(super) const PARTITIONS: u32 = 4;
+
+/// A message that the broker keeps.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub time_ms: i64,
+    pub key: Vec<u8>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// What survives a crash of ingest.
+#[derive(Debug, Default)]
+pub(super) struct Broker {
+    topics: BTreeMap<TopicPartition, Vec<Kept>>,
+    pub committed: BTreeMap<TopicPartition, u64>,
+    pub now_ms: i64,
+}
+
+pub(super) type Shared = Rc<RefCell<Broker>>;
+
+pub(super) fn at(topic: Topic, partition: u32) -> TopicPartition {
+    TopicPartition { topic, partition }
+}
+
+impl Broker {
+    pub(super) fn new() -> Shared {
+        Rc::new(RefCell::new(Self { now_ms: 1_785_542_400_000, ..Self::default() }))
+    }
+
+    /// Appends an outside message.
+    pub(super) fn put(&mut self, topic: Topic, partition: u32, value: &str) {
+        let kept = Kept {
+            time_ms: self.now_ms,
+            key: Vec::new(),
+            value: Some(value.as_bytes().to_vec()),
+            headers: Vec::new(),
+        };
+        self.topics.entry(at(topic, partition)).or_default().push(kept);
+    }
+
+    /// Registers a card, with a number or without.
+    pub(super) fn register(&mut self, card: CardId, imsi: Option<u64>) {
+        let imsi = imsi.map(|digits| CardName::Number(Number { kind: NumberKind::Imsi, digits }));
+        for name in std::iter::once(CardName::Iccid(card)).chain(imsi) {
+            let entry = DirectoryEntry { name, card, valid_from: 0, valid_to: None };
+            self.append(entries::output(&entry, None));
+        }
+    }
+
+    pub(super) fn append(&mut self, output: Output) {
+        let partition = output.partition.unwrap_or(0);
+        let Output { topic, key, value, headers, time_ms, .. } = output;
+        let kept = Kept { time_ms: time_ms.unwrap_or(self.now_ms), key, value, headers };
+        self.topics.entry(at(topic, partition)).or_default().push(kept);
+    }
+
+    pub(super) fn messages(&self, topic: Topic) -> Vec<&Kept> {
+        self.topics.iter().filter(|(at, _)| at.topic == topic).flat_map(|(_, kept)| kept).collect()
+    }
+
+    pub(super) fn len(&self, at: TopicPartition) -> u64 {
+        self.topics.get(&at).map_or(0, |kept| kept.len() as u64)
+    }
+
+    /// All records in packs of a log partition, each as a short text.
+    pub(super) fn log(&self, partition: u32) -> Vec<String> {
+        let packs = self.topics.get(&at(Topic::Log, partition)).into_iter().flatten();
+        packs.flat_map(|kept| records(kept.value.as_deref().unwrap())).collect()
+    }
+
+    /// The ids in all packs, each once.
+    pub(super) fn logged(&self) -> BTreeSet<String> {
+        (0..PARTITIONS).flat_map(|partition| self.log(partition)).collect()
+    }
+}
+
+fn records(pack: &[u8]) -> Vec<String> {
+    let pack = Pack::read(pack).unwrap();
+    pack.records().map(|record| text(&record.unwrap())).collect()
+}
+
+fn text(record: &Record<'_>) -> String {
+    match record {
+        Record::Cdr(cdr) => format!("cdr {}", cdr.id),
+        Record::Reading(reading) => format!("reading {} {}", reading.counter.0, reading.at),
+        Record::Command { json, .. } | Record::Broadcast { json, .. } => {
+            let json: serde_json::Value = serde_json::from_slice(json).unwrap();
+            format!("command {}", json["id"].as_str().unwrap())
+        }
+        Record::Catalogue { json } => format!("catalogue of {} bytes", json.len()),
+        Record::Tick(_) => "tick".to_owned(),
+    }
+}
+
+/// How the log treats what is produced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Acks {
+    /// Written and acknowledged at the next call of `acked`.
+    Prompt,
+    /// Kept back: neither written nor acknowledged, until the test says so.
+    Withheld,
+    /// The first time each message is lost and told as failed.
+    LostOnce,
+}
+
+/// One member's handle.
+pub(super) struct TestLog {
+    broker: Shared,
+    positions: BTreeMap<TopicPartition, u64>,
+    directory: BTreeMap<TopicPartition, u64>,
+    pub paused: BTreeSet<TopicPartition>,
+    pub queue: VecDeque<(u64, Output)>,
+    lost: BTreeSet<u64>,
+    pub acks: Acks,
+    /// Calls left before every call fails.
+    pub calls_left: u64,
+    /// The directory is not yet read to its end.
+    pub directory_behind: bool,
+    pub change: IngestPolled,
+}
+
+impl TestLog {
+    /// A member with all partitions of the outside topics, two a topic.
+    pub(super) fn new(broker: &Shared) -> Self {
+        let places = Topic::OUTSIDE.into_iter().flat_map(|topic| [at(topic, 0), at(topic, 1)]);
+        Self {
+            broker: broker.clone(),
+            positions: BTreeMap::new(),
+            directory: BTreeMap::from([(at(Topic::Directory, 0), 0)]),
+            paused: BTreeSet::new(),
+            queue: VecDeque::new(),
+            lost: BTreeSet::new(),
+            acks: Acks::Prompt,
+            calls_left: u64::MAX,
+            directory_behind: false,
+            change: IngestPolled { assigned: places.collect(), dropped: Vec::new() },
+        }
+    }
+
+    fn call(&mut self) -> Result<(), LogError> {
+        self.calls_left = self.calls_left.saturating_sub(1);
+        if self.calls_left == 0 { Err(LogError::Fatal("crashed here".to_owned())) } else { Ok(()) }
+    }
+
+    /// Writes what is queued without telling: what a crash between writing and acknowledging leaves.
+    pub(super) fn write_untold(&mut self) {
+        for (_, output) in self.queue.drain(..) {
+            self.broker.borrow_mut().append(output);
+        }
+    }
+
+    fn hand_over(
+        broker: &Shared,
+        (place, next): (TopicPartition, &mut u64),
+        most: usize,
+        each: &mut dyn FnMut(Message<'_>),
+    ) {
+        let kept = broker.borrow().topics.get(&place).cloned().unwrap_or_default();
+        for kept in kept.iter().skip(*next as usize).take(most) {
+            each(Message {
+                topic: place.topic,
+                partition: place.partition,
+                offset: LogOffset(*next),
+                time_ms: kept.time_ms,
+                key: Some(&kept.key),
+                value: kept.value.as_deref(),
+                headers: &[],
+            });
+            *next += 1;
+        }
+    }
+}
+
+impl IngestLog for TestLog {
+    fn poll(
+        &mut self,
+        budget: PollBudget,
+        each: &mut dyn FnMut(Message<'_>),
+    ) -> Result<IngestPolled, LogError> {
+        self.call()?;
+        let change = std::mem::take(&mut self.change);
+        for place in &change.dropped {
+            self.positions.remove(place);
+        }
+        for place in &change.assigned {
+            let from = self.broker.borrow().committed.get(place).copied().unwrap_or(0);
+            self.positions.insert(*place, from);
+        }
+        if change != IngestPolled::default() {
+            return Ok(change);
+        }
+        for (place, next) in self.positions.iter_mut().filter(|(place, _)| !self.paused.contains(place)) {
+            Self::hand_over(&self.broker, (*place, next), budget.messages, each);
+        }
+        Ok(IngestPolled::default())
+    }
+
+    fn poll_directory(&mut self, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
+        self.call()?;
+        for (place, next) in &mut self.directory {
+            Self::hand_over(&self.broker, (*place, next), usize::MAX, each);
+        }
+        Ok(!self.directory_behind)
+    }
+
+    fn produce(&mut self, token: u64, output: Output) -> Result<(), LogError> {
+        self.call()?;
+        if self.queue.len() >= 3 {
+            return Err(LogError::Retriable("the queue is full".to_owned()));
+        }
+        self.queue.push_back((token, output));
+        Ok(())
+    }
+
+    fn acked(&mut self, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
+        if self.acks == Acks::Withheld {
+            return;
+        }
+        for (token, output) in self.queue.drain(..) {
+            if self.acks == Acks::LostOnce && self.lost.insert(token) {
+                each(token, Err(LogError::Retriable("lost".to_owned())));
+            } else {
+                self.broker.borrow_mut().append(output);
+                each(token, Ok(()));
+            }
+        }
+    }
+
+    fn commit_offsets(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
+        self.call()?;
+        for (place, offset) in next {
+            let before = self.broker.borrow_mut().committed.insert(*place, offset.0);
+            assert!(before <= Some(offset.0), "{place:?}: the committed offset went back from {before:?}");
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, which: &[TopicPartition]) {
+        self.paused.extend(which);
+    }
+
+    fn resume(&mut self, which: &[TopicPartition]) {
+        self.paused.retain(|place| !which.contains(place));
+    }
+
+    fn log_partitions(&self) -> u32 {
+        PARTITIONS
+    }
+}
