@@ -40,6 +40,7 @@ mod ids;
 mod index;
 mod names;
 mod numbers;
+mod quarantined;
 mod reading;
 mod restore;
 pub mod rows;

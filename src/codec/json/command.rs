@@ -161,24 +161,29 @@ fn quota(field: Field<'_>) -> Result<Option<u64>, JsonError> {
 }
 
 fn validity(object: Object<'_>) -> Result<Validity, JsonError> {
-    const EXPECTED: &str = "one of months, days and cycles";
-    let makers: [(&str, fn(u16) -> Validity); 3] =
-        [("months", Validity::Months), ("days", Validity::Days), ("cycles", Validity::Cycles)];
-    let mut said = makers.into_iter().filter(|(field, _)| object.field(field).is_said());
-    let (Some((field, make)), None) = (said.next(), said.next()) else {
-        return Err(JsonError::new("", "does not say how long", EXPECTED));
-    };
-    Ok(make(object.field(field).whole(field, u64::from(u16::MAX))? as u16))
+    const UNITS: [&str; 3] = ["months", "days", "cycles"];
+    let field = only(object, UNITS)
+        .ok_or_else(|| JsonError::new("", "does not say how long", "one of months, days and cycles"))?;
+    let count = object.field(field).whole(field, u64::from(u16::MAX))? as u16;
+    Ok(match field {
+        "months" => Validity::Months(count),
+        "days" => Validity::Days(count),
+        _ => Validity::Cycles(count),
+    })
+}
+
+/// The one of three fields that is said.
+fn only(object: Object<'_>, fields: [&'static str; 3]) -> Option<&'static str> {
+    let mut said = fields.into_iter().filter(|field| object.field(field).is_said());
+    said.next().filter(|_| said.next().is_none())
 }
 
 fn rule(object: Object<'_>) -> Result<Rule, JsonError> {
     const KINDS: [&str; 3] = ["burnt_percent", "remaining_percent", "remaining_bytes"];
     const EXPECTED: &str = "one of burnt_percent, remaining_percent and remaining_bytes";
     let name = object.field("name").name("name")?.into_owned();
-    let mut said = KINDS.into_iter().filter(|field| object.field(field).is_said());
-    let (Some(field), None) = (said.next(), said.next()) else {
-        return Err(JsonError::new("", "does not say what to watch", EXPECTED));
-    };
+    let field =
+        only(object, KINDS).ok_or_else(|| JsonError::new("", "does not say what to watch", EXPECTED))?;
     let percent = || object.field(field).whole(field, 100).map(|percent| percent as u8);
     let kind = match field {
         "burnt_percent" => RuleKind::BurntPercent(percent()?),

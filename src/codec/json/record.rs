@@ -135,7 +135,7 @@ fn read_cdr<'a>(raw: RawCdr<'a>, packed: &'a mut Vec<u8>) -> Result<CdrIn<'a>, J
     }
     let (up, down) = (raw.up.whole("up", RECORD_BYTES_MAX)?, raw.down.whole("down", RECORD_BYTES_MAX)?);
     Ok(CdrIn {
-        card: card(raw.iccid, raw.imsi, raw.msisdn)?,
+        card: card(&raw.iccid, raw.imsi, raw.msisdn)?,
         feed: raw.feed.name("feed")?,
         id: raw.id.name("id")?,
         start: raw.start.time("start")?,
@@ -148,7 +148,7 @@ fn read_cdr<'a>(raw: RawCdr<'a>, packed: &'a mut Vec<u8>) -> Result<CdrIn<'a>, J
 
 fn read_reading(raw: RawReading<'_>) -> Result<ReadingIn<'_>, JsonError> {
     Ok(ReadingIn {
-        card: card(raw.iccid, raw.imsi, raw.msisdn)?,
+        card: card(&raw.iccid, raw.imsi, raw.msisdn)?,
         feed: raw.feed.optional_name("feed")?.unwrap_or(Cow::Borrowed(FEED_OF_READINGS)),
         imei: raw.imei.number("imei", NumberKind::Imei)?.digits,
         counter: raw.counter.name("counter")?,
@@ -160,7 +160,7 @@ fn read_reading(raw: RawReading<'_>) -> Result<ReadingIn<'_>, JsonError> {
     })
 }
 
-fn card(iccid: Field<'_>, imsi: Field<'_>, msisdn: Field<'_>) -> Result<CardName, JsonError> {
+fn card(iccid: &Field<'_>, imsi: Field<'_>, msisdn: Field<'_>) -> Result<CardName, JsonError> {
     if iccid.is_said() {
         return iccid.iccid("iccid").map(CardName::Iccid);
     }

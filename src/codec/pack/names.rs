@@ -14,7 +14,7 @@ pub(super) enum Field {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     places: BTreeMap<String, u16>,
-    names: Vec<String>,
+    in_order: Vec<String>,
     /// Each as length u16 and UTF-8.
     bytes: Vec<u8>,
     last: [u16; 3],
@@ -29,7 +29,7 @@ impl Names {
     /// The place of a name. The caller has seen to it that the pack has room for `cost`.
     pub(super) fn place(&mut self, field: Field, name: &str) -> u16 {
         let last = self.last.get(field as usize).copied().unwrap_or_default();
-        if self.names.get(usize::from(last)).is_some_and(|known| known == name) {
+        if self.in_order.get(usize::from(last)).is_some_and(|known| known == name) {
             return last;
         }
         let place = self.places.get(name).copied().unwrap_or_else(|| self.add(name));
@@ -40,16 +40,16 @@ impl Names {
     }
 
     fn add(&mut self, name: &str) -> u16 {
-        let place = self.names.len() as u16;
+        let place = self.in_order.len() as u16;
         self.places.insert(name.to_owned(), place);
-        self.names.push(name.to_owned());
+        self.in_order.push(name.to_owned());
         self.bytes.extend_from_slice(&(name.len() as u16).to_le_bytes());
         self.bytes.extend_from_slice(name.as_bytes());
         place
     }
 
     pub(super) fn len(&self) -> usize {
-        self.names.len()
+        self.in_order.len()
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -58,7 +58,7 @@ impl Names {
 
     pub(super) fn clear(&mut self) {
         self.places.clear();
-        self.names.clear();
+        self.in_order.clear();
         self.bytes.clear();
         self.last = [0; 3];
     }
