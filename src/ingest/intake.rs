@@ -11,6 +11,7 @@ use super::packer::{Packer, When};
 use super::parking::{Envelope, Held, Kind, Parking};
 use super::place::{Place, Placed};
 use super::sources::{Ref, Sources};
+use crate::codec::canonical;
 use crate::codec::directory as entries;
 use crate::codec::json::{self, CommandIn, Scratch};
 use crate::limits::{CONFLICTS_QUEUED_MAX, OUTSIDE_BYTES_MAX};
@@ -39,7 +40,6 @@ struct Taken<'a> {
     from: Ref,
     source: Source,
     when: When,
-    key: &'a [u8],
     raw: Raw<'a>,
 }
 
@@ -115,8 +115,7 @@ impl<D: Directory> Intake<D> {
             _ => (Source::Cdr, Kind::Cdr),
         };
         let when = When { now_ms, outside_ms: message.time_ms };
-        let key = message.key.unwrap_or_default();
-        let taken = Taken { from, source, when, key, raw: Raw { kind, bytes, origin } };
+        let taken = Taken { from, source, when, raw: Raw { kind, bytes, origin } };
         self.treat(&taken);
     }
 
@@ -169,7 +168,7 @@ impl<D: Directory> Intake<D> {
     }
 
     fn dead(&mut self, taken: &Taken<'_>, reason: &str) {
-        let letter = letters::dead(taken.raw.bytes, taken.key, reason, &taken.raw.origin);
+        let letter = letters::dead(taken.raw.bytes, reason, taken.raw.origin);
         self.post(letter, Some(taken.from), taken.when.outside_ms);
         self.note(taken, IngestOutcome::DeadLetter);
     }
@@ -185,21 +184,14 @@ impl<D: Directory> Intake<D> {
 
     fn command(&mut self, taken: &Taken<'_>) {
         let placed = match json::command(taken.raw.bytes) {
-            Ok(CommandIn::Card(command)) => match serde_json::to_vec(&command) {
-                Ok(json) => {
-                    let origin = taken.raw.origin;
-                    let record = Record::Command { card: command.card, json: &json, origin };
-                    self.put(taken).push(command.card, &record)
-                }
-                Err(error) => Placed::Dead(error.to_string()),
-            },
+            Ok(CommandIn::Card(command)) => {
+                let (card, json) = (command.card, canonical::to_vec(&command));
+                self.put(taken).push(card, &Record::Command { card, json: &json, origin: taken.raw.origin })
+            }
             Ok(CommandIn::Broadcast { broadcast, at }) => {
                 let mut taken = *taken;
                 taken.when.outside_ms = at.map_or(taken.when.outside_ms, |at| at.saturating_mul(1_000));
-                match serde_json::to_vec(&broadcast) {
-                    Ok(json) => self.broadcast(&taken, &json),
-                    Err(error) => Placed::Dead(error.to_string()),
-                }
+                self.broadcast(&taken, &canonical::to_vec(&broadcast))
             }
             Err(error) => Placed::Dead(error.to_string()),
         };
@@ -232,8 +224,7 @@ impl<D: Directory> Intake<D> {
             Ok(envelope) => envelope,
             Err(error) => return self.dead(taken, &format!("not a parked record: {error}")),
         };
-        let raw =
-            Raw { kind: envelope.kind, bytes: envelope.record.get().as_bytes(), origin: envelope.origin() };
+        let raw = envelope.raw();
         match self.place(&raw, taken.from, taken.when) {
             Placed::Logged => self.note(taken, IngestOutcome::Logged),
             Placed::Dead(reason) => self.dead(taken, &reason),
@@ -274,8 +265,7 @@ impl<D: Directory> Intake<D> {
 
     fn retry(&mut self, held: Held, now_ms: i64) {
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(&held.message) else { return };
-        let raw =
-            Raw { kind: envelope.kind, bytes: envelope.record.get().as_bytes(), origin: envelope.origin() };
+        let raw = envelope.raw();
         let when = When { now_ms, outside_ms: held.outside_ms };
         match self.place(&raw, held.from, when) {
             Placed::Logged => self.ledger.note(Source::Parked, IngestOutcome::Logged, held.message.len()),
@@ -285,8 +275,7 @@ impl<D: Directory> Intake<D> {
 
     fn give_up(&mut self, held: &Held, reason: &str) {
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(&held.message) else { return };
-        let record = envelope.record.get().as_bytes();
-        let letter = letters::unknown(record, Some(held.name), reason, &envelope.origin());
+        let letter = letters::unknown(&envelope.raw(), held.name, reason);
         self.post(letter, Some(held.from), self.outside_ms);
         self.ledger.note(Source::Parked, IngestOutcome::Unknown, held.message.len());
     }

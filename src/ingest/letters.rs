@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 
 use super::parking::{Envelope, Kind};
 use crate::codec::directory::name_text;
-use crate::limits::DEAD_LETTER_BYTES_MAX;
+use crate::codec::json::{self as outside, Scratch};
+use crate::codec::quarantine::{self, Content, Entry, Qid};
 use crate::log::{Output, Topic};
 use crate::model::{CardName, DirectoryEntry, Origin, Outcome, UnixTime};
 
@@ -17,34 +18,37 @@ pub(super) struct Raw<'a> {
     pub origin: Origin<'a>,
 }
 
-/// What ingest calls these outcomes in the headers; the meter uses the same words.
-fn headers(outcome: Outcome, reason: &str, origin: &Origin<'_>) -> Vec<(&'static str, Vec<u8>)> {
-    vec![
-        ("outcome", outcome.name().into()),
-        ("reason", reason.into()),
-        ("source", origin.source.into()),
-        ("partition", origin.partition.to_string().into()),
-        ("offset", origin.offset.to_string().into()),
-    ]
-}
-
-/// A record that cannot be read, as it came; a very long one is cut and says so.
-pub(super) fn dead(bytes: &[u8], key: &[u8], reason: &str, origin: &Origin<'_>) -> Output {
-    let mut headers = headers(Outcome::Rejected, reason, origin);
-    if bytes.len() > DEAD_LETTER_BYTES_MAX {
-        headers.push(("cut_from_bytes", bytes.len().to_string().into()));
-    }
-    let value = Some(bytes.get(..DEAD_LETTER_BYTES_MAX).unwrap_or(bytes).to_vec());
-    let key = key.get(..crate::limits::NAME_BYTES_MAX).unwrap_or(key).to_vec();
-    Output { topic: Topic::DeadLetter, partition: None, key, value, headers, time_ms: None }
+/// A record that cannot be read, as it came.
+pub(super) fn dead(bytes: &[u8], reason: &str, origin: Origin<'_>) -> Output {
+    quarantine::output(&Entry::unreadable(bytes, reason, origin), None)
 }
 
 /// A record whose card nobody named in time.
-pub(super) fn unknown(bytes: &[u8], name: Option<CardName>, reason: &str, origin: &Origin<'_>) -> Output {
-    let headers = headers(Outcome::Unknown, reason, origin);
-    let key = name.map(name_text).unwrap_or_default().into_bytes();
-    let value = Some(bytes.to_vec());
-    Output { topic: Topic::Quarantine, partition: None, key, value, headers, time_ms: None }
+pub(super) fn unknown(raw: &Raw<'_>, name: CardName, reason: &str) -> Output {
+    let mut scratch = Scratch::default();
+    let qid = match raw.kind {
+        Kind::Cdr => outside::cdr(raw.bytes, &mut scratch).ok().map(|cdr| Qid::of_cdr_in(&cdr)),
+        Kind::Reading => outside::reading(raw.bytes).ok().map(|reading| Qid::of_reading_in(&reading)),
+    };
+    let card = match name {
+        CardName::Iccid(card) => Some(card),
+        CardName::Number(_) => None,
+    };
+    let entry = Entry { qid: qid.unwrap_or(Qid::of_place(&raw.origin)), card, ..nobodys(raw, reason) };
+    quarantine::output(&entry, None)
+}
+
+/// A record that names nobody, by its place until its caller knows better.
+pub(super) fn nobodys<'a>(raw: &Raw<'a>, reason: &'a str) -> Entry<'a> {
+    Entry {
+        outcome: Outcome::Unknown,
+        reason,
+        card: None,
+        content: Content::Bytes(raw.bytes),
+        qid: Qid::of_place(&raw.origin),
+        origin: raw.origin,
+        position: None,
+    }
 }
 
 /// A record whose card the directory does not name yet; `None` if its bytes are no text.

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::letters::Raw;
 use super::options::Bounds;
 use super::sources::{Ref, Slot};
 use crate::limits::PARKED_RECORD_S;
@@ -45,13 +46,15 @@ pub(super) struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
-    pub(super) fn origin(&self) -> Origin<'_> {
-        Origin {
+    /// The record as it was when it was parked.
+    pub(super) fn raw(&self) -> Raw<'_> {
+        let origin = Origin {
             source: &self.source,
             partition: self.partition,
             offset: self.offset,
             received_ms: self.received_ms,
-        }
+        };
+        Raw { kind: self.kind, bytes: self.record.get().as_bytes(), origin }
     }
 }
 

@@ -6,6 +6,8 @@ use super::{FieldProblem, RecordError};
 use crate::ingest::ber::Tlv;
 use crate::model::{Number, NumberKind, UnixTime};
 
+/// Characters of a node's name in a record's id: with the numbers beside it the id keeps within its bound.
+const NAME_MAX: usize = 80;
 /// Seconds of 1970 to 2000.
 const Y2000: i64 = 946_684_800;
 
@@ -114,7 +116,11 @@ pub(super) fn time(tlv: &Tlv<'_>, field: &'static str) -> Result<Option<UnixTime
 
 /// Appends text of a node's name: what is not printable, or would read as a separator, is written in hexadecimal.
 pub(super) fn push_text(out: &mut String, octets: &[u8]) {
-    for octet in octets.iter().take(40) {
+    let most = out.len() + NAME_MAX;
+    for octet in octets {
+        if out.len() >= most {
+            return;
+        }
         if octet.is_ascii_graphic() && *octet != b'/' {
             out.push(char::from(*octet));
         } else {
@@ -227,5 +233,8 @@ mod tests {
         let mut out = String::new();
         push_text(&mut out, b"a/b\x00c");
         assert_eq!(out, "a%2Fb%00c");
+        out.clear();
+        push_text(&mut out, &[b'x'; 500]);
+        assert_eq!(out.len(), NAME_MAX);
     }
 }
