@@ -179,7 +179,9 @@ pub const CLICKHOUSE_ANSWER_MS: u64 = 60_000;
 /// Messages that the history takes in one round: inserted, then their offsets are committed.
 pub const HISTORY_MESSAGES_MAX: usize = 20_000;
 /// ... and their bytes.
-pub const HISTORY_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+pub const HISTORY_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// How long it waits for more of them.
+pub const HISTORY_LINGER_MS: u64 = 200;
 
 /// Requests waiting in a worker's mailbox; further ones are refused at once.
 pub const MAILBOX_REQUESTS_MAX: usize = 256;

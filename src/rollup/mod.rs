@@ -12,6 +12,7 @@
 mod backoff;
 mod failure;
 mod group;
+pub mod history;
 pub mod migrate;
 pub mod rows;
 pub mod schema;

@@ -5,6 +5,7 @@
 //! Members share partitions by number: member `i` of `n` has those with `partition % n == i`.
 
 mod ingest;
+mod reader;
 mod record;
 mod store;
 mod worker;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use ingest::FileIngestLog;
+pub use reader::FileReader;
 pub use store::{GroupOffset, Store};
 pub use worker::FileWorkerLog;
 

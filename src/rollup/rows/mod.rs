@@ -52,12 +52,12 @@ fn card_text(card: CardId) -> CardText {
 }
 
 /// A `Date`: 1970-01-01 to 2149-06-06; what lies outside is put at the nearest end.
-fn date(day: Day) -> u16 {
+pub(super) fn date(day: Day) -> u16 {
     u16::try_from(day.max(0)).unwrap_or(u16::MAX)
 }
 
 /// A `DateTime`: 1970-01-01 to 2106-02-07; what lies outside is put at the nearest end.
-fn date_time(time: UnixTime) -> u32 {
+pub(super) fn date_time(time: UnixTime) -> u32 {
     u32::try_from(time.max(0)).unwrap_or(u32::MAX)
 }
 
