@@ -57,6 +57,10 @@ impl Broker {
         self.child = spawn(&self.directory, self.port);
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Freezes the broker: connections stay open and nothing answers.
     pub fn freeze(&self) {
         signal(self.child.id(), "STOP");
@@ -217,6 +221,12 @@ impl Patience {
     #[allow(clippy::disallowed_methods, reason = "a test that hangs must fail")]
     pub fn of(duration: Duration) -> Self {
         Self(Instant::now() + duration)
+    }
+
+    /// Waits until it is used up: for outages of a given length, never for something to have happened.
+    #[allow(clippy::disallowed_methods, reason = "the length of an outage")]
+    pub fn wait(&self) {
+        std::thread::sleep(self.0.saturating_duration_since(Instant::now()));
     }
 
     #[allow(clippy::disallowed_methods, reason = "a test that hangs must fail")]

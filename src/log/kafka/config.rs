@@ -142,6 +142,8 @@ impl KafkaConfig {
                 ("isolation.level", "read_committed"),
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
+                // librdkafka takes that news in a batch for a message: a pause after it would lose one.
+                ("enable.partition.eof", "false"),
                 ("auto.offset.reset", "error"),
             ],
         );

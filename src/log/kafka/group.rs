@@ -2,7 +2,9 @@
 //!
 //! The callback does nothing but take the group metadata and write a note: the metadata is of the very generation that
 //! the note speaks of, and the member answers from its own loop, when it has restored or committed. librdkafka waits for
-//! the answer. Only a member that is leaving is answered for here, since its loop has ended.
+//! the answer. Two answers are given here: for a member that is leaving, since its loop has ended, and to a loss, at once:
+//! nothing can be committed any more, and until then a static member sends heartbeats without a name, for which a broker
+//! that has come back would fence it for good.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,6 +73,9 @@ impl ConsumerContext for GroupContext {
             false if consumer.assignment_lost() => Change::Lost,
             false => Change::Revoked,
         };
+        if change == Change::Lost {
+            answer_loss(consumer, partitions);
+        }
         let metadata =
             GroupMetadata::take(consumer).filter(|metadata| metadata.generation() >= 0).map(Arc::new);
         let note = Note { change, metadata, partitions: partitions.clone() };
@@ -87,6 +92,12 @@ fn answer_leaving(consumer: &BaseConsumer<GroupContext>, assigned: bool, partiti
     };
     if let Err(error) = answered {
         tracing::debug!(%error, "leaving the group");
+    }
+}
+
+fn answer_loss(consumer: &BaseConsumer<GroupContext>, partitions: &TopicPartitionList) {
+    if let Err(error) = release(consumer, partitions) {
+        tracing::warn!(%error, "giving up lost partitions");
     }
 }
 

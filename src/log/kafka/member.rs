@@ -3,7 +3,7 @@
 //! A position is kept for each partition, and nothing is handed over but what stands at or after it: what was fetched
 //! before a seek, a revocation or a pause is never handed over twice, whatever still lies in a queue.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -47,9 +47,10 @@ pub(super) struct Member {
     topics: Vec<(Topic, String)>,
     /// The next offset to hand over, of every partition assigned.
     positions: HashMap<TopicPartition, u64>,
+    paused: HashSet<TopicPartition>,
     reading: Reading,
     timeouts: super::Timeouts,
-    /// Changes that were taken and not yet answered: librdkafka waits for each.
+    /// Changes that were taken and wait for an answer, as librdkafka does. Losses are answered as they come.
     unanswered: Vec<Change>,
 }
 
@@ -74,6 +75,7 @@ impl Member {
             inbox,
             topics,
             positions: HashMap::new(),
+            paused: HashSet::new(),
             reading,
             timeouts: config.timeouts,
             unanswered: Vec::new(),
@@ -98,7 +100,9 @@ impl Member {
     /// The next membership change. It must be answered: [`Self::assign`], [`Self::unassign`].
     pub(super) fn next_note(&mut self) -> Option<Note> {
         let note = self.consumer().context().next()?;
-        self.unanswered.push(note.change);
+        if note.change != Change::Lost {
+            self.unanswered.push(note.change);
+        }
         Some(note)
     }
 
@@ -115,6 +119,11 @@ impl Member {
 
     /// Fetches these partitions too, from these offsets on. An empty list answers as well.
     pub(super) fn assign(&mut self, from: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
+        self.answered(Change::Assigned);
+        self.fetch(from)
+    }
+
+    fn fetch(&mut self, from: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
         let mut list = TopicPartitionList::new();
         for (at, offset) in from {
             let name = self.name_of(at.topic).to_owned();
@@ -125,7 +134,6 @@ impl Member {
                 |e| from_kafka(&format!("assigning {name} [{}] from {}", at.partition, offset.0), &e),
             )?;
         }
-        self.answered(Change::Assigned);
         self.consumer()
             .incremental_assign(&list)
             .map_err(|e| from_kafka(&format!("assigning {} partitions", from.len()), &e))?;
@@ -136,32 +144,44 @@ impl Member {
     /// Fetches these partitions no more. Those that never were assigned are passed over.
     pub(super) fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), LogError> {
         self.positions.retain(|at, _| !partitions.contains(at));
+        self.paused.retain(|at| !partitions.contains(at));
         self.drop_held(partitions);
+        // What was lost is given up already; an answer to nobody could be taken for the one to the next change.
         let list = self.list(partitions);
-        self.unanswered.retain(|change| *change == Change::Assigned);
+        if !self.answered(Change::Revoked) && !self.holds_any(&list)? {
+            return Ok(());
+        }
         release(self.consumer(), &list)
             .map_err(|e| from_kafka(&format!("giving up {} partitions", partitions.len()), &e))
     }
 
-    fn answered(&mut self, change: Change) {
-        if let Some(at) = self.unanswered.iter().position(|c| *c == change) {
-            self.unanswered.remove(at);
-        }
+    fn holds_any(&self, list: &TopicPartitionList) -> Result<bool, LogError> {
+        let assigned =
+            self.consumer().assignment().map_err(|e| from_kafka("asking for the assignment", &e))?;
+        Ok(list.elements().iter().any(|e| assigned.find_partition(e.topic(), e.partition()).is_some()))
+    }
+
+    /// Notes that a change of this kind has its answer. `false`: none was waiting.
+    fn answered(&mut self, change: Change) -> bool {
+        let at = self.unanswered.iter().position(|c| *c == change);
+        at.map(|at| self.unanswered.remove(at)).is_some()
     }
 
     pub(super) fn is_assigned(&self, at: TopicPartition) -> bool {
         self.positions.contains_key(&at)
     }
 
-    pub(super) fn pause(&self, partitions: &[TopicPartition]) {
+    pub(super) fn pause(&mut self, partitions: &[TopicPartition]) {
         let list = self.assigned_list(partitions);
+        self.paused.extend(partitions.iter().filter(|at| self.positions.contains_key(at)));
         if let Err(error) = self.consumer().pause(&list) {
             tracing::warn!(%error, "pausing {} partitions", list.count());
         }
     }
 
-    pub(super) fn resume(&self, partitions: &[TopicPartition]) {
+    pub(super) fn resume(&mut self, partitions: &[TopicPartition]) {
         let list = self.assigned_list(partitions);
+        self.paused.retain(|at| !partitions.contains(at));
         if let Err(error) = self.consumer().resume(&list) {
             tracing::warn!(%error, "resuming {} partitions", list.count());
         }
@@ -169,14 +189,32 @@ impl Member {
 
     /// Goes on from another offset.
     pub(super) fn seek(&mut self, at: TopicPartition, to: LogOffset) -> Result<(), LogError> {
-        let name = self.name_of(at.topic).to_owned();
-        let doing = format!("seeking {name} [{}] to {}", at.partition, to.0);
+        if !self.is_assigned(at) {
+            return Err(LogError::Retriable(format!(
+                "seeking {} [{}]: it is not ours",
+                at.topic, at.partition
+            )));
+        }
         self.drop_held(&[at]);
-        let partition = at.partition as i32;
-        self.consumer()
-            .seek(&name, partition, Offset::Offset(to.0 as i64), self.timeouts.request)
-            .map_err(|e| LogError::Retriable(format!("{doing}: {e}")))?;
+        let (name, partition) = (self.name_of(at.topic).to_owned(), at.partition as i32);
+        let offset = Offset::Offset(to.0 as i64);
+        if let Err(error) = self.consumer().seek(&name, partition, offset, self.timeouts.request) {
+            // A partition that stopped at an error cannot seek; given up and taken again it can.
+            tracing::debug!(%error, topic = name, partition, "seeking by assigning anew");
+            self.assign_anew(at, to)?;
+        }
         self.positions.insert(at, to.0);
+        Ok(())
+    }
+
+    fn assign_anew(&mut self, at: TopicPartition, to: LogOffset) -> Result<(), LogError> {
+        let list = self.list(&[at]);
+        release(self.consumer(), &list)
+            .map_err(|e| from_kafka("giving a partition up to take it anew", &e))?;
+        self.fetch(&[(at, to)])?;
+        if self.paused.contains(&at) {
+            self.pause(&[at]);
+        }
         Ok(())
     }
 
@@ -209,6 +247,8 @@ impl Member {
             let at = TopicPartition { topic, partition: fetched.partition() };
             if let Some(error) = fetched.error() {
                 judge_partition(at, fetched.offset(), &error)?;
+                drop(fetched);
+                self.set_right(at);
                 continue;
             }
             if let Some(next) = self.positions.get_mut(&at)
@@ -218,6 +258,16 @@ impl Member {
             }
         }
         Ok(any)
+    }
+
+    /// librdkafka takes an error in a batch for a message and moves its position past it; after a pause it would go on
+    /// there, and one message would be missing. So it is told where we are.
+    fn set_right(&mut self, at: TopicPartition) {
+        if let Some(next) = self.positions.get(&at).copied()
+            && let Err(error) = self.seek(at, LogOffset(next))
+        {
+            tracing::warn!(topic = %at.topic, partition = at.partition, %error, "after an error");
+        }
     }
 
     pub(super) fn topic_of(&self, name: &str) -> Option<Topic> {
@@ -367,7 +417,6 @@ fn judge_partition(at: TopicPartition, offset: i64, error: &super::ffi::NativeEr
         RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::UnknownTopicOrPartition => {
             Err(from_native(&format!("reading {} [{}]", at.topic, at.partition), error))
         }
-        RDKafkaErrorCode::PartitionEOF => Ok(()),
         _ => {
             tracing::warn!(topic = %at.topic, partition = at.partition, %error, "reading; librdkafka goes on");
             Ok(())

@@ -94,15 +94,20 @@ fn headers(output: &Output) -> Option<OwnedHeaders> {
 
 /// A producer under a transactional id, which ends whatever a former one under this id left open.
 ///
-/// Blocks up to `timeouts.request`. A producer that did not get through is given back, to be asked again: its
+/// Blocks up to `wait`. A producer that did not get through is given back, to be asked again: its
 /// initialisation goes on where it was.
-pub(super) fn initialise(config: &KafkaConfig, id: &str, started: Option<Producer>) -> Initialised {
+pub(super) fn initialise(
+    config: &KafkaConfig,
+    id: &str,
+    started: Option<Producer>,
+    wait: Duration,
+) -> Initialised {
     let producer = match started.map_or_else(|| create(config, &config.transactional(id)), Ok) {
         Ok(producer) => producer,
         Err(error) => return Initialised::Failed(error, None),
     };
     let doing = format!("initialising transactional id {id} at {}", config.brokers);
-    match producer.init_transactions(config.timeouts.request) {
+    match producer.init_transactions(wait) {
         Ok(()) => Initialised::Ready(producer),
         Err(error) => {
             producer.poll(Duration::ZERO);

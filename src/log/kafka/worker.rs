@@ -33,6 +33,9 @@ use crate::model::LogOffset;
 /// Longest wait for messages in one poll: membership changes are seen at least this often.
 const WAIT_MS_MAX: u64 = 100;
 
+/// Longest wait in which the group is not heard.
+const SLICE: Duration = Duration::from_millis(500);
+
 /// See the module.
 pub struct KafkaWorkerLog {
     config: KafkaConfig,
@@ -66,7 +69,7 @@ impl KafkaWorkerLog {
     pub fn open(config: KafkaConfig) -> Result<Self, LogError> {
         let member_id = config.member_id();
         let asking = Asking::new(&config)?;
-        let producer = match producer::initialise(&config, &member_id, None) {
+        let producer = match producer::initialise(&config, &member_id, None, config.timeouts.request) {
             Initialised::Ready(producer) => {
                 TransactionalProducer::Ready(Committer::start(&config, producer)?)
             }
@@ -207,20 +210,27 @@ impl WorkerLog for KafkaWorkerLog {
     }
 
     fn renew_producer(&mut self) -> Result<(), LogError> {
-        let started = match std::mem::replace(&mut self.producer, TransactionalProducer::None(None)) {
+        let mut started = match std::mem::replace(&mut self.producer, TransactionalProducer::None(None)) {
             TransactionalProducer::None(started) => started,
             // Dropping the committer leaves its thread to end by itself; the new epoch fences what it may still do.
             _ => None,
         };
-        match producer::initialise(&self.config, &self.member_id, started) {
-            Initialised::Ready(producer) => {
-                self.producer = TransactionalProducer::Ready(Committer::start(&self.config, producer)?);
-                Ok(())
+        let deadline = Deadline::after(self.config.timeouts.request);
+        loop {
+            // In slices, so that the group is heard meanwhile: see `group` on losses.
+            let wait = deadline.left().min(SLICE);
+            match producer::initialise(&self.config, &self.member_id, started, wait) {
+                Initialised::Ready(producer) => {
+                    self.producer = TransactionalProducer::Ready(Committer::start(&self.config, producer)?);
+                    return Ok(());
+                }
+                Initialised::Failed(_, Some(producer)) if !deadline.is_over() => started = Some(producer),
+                Initialised::Failed(error, producer) => {
+                    self.producer = TransactionalProducer::None(producer);
+                    return Err(error);
+                }
             }
-            Initialised::Failed(error, started) => {
-                self.producer = TransactionalProducer::None(started);
-                Err(error)
-            }
+            self.member.serve()?;
         }
     }
 
@@ -249,7 +259,7 @@ impl WorkerLog for KafkaWorkerLog {
     }
 
     fn end_transaction_of(&mut self, transactional_id: &str) -> Result<(), LogError> {
-        match producer::initialise(&self.config, transactional_id, None) {
+        match producer::initialise(&self.config, transactional_id, None, self.config.timeouts.request) {
             Initialised::Ready(_) => Ok(()),
             Initialised::Failed(error, _) => Err(error),
         }
