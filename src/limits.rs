@@ -137,6 +137,10 @@ pub const IN_FLIGHT_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 pub const INGEST_POLL_RECORDS: usize = 10_000;
 /// ... and their bytes.
 pub const INGEST_POLL_BYTES: usize = 8 * 1_024 * 1_024;
+/// Records of a file that one step of an import takes.
+pub const FILE_RECORDS_PER_STEP: usize = 4_096;
+/// Unreadable stretches that a look at a file names.
+pub const FILE_PROBLEMS_SHOWN: usize = 20;
 /// Events about conflicts of identity waiting to be sent; beyond, they are told at the next start.
 pub const CONFLICTS_QUEUED_MAX: usize = 10_000;
 /// How often ingest commits the offsets of its sources.

@@ -1,7 +1,5 @@
 //! The state machine: what one step does, in which order.
 
-use std::collections::BTreeSet;
-
 use super::directory::{Directory, PlainDirectory};
 use super::intake::Intake;
 use super::ledger::IngestLedger;
@@ -97,12 +95,11 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
     }
 
     fn pause_at_bounds(&mut self) {
+        // Half of the bound to go on: else a source would be paused and resumed at every step.
+        let part = if self.pausing.in_flight { 2 } else { 1 };
         let load = self.intake.sources.load();
-        let over = |divisor: usize| {
-            load.records >= (self.bounds.in_flight_records / divisor).max(1)
-                || load.bytes >= (self.bounds.in_flight_bytes / divisor).max(1)
-        };
-        self.pausing.in_flight = over(if self.pausing.in_flight { 2 } else { 1 });
+        self.pausing.in_flight = load.records >= (self.bounds.in_flight_records / part).max(1)
+            || load.bytes >= (self.bounds.in_flight_bytes / part).max(1);
         self.pausing.parked = self.intake.parking.is_full();
         let all = self.stopping || self.pausing.directory || self.pausing.in_flight;
         let parked = all || self.pausing.parked;
@@ -132,10 +129,12 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
 
     /// Partitions coming and going; a poll that tells of them hands over no messages.
     fn members(&mut self, polled: IngestPolled) {
-        let IngestPolled { assigned, dropped } = polled;
-        let dropped: BTreeSet<_> = dropped.into_iter().collect();
-        dropped.iter().for_each(|at| self.intake.drop_source(*at));
-        assigned.into_iter().for_each(|at| self.intake.add_source(at));
+        for at in polled.dropped {
+            self.intake.drop_source(at);
+        }
+        for at in polled.assigned {
+            self.intake.add_source(at);
+        }
     }
 
     fn commit(&mut self, now_ms: i64) -> Result<(), LogError> {

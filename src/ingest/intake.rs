@@ -283,7 +283,7 @@ impl<D: Directory> Intake<D> {
     /// Sends packs whose time has come; all of them when ingest stops.
     pub(super) fn close_packs(&mut self, now_ms: i64, stopping: bool) {
         let packs = if stopping { self.packer.all() } else { self.packer.due(now_ms) };
-        packs.into_iter().for_each(|pack| self.outbox.post(pack));
+        self.outbox.post_all(packs);
     }
 
     /// Nothing is on its way, and nothing is left to be sent on.

@@ -11,6 +11,7 @@
 pub mod ber;
 mod core;
 mod directory;
+pub mod file;
 mod frontier;
 mod intake;
 mod ledger;

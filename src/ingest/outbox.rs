@@ -30,6 +30,12 @@ impl Outbox {
         self.waiting.push_back(self.made);
     }
 
+    pub(super) fn post_all(&mut self, letters: impl IntoIterator<Item = Letter>) {
+        for letter in letters {
+            self.post(letter);
+        }
+    }
+
     /// Hands letters to the log until its queue is full.
     pub(super) fn send(&mut self, log: &mut impl IngestLog) -> Result<(), LogError> {
         while let Some(token) = self.waiting.front().copied() {

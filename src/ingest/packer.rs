@@ -56,10 +56,10 @@ impl Packer {
         let clock = self.clock;
         let open = self.open.get_mut(partition as usize).ok_or(TooLarge)?;
         if open.leaves_before(when, clock) {
-            open.close(partition, clock).into_iter().for_each(|pack| outbox.post(pack));
+            outbox.post_all(open.close(partition, clock));
         }
         if !open.writer.push(record) {
-            open.close(partition, clock).into_iter().for_each(|pack| outbox.post(pack));
+            outbox.post_all(open.close(partition, clock));
             if !open.writer.push(record) {
                 return Err(TooLarge);
             }

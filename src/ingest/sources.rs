@@ -21,6 +21,11 @@ pub(super) struct Ref {
     pub offset: LogOffset,
 }
 
+impl Ref {
+    /// Of a record that stands in no topic: nothing waits for it.
+    pub(super) const NONE: Self = Self { slot: Slot(0), offset: LogOffset(0) };
+}
+
 #[derive(Debug, Default)]
 struct Source {
     frontier: Frontier,

@@ -9,11 +9,11 @@ use crate::codec::pack::Pack;
 use crate::log::{IngestLog, IngestPolled, LogError, Message, Output, PollBudget, Topic, TopicPartition};
 use crate::model::{CardId, CardName, DirectoryEntry, LogOffset, Number, NumberKind, Record};
 
-pub(super) const PARTITIONS: u32 = 4;
+pub(in crate::ingest) const PARTITIONS: u32 = 4;
 
 /// A message that the broker keeps.
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(in crate::ingest) struct Kept {
     pub time_ms: i64,
     pub key: Vec<u8>,
     pub value: Option<Vec<u8>>,
@@ -22,25 +22,25 @@ pub(super) struct Kept {
 
 /// What survives a crash of ingest.
 #[derive(Debug, Default)]
-pub(super) struct Broker {
+pub(in crate::ingest) struct Broker {
     topics: BTreeMap<TopicPartition, Vec<Kept>>,
     pub committed: BTreeMap<TopicPartition, u64>,
     pub now_ms: i64,
 }
 
-pub(super) type Shared = Rc<RefCell<Broker>>;
+pub(in crate::ingest) type Shared = Rc<RefCell<Broker>>;
 
-pub(super) fn at(topic: Topic, partition: u32) -> TopicPartition {
+pub(in crate::ingest) fn at(topic: Topic, partition: u32) -> TopicPartition {
     TopicPartition { topic, partition }
 }
 
 impl Broker {
-    pub(super) fn new() -> Shared {
+    pub(in crate::ingest) fn new() -> Shared {
         Rc::new(RefCell::new(Self { now_ms: 1_785_542_400_000, ..Self::default() }))
     }
 
     /// Appends an outside message.
-    pub(super) fn put(&mut self, topic: Topic, partition: u32, value: &str) {
+    pub(in crate::ingest) fn put(&mut self, topic: Topic, partition: u32, value: &str) {
         let kept = Kept {
             time_ms: self.now_ms,
             key: Vec::new(),
@@ -51,7 +51,7 @@ impl Broker {
     }
 
     /// Registers a card, with a number or without.
-    pub(super) fn register(&mut self, card: CardId, imsi: Option<u64>) {
+    pub(in crate::ingest) fn register(&mut self, card: CardId, imsi: Option<u64>) {
         let imsi = imsi.map(|digits| CardName::Number(Number { kind: NumberKind::Imsi, digits }));
         for name in std::iter::once(CardName::Iccid(card)).chain(imsi) {
             let entry = DirectoryEntry { name, card, valid_from: 0, valid_to: None };
@@ -59,29 +59,29 @@ impl Broker {
         }
     }
 
-    pub(super) fn append(&mut self, output: Output) {
+    pub(in crate::ingest) fn append(&mut self, output: Output) {
         let partition = output.partition.unwrap_or(0);
         let Output { topic, key, value, headers, time_ms, .. } = output;
         let kept = Kept { time_ms: time_ms.unwrap_or(self.now_ms), key, value, headers };
         self.topics.entry(at(topic, partition)).or_default().push(kept);
     }
 
-    pub(super) fn messages(&self, topic: Topic) -> Vec<&Kept> {
+    pub(in crate::ingest) fn messages(&self, topic: Topic) -> Vec<&Kept> {
         self.topics.iter().filter(|(at, _)| at.topic == topic).flat_map(|(_, kept)| kept).collect()
     }
 
-    pub(super) fn len(&self, at: TopicPartition) -> u64 {
+    pub(in crate::ingest) fn len(&self, at: TopicPartition) -> u64 {
         self.topics.get(&at).map_or(0, |kept| kept.len() as u64)
     }
 
     /// All records in packs of a log partition, each as a short text.
-    pub(super) fn log(&self, partition: u32) -> Vec<String> {
+    pub(in crate::ingest) fn log(&self, partition: u32) -> Vec<String> {
         let packs = self.topics.get(&at(Topic::Log, partition)).into_iter().flatten();
         packs.flat_map(|kept| records(kept.value.as_deref().unwrap())).collect()
     }
 
     /// The ids in all packs, each once.
-    pub(super) fn logged(&self) -> BTreeSet<String> {
+    pub(in crate::ingest) fn logged(&self) -> BTreeSet<String> {
         (0..PARTITIONS).flat_map(|partition| self.log(partition)).collect()
     }
 }
@@ -106,7 +106,7 @@ fn text(record: &Record<'_>) -> String {
 
 /// How the log treats what is produced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Acks {
+pub(in crate::ingest) enum Acks {
     /// Written and acknowledged at the next call of `acked`.
     Prompt,
     /// Kept back: neither written nor acknowledged, until the test says so.
@@ -116,7 +116,7 @@ pub(super) enum Acks {
 }
 
 /// One member's handle.
-pub(super) struct TestLog {
+pub(in crate::ingest) struct TestLog {
     broker: Shared,
     positions: BTreeMap<TopicPartition, u64>,
     directory: BTreeMap<TopicPartition, u64>,
@@ -133,7 +133,7 @@ pub(super) struct TestLog {
 
 impl TestLog {
     /// A member with all partitions of the outside topics, two a topic.
-    pub(super) fn new(broker: &Shared) -> Self {
+    pub(in crate::ingest) fn new(broker: &Shared) -> Self {
         let places = Topic::OUTSIDE.into_iter().flat_map(|topic| [at(topic, 0), at(topic, 1)]);
         Self {
             broker: broker.clone(),
@@ -155,7 +155,7 @@ impl TestLog {
     }
 
     /// Writes what is queued without telling: what a crash between writing and acknowledging leaves.
-    pub(super) fn write_untold(&mut self) {
+    pub(in crate::ingest) fn write_untold(&mut self) {
         for (_, output) in self.queue.drain(..) {
             self.broker.borrow_mut().append(output);
         }

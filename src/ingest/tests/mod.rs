@@ -1,11 +1,13 @@
 //! The state machine over a log in memory, driven step by step.
 
 mod broker;
+
 mod crashes;
 
 use std::collections::BTreeSet;
 
-use broker::{Acks, Broker, PARTITIONS, Shared, TestLog, at};
+use broker::{Acks, at};
+pub(super) use broker::{Broker, PARTITIONS, Shared, TestLog};
 
 use super::*;
 use crate::log::{IngestPolled, Topic};
