@@ -89,7 +89,12 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
         (late, 2, register("north", "basic", &[imsi(1), imsi(2)]), "two numbers of one kind"),
         (late - 90 * DAY - 1, 1, suspend(), "its `at` is more than 90 days ago"),
         (late + 601, 1, suspend(), "its `at` is more than 10 minutes after log time"),
-        (late, 1, CommandBody::Unsupported { name: "credits.add".to_owned() }, "\"credits.add\" is not done by this version"),
+        (
+            late,
+            1,
+            CommandBody::Unsupported { name: "credits.add".to_owned() },
+            "\"credits.add\" is not done by this version",
+        ),
     ] {
         let mut bench = Bench::with_card();
         bench.command_at(late, at, card(card_number), "x", body);

@@ -116,8 +116,13 @@ fn event_ids_are_unique() {
     let mut bench = Bench::new();
     busy(&mut bench, 11);
     let answers_of_none = |id: &str| id.contains("/command/") || id.contains("/recharge.refused/");
-    let mut ids: Vec<&str> =
-        bench.effects.events.iter().map(|event| event.id.as_str()).filter(|id| !answers_of_none(id)).collect();
+    let mut ids: Vec<&str> = bench
+        .effects
+        .events
+        .iter()
+        .map(|event| event.id.as_str())
+        .filter(|id| !answers_of_none(id))
+        .collect();
     let all = ids.len();
     ids.sort_unstable();
     ids.dedup();

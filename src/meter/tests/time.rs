@@ -10,11 +10,14 @@ fn closed(bench: &Bench) -> Vec<(UnixTime, EventBody)> {
 #[test]
 fn a_cycle_closes_with_its_last_open_day() {
     let mut bench = Bench::with_card();
-    bench.fold(NEW_YEAR + 2 * DAY, &[
-        Record::Cdr(cdr("a", NEW_YEAR + HOUR, 0, 700)),
-        Record::Cdr(by("gw1", cdr("a", NEW_YEAR + HOUR, 0, 900))),
-        Record::Cdr(cdr("b", NEW_YEAR + DAY + HOUR, 0, 30)),
-    ]);
+    bench.fold(
+        NEW_YEAR + 2 * DAY,
+        &[
+            Record::Cdr(cdr("a", NEW_YEAR + HOUR, 0, 700)),
+            Record::Cdr(by("gw1", cdr("a", NEW_YEAR + HOUR, 0, 900))),
+            Record::Cdr(cdr("b", NEW_YEAR + DAY + HOUR, 0, 30)),
+        ],
+    );
     bench.complete(NEW_YEAR + 2 * DAY, "settle", JANUARY);
     // January ends on the 1st of February, and takes records until the 9th.
     let due = NEW_YEAR + 39 * DAY;
@@ -31,17 +34,21 @@ fn a_cycle_closes_with_its_last_open_day() {
         revision: 0,
     };
     assert_eq!(closed(&bench), [(due, body)]);
-    let days: Vec<_> = bench.days().iter().map(|day| (day.used, day.closed, day.complete, day.unsettled)).collect();
+    let days: Vec<_> =
+        bench.days().iter().map(|day| (day.used, day.closed, day.complete, day.unsettled)).collect();
     assert_eq!(days, [(700, true, true, false), (30, true, false, true)]);
 }
 
 #[test]
 fn a_declaration_after_the_close_changes_nothing() {
     let mut bench = Bench::with_card();
-    bench.fold(NEW_YEAR + DAY, &[
-        Record::Cdr(cdr("a", NEW_YEAR + HOUR, 0, 700)),
-        Record::Cdr(by("gw1", cdr("a", NEW_YEAR + HOUR, 0, 900))),
-    ]);
+    bench.fold(
+        NEW_YEAR + DAY,
+        &[
+            Record::Cdr(cdr("a", NEW_YEAR + HOUR, 0, 700)),
+            Record::Cdr(by("gw1", cdr("a", NEW_YEAR + HOUR, 0, 900))),
+        ],
+    );
     bench.tick(NEW_YEAR + 9 * DAY, None);
     bench.complete(NEW_YEAR + 9 * DAY + 1, "settle", JANUARY);
     bench.tick(NEW_YEAR + 9 * DAY + 2, None);

@@ -60,11 +60,14 @@ fn the_last_open_second_and_the_last_tolerated_one_count() {
     // Day 5 (the 4th of January) is open until the 13th, 00:00; an end 600 s ahead of log time is tolerated.
     let now = NEW_YEAR + 12 * DAY - 1;
     let mut bench = Bench::with_card();
-    bench.fold(now, &[
-        Record::Cdr(cdr("old", NEW_YEAR + 3 * DAY, 1, 0)),
-        Record::Cdr(cdr("new", now + 540, 2, 0)),
-        Record::Cdr(Cdr { end: now, ..cdr("long", now - 7 * DAY, 4, 0) }),
-    ]);
+    bench.fold(
+        now,
+        &[
+            Record::Cdr(cdr("old", NEW_YEAR + 3 * DAY, 1, 0)),
+            Record::Cdr(cdr("new", now + 540, 2, 0)),
+            Record::Cdr(Cdr { end: now, ..cdr("long", now - 7 * DAY, 4, 0) }),
+        ],
+    );
     assert_eq!(bench.outcomes(Input::Cdr), [(Outcome::Counted, 3)]);
     assert_eq!(bench.view().used, 7);
 }
@@ -118,11 +121,14 @@ fn slices_are_dated_each_by_its_own_end() {
 fn used_is_the_greatest_until_the_day_is_complete() {
     let mut bench = Bench::with_card();
     let start = NEW_YEAR + HOUR;
-    bench.fold(NEW_YEAR + DAY + HOUR, &[
-        Record::Cdr(cdr("a", start, 0, 700)),
-        Record::Cdr(by("gw1", cdr("a", start, 0, 900))),
-        Record::Cdr(by("gw2", cdr("a", start, 0, 800))),
-    ]);
+    bench.fold(
+        NEW_YEAR + DAY + HOUR,
+        &[
+            Record::Cdr(cdr("a", start, 0, 700)),
+            Record::Cdr(by("gw1", cdr("a", start, 0, 900))),
+            Record::Cdr(by("gw2", cdr("a", start, 0, 800))),
+        ],
+    );
     assert_eq!((bench.view().used, bench.view().provisional), (900, 900));
     bench.complete(NEW_YEAR + DAY + 2 * HOUR, "settle", JANUARY);
     bench.tick(NEW_YEAR + DAY + 2 * HOUR + 1, None);
@@ -178,12 +184,15 @@ fn a_number_counts_while_the_card_holds_it() {
 fn readings_spread_over_their_interval() {
     let mut bench = Bench::with_card();
     let midnight = NEW_YEAR + DAY;
-    bench.fold(midnight + 2 * HOUR, &[
-        reading(midnight - HOUR, 1_000, 5_000),
-        reading(midnight + 2 * HOUR, 1_300, 5_030),
-        reading(midnight + 2 * HOUR, 1_300, 5_030),
-        reading(midnight, 1_100, 5_010),
-    ]);
+    bench.fold(
+        midnight + 2 * HOUR,
+        &[
+            reading(midnight - HOUR, 1_000, 5_000),
+            reading(midnight + 2 * HOUR, 1_300, 5_030),
+            reading(midnight + 2 * HOUR, 1_300, 5_030),
+            reading(midnight, 1_100, 5_010),
+        ],
+    );
     // One hour of three lies before midnight.
     assert_eq!(used(&bench), [(JANUARY, 100 + 10), (JANUARY + 1, 200 + 20)]);
     assert_eq!(bench.days()[1].modem_up, 200);
@@ -205,11 +214,10 @@ fn a_reading_after_a_long_silence_falls_on_open_days_only() {
 #[test]
 fn a_modem_and_its_carrier_are_not_added() {
     let mut bench = Bench::with_card();
-    bench.fold(NEW_YEAR + HOUR, &[
-        reading(NEW_YEAR, 0, 0),
-        reading(NEW_YEAR + HOUR, 0, 800),
-        Record::Cdr(cdr("a", NEW_YEAR, 0, 500)),
-    ]);
+    bench.fold(
+        NEW_YEAR + HOUR,
+        &[reading(NEW_YEAR, 0, 0), reading(NEW_YEAR + HOUR, 0, 800), Record::Cdr(cdr("a", NEW_YEAR, 0, 500))],
+    );
     assert_eq!(bench.view().used, 800);
     bench.fold(NEW_YEAR + 2 * HOUR, &[Record::Cdr(cdr("b", NEW_YEAR + 1, 0, 400))]);
     assert_eq!(bench.view().used, 900);
