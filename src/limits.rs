@@ -51,6 +51,10 @@ pub const CHUNK_BYTES_PER_SEAL: usize = 4 * 1_024 * 1_024;
 pub const CHECKPOINT_RECORD_BYTES_MAX: usize = PACK_BYTES_MAX;
 /// How long a successor waits for a predecessor's open transaction before it ends it.
 pub const UNSTABLE_OFFSET_MS: i64 = 2_000;
+/// A commit without an answer for this long is taken for unresolved: the client library can hang when a coordinator dies.
+pub const COMMIT_WATCHDOG_MS: i64 = 30_000;
+/// How often `verify` reads head and offset anew while a worker commits.
+pub const VERIFY_ATTEMPTS: u32 = 5;
 /// A tick carries `flushed_through` at least this often, also under traffic.
 pub const FLUSHED_TICK_EVERY_MS: i64 = 10_000;
 /// Messages and bytes that one poll of a worker may take.

@@ -19,6 +19,8 @@ pub struct Faults {
     pub resume_parked_blindly: bool,
     /// After a restore no card counts as dirty.
     pub forget_dirty_on_restore: bool,
+    /// Faults of the meter itself.
+    pub meter: crate::meter::Faults,
     /// Folding this place panics, as a broken invariant would.
     pub panic_at: Option<(u32, LogOffset)>,
 }

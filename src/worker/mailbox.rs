@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::PartitionStatus;
+use crate::meter::CardView;
 use crate::model::{CardId, LogOffset, UnixTime};
 
 /// Takes the answer. Called once, on the worker's thread: it must not wait.
@@ -55,6 +56,7 @@ pub struct Answer {
     pub log_time: UnixTime,
     /// The partition's log time is more than five seconds behind the clock.
     pub stale: bool,
+    pub view: CardView,
 }
 
 /// Why an order was not carried out.

@@ -1,19 +1,65 @@
-//! (in the making)
+//! The worker: one member of the group, with the state of its partitions, as a state machine that is stepped.
+//!
+//! ```text
+//! loop: resolve or advance the open commit → restore a piece → poll → fold → serve → seal → commit → release
+//! seal: immutable bytes: events, checkpoint head and chunks, offsets, rows for ClickHouse
+//! commit: one transaction; folding of the next goes on meanwhile (at most SEALED_MAX sealed, then pause)
+//! release: rows to the rollup, counts to the report
+//! ```
+//!
+//! It has no thread, no clock and no socket: [`Worker::step`] is given the time and a log behind [`WorkerLog`], and waits
+//! nowhere but in `poll`, for as long as it is told. So a simulation can crash it between any two calls.
+//!
+//! What it keeps: **a commit is one transaction** (invariant 2: events, checkpoint and offsets, or nothing); **nothing
+//! that a crash can repeat has an effect twice** (4: `commits.rs` says how an unknown end is resolved; rows leave only
+//! after the commit); **everything is bounded** (5: at a bound it pauses and goes on polling); **what cannot be proved
+//! right does not run** (6: one partition halts at its offset, the others go on).
+//!
+//! | file | what |
+//! |---|---|
+//! | `live.rs` | a partition in memory: how a message is folded, what stops it |
+//! | `unsealed.rs`, `seal.rs`, `sealed.rs` | effects → bytes → immutable parts |
+//! | `commits.rs` | the queue of sealed commits and the resolution of unknown ends |
+//! | `group.rs`, `partition.rs`, `parked.rs` | partitions coming and going |
+//! | `rows.rs`, `ticks.rs` | what ClickHouse has, and how the log learns it |
+//! | `orders.rs`, `status.rs` | questions, drain, skip |
 
+mod commits;
 mod faults;
+mod group;
+mod live;
 mod mailbox;
+mod orders;
+mod parked;
+mod partition;
 mod report;
+mod rows;
+mod seal;
+mod sealed;
 mod settings;
+mod status;
+mod step;
+mod ticks;
+mod unsealed;
+
+#[cfg(test)]
+mod tests;
 
 pub use faults::Faults;
 pub use mailbox::{Answer, CardAnswer, Mailbox, OrderError, Reply, Request};
 pub use report::{CommitReport, Now, PartitionStatus, Report, StateName};
 pub use settings::{Clock, New, Pace, Settings};
 
-use crate::log::WorkerLog;
+use std::collections::BTreeMap;
+
+use self::commits::Commits;
+use self::group::Group;
+use self::parked::Lot;
+use self::partition::Partition;
+use crate::log::{LogError, WorkerLog};
 use crate::rollup::RowSink;
 
-/// What ends a worker: make a new one, with a new log handle.
+/// What ends a worker: make a new one, with a new log handle. Its state is in the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkerError {
     #[error("fenced: {0}; another process runs under this instance id, or the group has dropped this one")]
@@ -22,48 +68,12 @@ pub enum WorkerError {
     Fatal(String),
 }
 
-/// One member of the group: its log handle and the state of its partitions.
-pub struct Worker<L, S> {
-    log: L,
-    sink: S,
-    settings: Settings,
-}
-
-impl<L: WorkerLog, S: RowSink> Worker<L, S> {
-    pub fn new(log: L, sink: S, settings: Settings) -> Self {
-        Self { log, sink, settings }
-    }
-
-    /// One round of the loop. Waits for messages at most `wait_ms`, in `poll`, and only when nothing else is to be done.
-    ///
-    /// # Errors
-    /// What ends the worker; a partition's troubles are in its status instead.
-    pub fn step(
-        &mut self,
-        _now: Now,
-        _wait_ms: u64,
-        _mailbox: &mut dyn Mailbox,
-    ) -> Result<Report, WorkerError> {
-        let _ = self.sink.acked();
-        Ok(Report { idle: true, ..Report::default() })
-    }
-
-    /// Begins to stop: seal, commit, write every shard if so ordered, give the partitions up. Go on stepping until
-    /// [`Report::stopped`].
-    pub fn stop(&mut self, _then: Stop) {}
-
-    /// The state of every partition held.
-    pub fn status(&self, _now: Now) -> Vec<PartitionStatus> {
-        Vec::new()
-    }
-
-    /// Where the log handle is reached, e.g. by a simulation.
-    pub fn log_mut(&mut self) -> &mut L {
-        &mut self.log
-    }
-
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+impl From<LogError> for WorkerError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Fenced(text) => Self::Fenced(text),
+            other => Self::Fatal(other.to_string()),
+        }
     }
 }
 
@@ -74,4 +84,74 @@ pub enum Stop {
     Now,
     /// Write every shard at the last offset before leaving, so that nothing is left to replay.
     Drained,
+}
+
+/// One member of the group: its log handle and the state of its partitions.
+pub struct Worker<L, S> {
+    log: L,
+    sink: S,
+    settings: Settings,
+    partitions: BTreeMap<u32, Partition>,
+    commits: Commits,
+    group: Group,
+    parked: Lot,
+    drains: Vec<Reply<Result<(), OrderError>>>,
+    stopping: Option<Stop>,
+    /// Id of the log's topic, once it is known.
+    topic_id: Option<String>,
+    /// Of the last batch of rows.
+    batch_id: u64,
+    /// Sealed commits and unsealed work are at their bounds.
+    stalled: bool,
+    states: BTreeMap<u32, StateName>,
+    now: Now,
+    report: Report,
+}
+
+impl<L: WorkerLog, S: RowSink> Worker<L, S> {
+    /// A member that has no partitions yet.
+    pub fn new(log: L, sink: S, settings: Settings) -> Self {
+        Self {
+            log,
+            sink,
+            settings,
+            partitions: BTreeMap::new(),
+            commits: Commits::default(),
+            group: Group::default(),
+            parked: Lot::default(),
+            drains: Vec::new(),
+            stopping: None,
+            topic_id: None,
+            batch_id: 0,
+            stalled: false,
+            states: BTreeMap::new(),
+            now: Now::default(),
+            report: Report::default(),
+        }
+    }
+
+    /// Begins to stop: seal, commit, write every shard if so ordered, give the partitions up. Go on stepping until
+    /// [`Report::stopped`].
+    pub fn stop(&mut self, then: Stop) {
+        self.stopping = Some(then);
+    }
+
+    /// Where the log handle is reached, e.g. by a simulation.
+    pub fn log_mut(&mut self) -> &mut L {
+        &mut self.log
+    }
+
+    /// Where the sink is reached, e.g. by a simulation.
+    pub fn sink_mut(&mut self) -> &mut S {
+        &mut self.sink
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Plants or removes faults; for tests only.
+    pub fn set_faults(&mut self, faults: Faults) {
+        self.settings.faults = faults;
+    }
 }

@@ -1,43 +1,8 @@
 //! What a worker is told when it is made: names, modes, pacing. No number of it reaches the fold.
 
-use serde::{Deserialize, Serialize};
-
 use super::Faults;
-use crate::limits::{REPLAY_DEBT_RECORDS_MAX, REPLAY_DEBT_S_MAX};
-
-/// Where log time comes from. Stands in every checkpoint head and never changes in a deployment's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Clock {
-    /// The brokers stamp: `LogAppendTime`. Production.
-    #[default]
-    Log,
-    /// Ingest stamps from the feeds' own times or from a script: `CreateTime`. Tests, demo, rebuild, import of history.
-    Supplied,
-}
-
-/// Whether a partition without offsets and without a checkpoint may begin from nothing (`--new`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum New {
-    Allowed,
-    #[default]
-    Refused,
-}
-
-/// How often a shard is written to the checkpoint: a whole round within this much replay debt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
-    /// Records that a restore may have to replay, at most.
-    pub records: u64,
-    /// Seconds of log time that a restore may have to replay, at most.
-    pub seconds: i64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { records: REPLAY_DEBT_RECORDS_MAX, seconds: REPLAY_DEBT_S_MAX }
-    }
-}
+use crate::checkpoint::Expected;
+pub use crate::checkpoint::{Clock, New, Pace};
 
 /// A worker's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +39,19 @@ impl Settings {
             pace: Pace::default(),
             restore_messages: crate::limits::RESTORE_MESSAGES_PER_STEP,
             faults: Faults::default(),
+        }
+    }
+
+    /// What every head must say.
+    #[must_use]
+    pub fn expected(&self) -> Expected {
+        Expected {
+            deployment: self.deployment.clone(),
+            generation: self.generation,
+            clock: self.clock,
+            partitions: self.partitions,
+            new: self.new,
+            faults: self.faults.meter,
         }
     }
 }

@@ -1,0 +1,132 @@
+//! Requests served between batches: questions about cards, and the orders drain and skip.
+
+use super::live::{Halted, Hold};
+use super::mailbox::{Answer, CardAnswer, Mailbox, OrderError, Reply, Request};
+use super::partition::Partition;
+use super::{Clock, Worker};
+use crate::checkpoint::{Key, Skip, encode, record};
+use crate::limits::{REQUESTS_PER_STEP, STALE_AFTER_S};
+use crate::log::WorkerLog;
+use crate::model::{CardId, LogOffset, UnixTime, partition_of};
+use crate::rollup::RowSink;
+
+impl<L: WorkerLog, S: RowSink> Worker<L, S> {
+    pub(super) fn serve(&mut self, mailbox: &mut dyn Mailbox) {
+        for _ in 0..REQUESTS_PER_STEP {
+            let Some(request) = mailbox.next() else { return };
+            self.answer(request);
+        }
+    }
+
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Card { card, reply } => reply(self.card(card)),
+            Request::Status { reply } => reply(self.status(self.now)),
+            Request::Drain { reply } => {
+                self.hold(Hold::Drained);
+                self.drains.push(reply);
+            }
+            Request::GoOn { reply } => {
+                self.go_on();
+                reply(());
+            }
+            Request::Skip { partition, offset, reason, reply } => {
+                self.skip(Skip { offset, reason }, partition, reply);
+            }
+        }
+    }
+
+    /// A card as of the last message folded.
+    pub fn card(&self, card: CardId) -> CardAnswer {
+        let partition = partition_of(card, self.settings.partitions);
+        let live = match self.partitions.get(&partition) {
+            Some(Partition::Live(live)) => live,
+            Some(Partition::Refused { why, .. }) => {
+                return CardAnswer::NotReady { partition, why: why.clone() };
+            }
+            Some(Partition::Restoring(_)) => {
+                return CardAnswer::NotReady { partition, why: "it is being restored".to_owned() };
+            }
+            Some(Partition::Lost) | None => return CardAnswer::Elsewhere { partition },
+        };
+        let (offset, log_time) = (live.meter.position(), live.meter.log_time());
+        match live.meter.card(card) {
+            None => CardAnswer::Unknown { partition, offset, log_time },
+            Some(view) => CardAnswer::Known(Box::new(Answer {
+                partition,
+                offset,
+                log_time,
+                stale: live.halted.is_some() || self.is_stale(log_time),
+                view,
+            })),
+        }
+    }
+
+    /// In deployments with the supplied clock log time has nothing to do with the machine's.
+    pub(super) fn is_stale(&self, log_time: UnixTime) -> bool {
+        let behind = self.now.clock_ms.div_euclid(1_000).saturating_sub(log_time);
+        self.settings.clock == Clock::Log && behind > STALE_AFTER_S
+    }
+
+    /// Stops folding in every partition, in good order.
+    pub(super) fn hold(&mut self, hold: Hold) {
+        for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
+            live.hold.get_or_insert(hold);
+        }
+    }
+
+    fn go_on(&mut self) {
+        for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
+            if live.hold == Some(Hold::Drained) {
+                live.hold = None;
+            }
+        }
+    }
+
+    /// The order becomes part of the checkpoint, in the commit that carries the partition past the message.
+    fn skip(&mut self, skip: Skip, partition: u32, reply: Reply<Result<(), OrderError>>) {
+        let now_ms = self.now.ms;
+        let state = self.partitions.get(&partition).map(Partition::state);
+        let Some(state) = state else { return reply(Err(OrderError::NotHere(partition))) };
+        let live = self.partitions.get_mut(&partition).and_then(Partition::live_mut);
+        match live.filter(|live| halted_at(live.halted.as_ref()) == Some(skip.offset)) {
+            Some(live) => {
+                let key = Key::Skip { offset: skip.offset };
+                live.unsealed.push(record(partition, key, Some(encode(&skip))));
+                live.unsealed.orders.push(reply);
+                live.unsealed.touch(now_ms);
+                live.skips.insert(skip.offset, skip.reason);
+                live.stop_at = None;
+                live.halted = None;
+            }
+            None => {
+                let state = state.name().to_owned();
+                reply(Err(OrderError::NotHaltedThere { partition, offset: skip.offset, state }));
+            }
+        }
+    }
+
+    /// Answers drains that are done: every shard as of the last offset, and that committed.
+    pub(super) fn answer_drains(&mut self) {
+        if self.drains.is_empty() || !self.is_drained() {
+            return;
+        }
+        for reply in self.drains.drain(..) {
+            reply(Ok(()));
+        }
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        let mut lives = self.partitions.values().filter_map(Partition::live);
+        self.commits.is_empty()
+            && lives.all(|l| l.unsealed.since_ms.is_none() && l.marks.behind(l.meter.position()) == 0)
+    }
+}
+
+/// The offset that an order may skip.
+pub(super) fn halted_at(halted: Option<&Halted>) -> Option<LogOffset> {
+    match halted? {
+        Halted::Poison { at, .. } | Halted::Ahead { at, .. } => Some(*at),
+        Halted::Gone { .. } => None,
+    }
+}

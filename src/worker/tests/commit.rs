@@ -1,0 +1,160 @@
+//! How the end of a commit is found out, and what follows from it.
+
+use super::*;
+use crate::limits::{COMMIT_WATCHDOG_MS, SEAL_RECORDS_MAX, SEALED_MAX};
+use crate::log::Committed;
+
+#[test]
+fn a_commit_moves_outputs_checkpoint_and_offset_together() {
+    let mut kit = Kit::running(1);
+    let before = kit.broker().messages(Topic::Checkpoint, 0).len();
+    let at = kit.cdr(0, "a");
+    let report = kit.settle();
+    assert_eq!(report.ledger.records(crate::model::Input::Cdr, Outcome::Unknown), 1);
+    assert_eq!(report.commits.iter().map(|c| c.offsets.clone()).next(), Some(vec![(0, LogOffset(at + 1))]));
+    assert_eq!((kit.quarantined(), kit.broker().committed(0)), (1, Some(at + 1)));
+    assert!(kit.broker().messages(Topic::Checkpoint, 0).len() > before);
+}
+
+#[test]
+fn a_new_partition_writes_every_shard_with_its_first_commit() {
+    let kit = Kit::running(1);
+    let broker = kit.broker();
+    let first = broker.sent.first().expect("a commit");
+    let chunks = first.outputs.iter().filter(|o| o.key.starts_with(b"shard/")).count();
+    assert_eq!((chunks, first.offsets[0].1.offset), (SHARDS, LogOffset(0)));
+}
+
+#[test]
+fn every_transaction_carries_the_offset_of_every_partition_that_it_writes_for() {
+    let mut kit = Kit::running(3);
+    for partition in 0..3 {
+        kit.cdr(partition, "a");
+    }
+    kit.settle();
+    for transaction in &kit.broker().sent {
+        let mut offsets: Vec<u32> = transaction.offsets.iter().map(|(p, _)| *p).collect();
+        offsets.sort_unstable();
+        let heads = transaction.outputs.iter().filter(|o| o.key == b"head");
+        let mut written: Vec<u32> = heads.filter_map(|o| o.partition).collect();
+        written.sort_unstable();
+        assert_eq!(offsets, written);
+    }
+}
+
+/// (answer of the first try, how often it is sent, calls of `renew`)
+#[test]
+fn an_unknown_end_is_resolved_by_the_stable_offset() {
+    let table = [(Answer::Committed, 1, 0), (Answer::LostYes, 1, 1), (Answer::LostNo, 2, 1)];
+    for (answer, sent, renewed) in table {
+        let mut kit = Kit::running(1);
+        let before = kit.broker().sent.len();
+        kit.broker_mut().answers.push_back(answer);
+        let at = kit.cdr(0, "a");
+        kit.settle();
+        let broker = kit.broker();
+        let mine = &broker.sent[before..];
+        let with_record = mine.iter().filter(|t| t.outputs.iter().any(|o| o.topic == Topic::Quarantine));
+        assert_eq!(with_record.count(), sent, "{answer:?}");
+        assert_eq!(broker.calls.iter().filter(|c| *c == "renew").count(), renewed, "{answer:?}");
+        assert_eq!((kit.quarantined(), broker.committed(0)), (1, Some(at + 1)), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_retry_sends_the_same_bytes() {
+    let mut kit = Kit::running(2);
+    let before = kit.broker().sent.len();
+    kit.broker_mut().answers.extend([Answer::LostNo, Answer::LostNo]);
+    kit.cdr(0, "a");
+    kit.cdr(1, "b");
+    kit.settle();
+    let broker = kit.broker();
+    let [first, second, third, ..] = &broker.sent[before..] else { panic!("three tries") };
+    assert!(first == second && second == third);
+}
+
+#[test]
+fn an_offset_that_somebody_else_moved_means_the_partition_is_lost() {
+    let mut kit = Kit::running(2);
+    kit.broker_mut().answers.push_back(Answer::LostNo);
+    kit.cdr(0, "a");
+    let at = kit.cdr(1, "b");
+    let elsewhere = Committed { offset: LogOffset(77), metadata: String::new() };
+    kit.broker_mut().offsets.insert(0, elsewhere);
+    let report = kit.settle();
+    assert_eq!((kit.state(0), report.commits_lost), (StateName::Lost, 1));
+    assert_eq!((kit.state(1), kit.broker().committed(1)), (StateName::Running, Some(at + 1)));
+    assert_eq!((kit.quarantined(), kit.broker().committed(0)), (1, Some(77)));
+    assert!(kit.broker().paused.contains(&0));
+}
+
+#[test]
+fn a_zombie_commits_nothing_more_for_what_it_has_lost() {
+    let mut kit = Kit::running(1);
+    kit.broker_mut().answers.push_back(Answer::Silence);
+    kit.cdr(0, "a");
+    kit.settle();
+    kit.cdr(0, "b");
+    kit.step(40);
+    kit.broker_mut().events.push_back(GroupEvent::Lost { partitions: vec![0] });
+    kit.step(10);
+    let sent = kit.broker().sent.len();
+    kit.broker_mut().answers.clear();
+    kit.broker_mut().answers.push_back(Answer::LostNo);
+    let report = kit.settle();
+    assert_eq!((kit.broker().sent.len(), report.commits.len()), (sent, 0));
+    assert_eq!(kit.broker().calls.last().map(String::as_str), Some("renew"));
+    assert!(kit.broker().calls.contains(&"unassign 0".to_owned()));
+}
+
+#[test]
+fn at_most_two_commits_are_sealed_then_it_pauses_and_goes_on_polling() {
+    let mut kit = Kit::running(1);
+    kit.broker_mut().answers.push_back(Answer::Silence);
+    let before = kit.broker().committed(0);
+    for seal in 0..=SEALED_MAX {
+        fill(&kit, seal);
+        kit.step(40);
+    }
+    kit.step(40);
+    assert!(kit.broker().paused.contains(&0));
+    let polled = kit.step(40);
+    assert_eq!((polled.messages, kit.broker().committed(0)), (0, before));
+    kit.broker_mut().answers.clear();
+    kit.settle();
+    assert!(!kit.broker().paused.contains(&0));
+    let messages = kit.broker().messages(Topic::Log, 0).len() as u64;
+    assert_eq!(kit.broker().committed(0), Some(messages));
+}
+
+/// As many records as one seal takes.
+fn fill(kit: &Kit, seal: usize) {
+    for pack in 0..SEAL_RECORDS_MAX / 1_000 {
+        let ids: Vec<String> = (0..1_000).map(|i| format!("{seal}-{pack}-{i}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        kit.cdrs(0, &ids);
+    }
+}
+
+#[test]
+fn a_commit_that_never_answers_is_taken_for_unresolved() {
+    let mut kit = Kit::running(1);
+    kit.broker_mut().answers.push_back(Answer::Silence);
+    let at = kit.cdr(0, "a");
+    kit.settle();
+    kit.step(COMMIT_WATCHDOG_MS);
+    kit.broker_mut().answers.clear();
+    kit.settle();
+    assert!(kit.broker().calls.contains(&"renew".to_owned()));
+    assert_eq!((kit.quarantined(), kit.broker().committed(0).map(|c| c > at)), (1, Some(true)));
+}
+
+#[test]
+fn rows_leave_only_after_the_commit() {
+    let mut kit = Kit::running(1);
+    kit.broker_mut().answers.push_back(Answer::Silence);
+    kit.cdr(0, "a");
+    kit.settle();
+    assert!(kit.worker.sink_mut().taken.is_empty());
+}
