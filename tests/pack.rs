@@ -1,6 +1,8 @@
 //! The documented layout of packs: a pack made by `tests/data/pack/v1.py` from `docs/pack.md`, without this program.
 //! It never changes: logs of years hold such packs.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use tidegauge::codec::pack::{Pack, PackWriter};
 use tidegauge::model::{
     CardId, Cdr, CounterKind, FeedName, LogOffset, Number, NumberKind, Origin, Reading, Record, Slice,

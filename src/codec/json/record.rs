@@ -160,17 +160,16 @@ fn read_reading(raw: RawReading<'_>) -> Result<ReadingIn<'_>, JsonError> {
     })
 }
 
+/// The name that counts; the others, if they are said, must be names all the same.
 fn card(iccid: &Field<'_>, imsi: Field<'_>, msisdn: Field<'_>) -> Result<CardName, JsonError> {
+    let imsi = imsi.optional_number("imsi", NumberKind::Imsi)?;
+    let msisdn = msisdn.optional_number("msisdn", NumberKind::Msisdn)?;
     if iccid.is_said() {
         return iccid.iccid("iccid").map(CardName::Iccid);
     }
-    if imsi.is_said() {
-        return imsi.number("imsi", NumberKind::Imsi).map(CardName::Number);
-    }
-    if msisdn.is_said() {
-        return msisdn.number("msisdn", NumberKind::Msisdn).map(CardName::Number);
-    }
-    Err(JsonError::missing("iccid", "iccid, or imsi or msisdn in its place"))
+    imsi.or(msisdn)
+        .map(CardName::Number)
+        .ok_or_else(|| JsonError::missing("iccid", "iccid, or imsi or msisdn in its place"))
 }
 
 fn width(field: Field<'_>) -> Result<u8, JsonError> {

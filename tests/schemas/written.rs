@@ -1,0 +1,263 @@
+//! Whatever the program writes is valid.
+
+use serde_json::Value;
+use tidegauge::codec::{canonical, directory, event, json::write, quarantine};
+use tidegauge::log::Output;
+use tidegauge::model::{
+    AlertData, Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterKind, DirectoryEntry,
+    Event, EventBody, FeedName, LogOffset, Mode, Number, NumberKind, Origin, Outcome, PackageData,
+    PackageKind, PackageSpec, Payment, Per, Position, Reading, Record, Register, Rule, RuleKind, Slice,
+    Slices, Validity,
+};
+
+use super::files::{assert_valid, validator};
+
+const ORIGIN: Origin<'_> = Origin { source: "usage.cdr", partition: 2, offset: 41, received_ms: 5 };
+const POSITION: Position = Position { partition: 3, offset: LogOffset(77), index: 5 };
+const NUMBERS: [Option<Number>; 3] = [
+    None,
+    Some(Number { kind: NumberKind::Imsi, digits: 460_041_234_567_890 }),
+    Some(Number { kind: NumberKind::Msisdn, digits: 861_440_000_000_123 }),
+];
+
+fn card() -> CardId {
+    CardId::parse("8986001234567890123").unwrap()
+}
+
+fn value(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+fn payment() -> Payment {
+    Payment { provider: "wechat".into(), reference: "p-9".into(), paid_at: 1_785_542_340 }
+}
+
+fn cdr<'a>(number: Option<Number>, slices: Slices<'a>) -> Cdr<'a> {
+    let feed = FeedName::new("cmcc-pgw-1");
+    Cdr { card: card(), feed, id: "85/1", start: 5, end: 9, up: 4, down: 6, slices, number, origin: ORIGIN }
+}
+
+fn reading<'a>(number: Option<Number>, width: u8, session: &'a str) -> Reading<'a> {
+    Reading {
+        card: card(),
+        feed: FeedName::new("modem"),
+        imei: 0,
+        counter: CounterKind("mm"),
+        at: -1,
+        tx: u64::MAX,
+        rx: 0,
+        width,
+        session,
+        number,
+        origin: ORIGIN,
+    }
+}
+
+#[test]
+fn records_written_are_valid() {
+    let (cdrs, readings) = (validator("cdr.json"), validator("reading.json"));
+    let mut buffer = Vec::new();
+    let slices = Slices::pack(&[Slice { end: 7, up: 4, down: 6 }], &mut buffer);
+    for number in NUMBERS {
+        for slices in [slices, Slices::default()] {
+            assert_valid(&cdrs, &value(&write::cdr(&cdr(number, slices))), "cdr");
+        }
+        for (width, session) in [(0, ""), (32, "s"), (64, "")] {
+            assert_valid(&readings, &value(&write::reading(&reading(number, width, session))), "reading");
+        }
+    }
+}
+
+fn recharge(validity: Validity, mode: Mode) -> CommandBody {
+    let package = PackageSpec {
+        kind: PackageKind::Booster,
+        quota: matches!(mode, Mode::Renewal).then_some(5),
+        validity,
+        per: if mode == Mode::Immediate { Per::Cycle } else { Per::Validity },
+        priority: 255,
+    };
+    CommandBody::Recharge { order: "o".into(), channel: String::new(), payment: payment(), package, mode }
+}
+
+fn bodies() -> Vec<CommandBody> {
+    let rule = |name: &str, kind| Rule { name: name.into(), kind };
+    let numbers =
+        [NumberKind::Imsi, NumberKind::Msisdn, NumberKind::Imei].map(|kind| Number { kind, digits: 7 });
+    vec![
+        CommandBody::Register(Box::new(Register {
+            channel: "web".into(),
+            carrier: "cmcc".into(),
+            plan: "p".into(),
+            numbers: numbers.into(),
+        })),
+        CommandBody::Suspend { reason: None },
+        CommandBody::Suspend { reason: Some("lost".into()) },
+        CommandBody::Resume,
+        CommandBody::Cancel { reason: None },
+        recharge(Validity::Months(1), Mode::Immediate),
+        recharge(Validity::Days(30), Mode::Renewal),
+        recharge(Validity::Cycles(3), Mode::NextCycle),
+        CommandBody::RulesSet {
+            rules: vec![
+                rule("a", RuleKind::BurntPercent(80)),
+                rule("b", RuleKind::RemainingPercent(0)),
+                rule("c", RuleKind::RemainingBytes(u64::MAX)),
+            ],
+        },
+        CommandBody::RulesSet { rules: Vec::new() },
+        CommandBody::Unsupported { name: "credits.move".into() },
+    ]
+}
+
+fn command(body: CommandBody) -> CardCommand {
+    CardCommand { id: "c".into(), card: card(), iccid: "89860012345678901236".into(), at: 7, body }
+}
+
+#[test]
+fn commands_written_are_valid() {
+    let commands = validator("command.json");
+    for body in bodies() {
+        assert_valid(&commands, &value(&write::command(&command(body))), "command");
+    }
+    let complete = Broadcast::FeedComplete { id: "f".into(), feed: "cmcc".into(), day: 20_666 };
+    assert_valid(&commands, &value(&write::broadcast(&complete, None)), "feed.complete");
+    let clock = Broadcast::ClockAdvance { id: "t".into() };
+    assert_valid(&commands, &value(&write::broadcast(&clock, Some(7))), "clock.advance");
+}
+
+fn alert(kind: RuleKind) -> AlertData {
+    AlertData {
+        rule: "r".into(),
+        kind,
+        arming: u32::MAX,
+        used: u64::MAX,
+        settled: 1,
+        provisional: 2,
+        quota: 3,
+        burnt: 4,
+        remaining: 5,
+        overage: 6,
+        settling: false,
+        cycle: 20_666,
+    }
+}
+
+fn packages() -> [PackageData; 2] {
+    let full = PackageData {
+        order: "o".into(),
+        payment: payment(),
+        kind: PackageKind::Base,
+        mode: Mode::Renewal,
+        quota: Some(5),
+        burnt: 5,
+        effective_at: Some(7),
+        expires_at: Some(8),
+        cycle: Some(20_666),
+    };
+    [PackageData { quota: None, effective_at: None, expires_at: None, cycle: None, ..full.clone() }, full]
+}
+
+/// One of every kind, and of some several forms. A kind that is not here does not compile.
+fn events() -> Vec<EventBody> {
+    let text = |text: &str| text.to_owned();
+    let mut all = vec![
+        EventBody::AlertFired(alert(RuleKind::BurntPercent(100))),
+        EventBody::AlertFired(alert(RuleKind::RemainingPercent(0))),
+        EventBody::AlertResolved(alert(RuleKind::RemainingBytes(u64::MAX))),
+        EventBody::RechargeRefused { order: text("o"), payment: payment(), reason: text("cancelled") },
+        EventBody::CardRegistered { channel: text("web"), carrier: text("cmcc"), plan: text("p") },
+        EventBody::CardActivated { cause: text("usage") },
+        EventBody::CardSuspended { cause: text("expiry") },
+        EventBody::CardResumed { cause: text("recharge") },
+        EventBody::CardCancelled { cause: text("command") },
+        EventBody::CycleClosed {
+            cycle: 20_666,
+            used: 1,
+            settled: 2,
+            estimate: 3,
+            overage: 4,
+            unsettled_days: 31,
+            revision: 0,
+        },
+        EventBody::CommandApplied { command: text("c") },
+        EventBody::CommandRefused { command: text("c"), reason: text("no such plan") },
+    ];
+    for package in packages() {
+        all.push(EventBody::PackageQueued(package.clone()));
+        all.push(EventBody::PackageActivated(package.clone()));
+        all.push(EventBody::PackageExpired(package.clone()));
+        all.push(EventBody::PackageExhausted(package));
+    }
+    all
+}
+
+#[test]
+fn events_written_are_valid_and_come_back() {
+    for cause in [None, Some(POSITION)] {
+        for body in events() {
+            let kind = body.kind();
+            let given = Event {
+                card: card(),
+                iccid: "89860012345678901236".into(),
+                id: format!("{}/{kind}/1", card()),
+                at: 7,
+                log_time: 8,
+                cause,
+                body,
+            };
+            let written = event::output(&given, "prod-1", None).value.unwrap();
+            assert_valid(&validator(&format!("event/{kind}.v1.json")), &value(&written), kind);
+            assert_eq!(event::read(&written), Ok(given));
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_event_is_written_here() {
+    let written: std::collections::BTreeSet<_> =
+        events().iter().map(|body| format!("{}.v1.json", body.kind())).collect();
+    let folder = super::files::root().join("event");
+    let described: std::collections::BTreeSet<_> = super::files::json_files(&folder)
+        .iter()
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .filter(|name| name != "identity.conflict.v1.json")
+        .collect();
+    assert_eq!(written, described);
+}
+
+fn headers(message: &Output) -> Value {
+    let text = |bytes: &[u8]| Value::from(String::from_utf8(bytes.to_vec()).unwrap());
+    message.headers.iter().map(|(name, value)| (*name, text(value))).collect()
+}
+
+#[test]
+fn quarantined_records_are_valid_with_their_headers() {
+    let described = validator("quarantine.json");
+    let command = canonical::to_vec(&command(CommandBody::Resume));
+    let records = [
+        (Record::Cdr(cdr(NUMBERS[1], Slices::default())), "cdr.json"),
+        (Record::Reading(reading(None, 0, "")), "reading.json"),
+        (Record::Command { card: card(), json: &command, origin: ORIGIN }, "command.json"),
+    ];
+    let outcomes = [Outcome::Conflict, Outcome::Late, Outcome::Flood, Outcome::Unknown, Outcome::Rejected];
+    for (record, schema) in records {
+        for outcome in outcomes {
+            let entry = quarantine::Entry::of(record, outcome, "why", POSITION).unwrap();
+            let message = quarantine::output(&entry, None);
+            assert_valid(&described, &headers(&message), outcome.name());
+            assert_valid(&validator(schema), &value(message.value.as_deref().unwrap()), schema);
+        }
+    }
+    let long = vec![b'x'; 600_000];
+    let message = quarantine::output(&quarantine::Entry::unreadable(&long, "not JSON", ORIGIN), None);
+    assert_valid(&described, &headers(&message), "unreadable");
+}
+
+#[test]
+fn entries_of_the_directory_are_valid() {
+    let described = validator("directory.json");
+    for valid_to in [None, Some(9)] {
+        let entry = DirectoryEntry { name: CardName::Iccid(card()), card: card(), valid_from: 7, valid_to };
+        assert_valid(&described, &value(&directory::output(&entry, None).value.unwrap()), "directory");
+    }
+}
