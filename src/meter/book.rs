@@ -34,7 +34,7 @@ pub(super) fn tell<R>(
 /// Looks at packages and alerts anew.
 pub(super) fn evaluate(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
     if card.has_account() {
-        tell(card, ctx, because, effects, |account, told, out| account.evaluate(told, out));
+        tell(card, ctx, because, effects, Account::evaluate);
     }
 }
 
@@ -156,7 +156,7 @@ fn account_ctx<'a>(
         settling: is_settling(ctx, ctx.calendar().day_of(at)),
         usage,
         segments,
-        open_from: card.usage.open_from(ctx.calendar(), ctx.index.horizon_s, at),
+        open_from: card.usage.burns_from(ctx.calendar(), ctx.index.horizon_s, at),
     }
 }
 

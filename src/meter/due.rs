@@ -4,6 +4,7 @@
 //! time, and as of its due time, however late it is come to. A declaration of the settling feed counts from the log time
 //! at which it was made, so that a card does not tell when the sweep came by.
 
+use super::account::Account;
 use super::book::{self, Had};
 use super::card::Card;
 use super::ctx::{Because, Ctx};
@@ -22,20 +23,20 @@ pub(super) fn catch_up(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
         assert!(fired < FIRED_AT_ONCE_MAX, "card {}: a timer at {} fires and stays due", card.id, card.due);
     }
     if ctx.terms.complete_through > card.usage.complete_through() {
-        complete(card, ctx, effects);
+        complete(card, ctx, ctx.now, effects);
     }
 }
 
-/// Fires what is due first.
+/// Fires what is due first. Days close before packages end: what ended pays for the day that closes in the same second.
 pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     let because = Because::timer(card.due);
     if ctx.terms.declared_at <= because.at && ctx.terms.complete_through > card.usage.complete_through() {
-        complete(card, ctx, effects);
+        complete(card, ctx, because.at, effects);
     }
+    close_days(card, ctx, &because);
     if card.account.next_due().is_some_and(|due| due <= because.at) {
         fire_account(card, ctx, &because, effects);
     }
-    close_days(card, ctx, &because);
     close_cycles(card, ctx, &because, effects);
     ctx.changed(card, effects);
     prune(card, ctx);
@@ -45,7 +46,7 @@ pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
 fn fire_account(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
     end_cycle(card, ctx, because.at);
     let had = Had::just_before(card, because.at);
-    book::tell(card, ctx, because, effects, |account, told, out| account.fire(told, out));
+    book::tell(card, ctx, because, effects, Account::fire);
     book::follow(card, ctx, had, because, effects);
 }
 
@@ -56,7 +57,7 @@ fn end_cycle(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
     if card.usage.cycle(day).is_none_or(|cycle| ctx.calendar().day_start(cycle.end) != at) {
         return;
     }
-    let totals = book::read(card, ctx, last_second, |account, told| account.totals(told));
+    let totals = book::read(card, ctx, last_second, Account::totals);
     if let Some(cycle) = card.usage.open_cycle(ctx.calendar(), day) {
         cycle.ended_with = Some((totals.quota, totals.remaining));
         cycle.changed_at = ctx.position.offset;
@@ -90,11 +91,11 @@ fn close_cycles(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: 
     }
 }
 
-/// Takes what the settling feed has declared.
-fn complete(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
+/// Takes what the settling feed has declared, as of `at`.
+fn complete(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime, effects: &mut Effects) {
     if card.usage.complete(ctx.calendar(), ctx.terms.complete_through, ctx.position.offset) {
         ctx.changed(card, effects);
-        book::evaluate(card, ctx, &Because::timer(ctx.now), effects);
+        book::evaluate(card, ctx, &Because::timer(at), effects);
         reschedule(card, ctx);
     }
 }

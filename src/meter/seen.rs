@@ -37,8 +37,8 @@ impl SeenCommands {
         let expired = self.0.partition_point(|seen| seen.at < oldest);
         self.0.drain(..expired);
         let (id, content) = (xxh3_64_with_seed(id.as_bytes(), seed), xxh3_64(json));
-        match self.0.iter().find(|seen| seen.id == id) {
-            Some(seen) if seen.content == content => Known::Duplicate,
+        match self.0.iter().find(|held| held.id == id) {
+            Some(held) if held.content == content => Known::Duplicate,
             Some(_) => Known::Conflict,
             None if self.0.len() >= ORDERS_MAX => Known::Full,
             None => {

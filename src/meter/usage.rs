@@ -222,22 +222,27 @@ impl Usage {
         calendar.day_start(by_time.max(self.closed_through.saturating_add(1)))
     }
 
+    /// First second that a segment of the open days can have: that of the first day not yet closed, though its horizon
+    /// may be over.
+    pub(super) fn burns_from(&self, calendar: &Calendar, horizon_s: i64, at: UnixTime) -> UnixTime {
+        let open_from = self.open_from(calendar, horizon_s, at);
+        self.first_open_day(calendar).map_or(open_from, |day| day.start.min(open_from))
+    }
+
     pub(super) fn cycle(&self, day: Day) -> Option<&Cycle> {
         self.cycles.iter().rev().find(|cycle| cycle.start <= day && day < cycle.end)
     }
 
     /// The cycle that holds a day, made if there is none; `None` outside the calendar's months.
     pub(super) fn open_cycle(&mut self, calendar: &Calendar, day: Day) -> Option<&mut Cycle> {
-        let at = match self.cycles.iter().rposition(|cycle| cycle.start <= day && day < cycle.end) {
-            Some(at) => at,
-            None => {
-                let bounds = calendar.cycle_of(day)?;
-                let at = self.cycles.partition_point(|cycle| cycle.start < bounds.0);
-                self.cycles.reserve_exact(1);
-                self.cycles.insert(at, Cycle::new(bounds));
-                at
-            }
-        };
+        let held = self.cycles.iter().rposition(|cycle| cycle.start <= day && day < cycle.end);
+        if let Some(at) = held {
+            return self.cycles.get_mut(at);
+        }
+        let bounds = calendar.cycle_of(day)?;
+        let at = self.cycles.partition_point(|cycle| cycle.start < bounds.0);
+        self.cycles.reserve_exact(1);
+        self.cycles.insert(at, Cycle::new(bounds));
         self.cycles.get_mut(at)
     }
 

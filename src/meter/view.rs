@@ -11,7 +11,7 @@ use super::dates::{DaySpan, Volume};
 use super::index::modem_hash;
 use super::rows::{DayRow, MonthRow};
 use super::state::{CardState, SuspendedBy};
-use super::usage::BySource;
+use super::usage::{BySource, Cycle};
 use crate::model::{CardId, Day, LogOffset, Number, UnixTime};
 
 /// A card as of log time. Amounts in bytes, times in UTC seconds.
@@ -78,7 +78,7 @@ pub(super) fn card_view(card: &Card, ctx: &Ctx<'_>) -> CardView {
         cycle_last: end.saturating_sub(1),
         used: cycle.map_or(0, |cycle| cycle.used),
         settled: cycle.map_or(0, |cycle| cycle.settled),
-        provisional: cycle.map_or(0, |cycle| cycle.provisional()),
+        provisional: cycle.map_or(0, Cycle::provisional),
         settling: book::is_settling(ctx, today),
         quota: totals.quota,
         burnt: totals.burnt,
@@ -105,7 +105,7 @@ pub(super) fn months(card: &Card, ctx: &Ctx<'_>, since: LogOffset) -> Vec<MonthR
     wanted.map(|cycle| month(card, ctx, cycle)).collect()
 }
 
-fn month(card: &Card, ctx: &Ctx<'_>, cycle: &super::usage::Cycle) -> MonthRow {
+fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle) -> MonthRow {
     let Columns { settling, estimate, modem } = columns(card, &cycle.by);
     let (burnt, totals) = book::read(card, ctx, ctx.now, |account, told| {
         (account.cycle_burnt(told, cycle.start), account.totals(told))
