@@ -7,5 +7,7 @@
 mod examples;
 #[path = "schemas/files.rs"]
 mod files;
+#[path = "schemas/topics.rs"]
+mod topics;
 #[path = "schemas/written.rs"]
 mod written;
