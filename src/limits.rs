@@ -60,6 +60,8 @@ pub const FLUSHED_TICK_EVERY_MS: i64 = 10_000;
 /// Messages and bytes that one poll of a worker may take.
 pub const POLL_MESSAGES_MAX: usize = 256;
 pub const POLL_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// How often a worker counts the bytes of a partition's state, which looks at every card.
+pub const STATE_BYTES_EVERY_MS: i64 = 30_000;
 /// Requests that a worker answers between two polls.
 pub const REQUESTS_PER_STEP: usize = 64;
 /// Row batches of one partition that ClickHouse has not acknowledged.

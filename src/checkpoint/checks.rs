@@ -3,12 +3,12 @@
 use super::found::Chunk;
 use super::head::{Expected, Head};
 use super::refused::Why;
-use super::restore::OURS;
 use crate::log::{LogError, Topic, WorkerLog};
+use crate::meter::FOLD_VERSION;
 use crate::model::LogOffset;
 
 /// Why a check could not be made, or did not hold.
-pub enum Unchecked {
+pub(super) enum Unchecked {
     Log(LogError),
     Why(Why),
 }
@@ -29,7 +29,7 @@ impl From<Why> for Unchecked {
 ///
 /// # Errors
 /// [`Why::Partitions`].
-pub fn topics(log: &mut dyn WorkerLog, expected: &Expected) -> Result<(), Unchecked> {
+pub(super) fn topics(log: &mut dyn WorkerLog, expected: &Expected) -> Result<(), Unchecked> {
     for topic in [Topic::Log, Topic::Checkpoint] {
         partitions(topic, log.topic(topic)?.partitions, expected.partitions, "the configuration")?;
     }
@@ -44,7 +44,7 @@ fn partitions(topic: Topic, found: u32, expected: u32, who: &'static str) -> Res
 ///
 /// # Errors
 /// The first thing that differs.
-pub fn head(log: &mut dyn WorkerLog, expected: &Expected, head: &Head) -> Result<(), Unchecked> {
+pub(super) fn head(log: &mut dyn WorkerLog, expected: &Expected, head: &Head) -> Result<(), Unchecked> {
     if head.deployment != expected.deployment {
         let (head, ours) = (head.deployment.clone(), expected.deployment.clone());
         return Err(Why::Deployment { head, ours }.into());
@@ -67,7 +67,7 @@ pub fn head(log: &mut dyn WorkerLog, expected: &Expected, head: &Head) -> Result
 ///
 /// # Errors
 /// [`Why::BeyondEnd`].
-pub fn end(head: &Head, end: LogOffset) -> Result<(), Why> {
+pub(super) fn end(head: &Head, end: LogOffset) -> Result<(), Why> {
     if head.offset <= end { Ok(()) } else { Err(Why::BeyondEnd { committed: head.offset, end }) }
 }
 
@@ -75,7 +75,7 @@ pub fn end(head: &Head, end: LogOffset) -> Result<(), Why> {
 ///
 /// # Errors
 /// [`Why::ForeignFold`], [`Why::InputsGone`], [`Why::NotExact`] for a chunk from the future.
-pub fn chunks(head: &Head, chunks: &[Chunk], first: LogOffset) -> Result<(), Why> {
+pub(super) fn chunks(head: &Head, chunks: &[Chunk], first: LogOffset) -> Result<(), Why> {
     let needed = chunks.iter().map(|c| c.info.offset).min().unwrap_or(head.offset);
     let latest = chunks.iter().map(|c| c.info.offset).max().unwrap_or(head.offset);
     if latest > head.offset {
@@ -84,8 +84,13 @@ pub fn chunks(head: &Head, chunks: &[Chunk], first: LogOffset) -> Result<(), Why
         return Err(Why::NotExact { what, found, head: said, offset: head.offset });
     }
     let tail = head.offset.0 - needed.0;
-    if head.fold_version != OURS && tail > 0 {
-        return Err(Why::ForeignFold { head: head.fold_version, ours: OURS, offset: head.offset, tail });
+    if head.fold_version != FOLD_VERSION && tail > 0 {
+        return Err(Why::ForeignFold {
+            head: head.fold_version,
+            ours: FOLD_VERSION,
+            offset: head.offset,
+            tail,
+        });
     }
     if tail > 0 && needed < first {
         return Err(Why::InputsGone { needed, first });

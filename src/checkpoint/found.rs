@@ -16,7 +16,7 @@ use crate::model::{Catalogue, LogOffset};
 
 /// Records by key. Only what is live at the end is decoded and judged.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(super) struct Found {
     records: BTreeMap<Key, Record>,
 }
 
@@ -28,7 +28,7 @@ struct Record {
 
 /// One shard's chunk with its place in the checkpoint partition.
 #[derive(Debug)]
-pub struct Chunk {
+pub(super) struct Chunk {
     pub info: ChunkInfo,
     pub place: LogOffset,
     pub bytes: Vec<u8>,

@@ -9,7 +9,7 @@ use crate::model::LogOffset;
 
 /// How long the offsets have been unstable, and how far the search for the writer has come.
 #[derive(Debug, Default)]
-pub struct Predecessor {
+pub(super) struct Predecessor {
     since_ms: Option<i64>,
     search: Option<Search>,
 }

@@ -18,7 +18,7 @@ use super::predecessor::Predecessor;
 use super::refused::{Refused, Why};
 use crate::codec::pack::Pack;
 use crate::log::{LogError, Message, Topic, WorkerLog};
-use crate::meter::{Effects, FOLD_VERSION, Meter};
+use crate::meter::{Effects, Meter};
 use crate::model::{Catalogue, LogOffset};
 
 /// A restore under way.
@@ -290,7 +290,7 @@ impl Restore {
 ///
 /// # Errors
 /// [`Why::Replay`]; after it the meter must not be used.
-pub fn refold(
+pub(super) fn refold(
     meter: &mut Meter,
     message: &Message<'_>,
     skips: &BTreeMap<LogOffset, String>,
@@ -378,6 +378,3 @@ fn scan(
         (None, Ok(())) => Ok(left > 0),
     }
 }
-
-/// The version of the fold that restores.
-pub const OURS: u32 = FOLD_VERSION;

@@ -76,7 +76,7 @@ pub struct Faults {
 }
 
 /// Cards by state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct CardCounts {
     pub registered: u64,
     pub active: u64,

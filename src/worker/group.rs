@@ -50,7 +50,8 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         self.group.generation = self.group.generation.max(generation);
         let pending = self.group.pending.get_or_insert_default();
         for partition in partitions {
-            if self.group.assigned.contains(&partition) {
+            let held = self.partitions.get(&partition);
+            if self.group.holds(partition) && !matches!(held, None | Some(Partition::Lost)) {
                 continue;
             }
             pending.insert(partition);

@@ -13,7 +13,7 @@ use super::unsealed::{Stamp, Unsealed, time_ms};
 use crate::checkpoint::{Clock, Marks, Restored, panic_text};
 use crate::codec::pack::Pack;
 use crate::codec::quarantine::{Entry, output};
-use crate::limits::CLOCK_AHEAD_MAX_S;
+use crate::limits::{CLOCK_AHEAD_MAX_S, STATE_BYTES_EVERY_MS};
 use crate::log::{Message, Output, Topic};
 use crate::meter::{Effects, Meter};
 use crate::model::{Catalogue, Ledger, LogOffset, Origin};
@@ -41,10 +41,18 @@ pub(super) struct Live {
     pub paused: bool,
     /// Messages were passed over while it did not fold: seek before it goes on.
     pub missed: bool,
+    pub measured: Measured,
     pub last_message_ms: i64,
     pub last_tick_ms: i64,
     /// To be stopped at before folding: where a fold had panicked.
     pub stop_at: Option<(LogOffset, String)>,
+}
+
+/// Memory of the state: counting it looks at every card, so it is done now and then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    pub bytes: usize,
+    pub at_ms: i64,
 }
 
 /// A catalogue that a live chunk may need.
@@ -128,6 +136,7 @@ impl Live {
             hold: None,
             paused: false,
             missed: false,
+            measured: Measured { bytes: meter.state_bytes(), at_ms: now_ms },
             last_message_ms: now_ms,
             last_tick_ms: now_ms,
             stop_at: None,
@@ -146,6 +155,13 @@ impl Live {
         self.rows = RowTracker::after_restore(flushed);
         self.effects.dirty_since = flushed.unwrap_or_default();
         self.effects.dirty = self.meter.dirty_after(self.effects.dirty_since);
+    }
+
+    /// Measures the state again if that was long ago.
+    pub(super) fn measure(&mut self, now_ms: i64) {
+        if now_ms - self.measured.at_ms >= STATE_BYTES_EVERY_MS {
+            self.measured = Measured { bytes: self.meter.state_bytes(), at_ms: now_ms };
+        }
     }
 
     /// Whether it folds what comes.

@@ -1,6 +1,6 @@
 //! Requests served between batches: questions about cards, and the orders drain and skip.
 
-use super::live::{Halted, Hold};
+use super::live::{Halted, Hold, Live};
 use super::mailbox::{Answer, CardAnswer, Mailbox, OrderError, Reply, Request};
 use super::partition::Partition;
 use super::{Clock, Worker};
@@ -89,7 +89,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         let state = self.partitions.get(&partition).map(Partition::state);
         let Some(state) = state else { return reply(Err(OrderError::NotHere(partition))) };
         let live = self.partitions.get_mut(&partition).and_then(Partition::live_mut);
-        match live.filter(|live| halted_at(live.halted.as_ref()) == Some(skip.offset)) {
+        match live.filter(|live| live.may_skip(skip.offset)) {
             Some(live) => {
                 let key = Key::Skip { offset: skip.offset };
                 live.unsealed.push(record(partition, key, Some(encode(&skip))));
@@ -123,10 +123,16 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     }
 }
 
-/// The offset that an order may skip.
+impl Live {
+    /// Only a message that cannot be folded may be passed over. One from the future would take log time with it.
+    fn may_skip(&self, offset: LogOffset) -> bool {
+        matches!(self.halted, Some(Halted::Poison { at, .. }) if at == offset)
+    }
+}
+
+/// The offset at which a partition stands.
 pub(super) fn halted_at(halted: Option<&Halted>) -> Option<LogOffset> {
     match halted? {
-        Halted::Poison { at, .. } | Halted::Ahead { at, .. } => Some(*at),
-        Halted::Gone { .. } => None,
+        Halted::Poison { at, .. } | Halted::Ahead { at, .. } | Halted::Gone { at, .. } => Some(*at),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::meter::CardCounts;
 use crate::model::{Ledger, LogOffset, UnixTime};
 
 /// The two clocks of a step. The fold sees neither.
@@ -105,6 +106,8 @@ pub struct PartitionStatus {
     pub checkpoint_age_s: i64,
     pub catalogue_version: u32,
     pub dirty_cards: usize,
+    pub cards: CardCounts,
+    /// As measured within the last half minute.
     pub state_bytes: usize,
     pub flushed_through: Option<LogOffset>,
 }

@@ -7,6 +7,7 @@ use super::report::{Now, PartitionStatus, StateName};
 use super::{Clock, Worker};
 use crate::limits::STALE_AFTER_S;
 use crate::log::{Topic, WorkerLog};
+use crate::meter::CardCounts;
 use crate::model::LogOffset;
 use crate::rollup::RowSink;
 
@@ -34,13 +35,14 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             halted_at: halted_at(live.halted.as_ref()),
             position: live.meter.position(),
             committed: live.committed.unwrap_or_default(),
-            log_time,
+            log_time: log_time.max(0),
             stale: live.halted.is_some() || late,
             replay_debt_records: live.marks.debt_records(),
             checkpoint_age_s: live.marks.debt_s(log_time),
             catalogue_version: live.catalogue_version(),
             dirty_cards: live.effects.dirty.len() + live.rows.unacked(),
-            state_bytes: live.meter.state_bytes(),
+            cards: live.meter.cards(),
+            state_bytes: live.measured.bytes,
             flushed_through: live.rows.acked_through(),
             ..bare(live.partition, state)
         }
@@ -61,6 +63,7 @@ fn bare(partition: u32, state: StateName) -> PartitionStatus {
         checkpoint_age_s: 0,
         catalogue_version: 0,
         dirty_cards: 0,
+        cards: CardCounts::default(),
         state_bytes: 0,
         flushed_through: None,
     }

@@ -365,11 +365,15 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         if self.stopping.is_some() {
             self.hold(Hold::Leaving);
         }
+        if !self.drains.is_empty() {
+            self.hold(Hold::Drained);
+        }
         let (stalled, clock_ms, clock) = (self.stalled, self.now.clock_ms, self.settings.clock);
         for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
             if !self.group.holds(live.partition) {
                 continue;
             }
+            live.measure(self.now.ms);
             if clock == Clock::Log {
                 live.catch_up(clock_ms);
             }

@@ -38,7 +38,7 @@ impl Live {
     pub(super) fn tick(&mut self, log: &mut dyn WorkerLog, settings: &Settings, now_ms: i64) {
         let tick = Tick { flushed_through: self.flushed_through(settings) };
         let mut pack = PackWriter::new();
-        pack.push(&Record::Tick(tick));
+        assert!(pack.push(&Record::Tick(tick)), "a tick fits an empty pack");
         let stamp = (settings.clock == Clock::Supplied).then(|| time_ms(self.meter.log_time()));
         log.append_tick(self.partition, pack.finish(), stamp);
         self.last_tick_ms = now_ms;

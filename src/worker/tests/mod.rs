@@ -195,6 +195,6 @@ pub(super) fn unknown_card(id: &str) -> Record<'_> {
 
 pub(super) fn tick(flushed_through: Option<LogOffset>) -> Vec<u8> {
     let mut pack = PackWriter::new();
-    pack.push(&Record::Tick(Tick { flushed_through }));
+    assert!(pack.push(&Record::Tick(Tick { flushed_through })));
     pack.finish()
 }
