@@ -36,7 +36,7 @@ pub(super) struct Chunk {
 
 impl Found {
     /// Takes the next message of the partition. Keys of later versions are passed over.
-    pub fn take(&mut self, message: &Message<'_>) {
+    pub(super) fn take(&mut self, message: &Message<'_>) {
         let Some(key) = message.key.and_then(Key::parse) else { return };
         match message.value {
             Some(value) => {
@@ -60,7 +60,7 @@ impl Found {
     ///
     /// # Errors
     /// When its bytes are damaged.
-    pub fn head(&self) -> Result<Option<Head>, Why> {
+    pub(super) fn head(&self) -> Result<Option<Head>, Why> {
         self.read(Key::Head)
     }
 
@@ -68,7 +68,7 @@ impl Found {
     ///
     /// # Errors
     /// When one is damaged.
-    pub fn skips(&self) -> Result<BTreeMap<LogOffset, String>, Why> {
+    pub(super) fn skips(&self) -> Result<BTreeMap<LogOffset, String>, Why> {
         let mut skips = BTreeMap::new();
         for key in self.records.keys().filter(|k| matches!(k, Key::Skip { .. })) {
             if let Some(skip) = self.read::<Skip>(*key)? {
@@ -82,7 +82,7 @@ impl Found {
     ///
     /// # Errors
     /// When one is missing or damaged.
-    pub fn catalogues(&self, head: &Head) -> Result<Vec<(Arc<Catalogue>, LogOffset)>, Why> {
+    pub(super) fn catalogues(&self, head: &Head) -> Result<Vec<(Arc<Catalogue>, LogOffset)>, Why> {
         head.catalogues.iter().map(|version| self.catalogue(*version)).collect()
     }
 
@@ -101,7 +101,7 @@ impl Found {
     ///
     /// # Errors
     /// When one is missing, damaged, or its parts do not belong together.
-    pub fn take_chunks(&mut self) -> Result<Vec<Chunk>, Why> {
+    pub(super) fn take_chunks(&mut self) -> Result<Vec<Chunk>, Why> {
         (0..SHARDS as u16).map(|shard| self.take_chunk(shard)).collect()
     }
 

@@ -25,7 +25,7 @@ impl Predecessor {
     ///
     /// # Errors
     /// [`LogError::Fenced`] and worse; what may be tried again is.
-    pub fn waiting(
+    pub(super) fn waiting(
         &mut self,
         log: &mut dyn WorkerLog,
         partition: u32,

@@ -322,9 +322,9 @@ pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 /// The state must now be the one that the head speaks of.
 fn finish(replay: Replay) -> Result<Progress, Why> {
     let Replay { meter, head, rest, .. } = replay;
-    exact("the next offset", &head, meter.position().0, head.offset.0)?;
-    exact("log time", &head, meter.log_time(), head.log_time)?;
-    exact("the ledger", &head, meter.ledger(), head.ledger)?;
+    exact("the next offset", &head, &meter.position().0, &head.offset.0)?;
+    exact("log time", &head, &meter.log_time(), &head.log_time)?;
+    exact("the ledger", &head, &meter.ledger(), &head.ledger)?;
     let Rest { marks, skips, catalogues } = rest;
     Ok(Progress::Done(Box::new(Restored { meter, committed: Some(head.offset), marks, skips, catalogues })))
 }
@@ -332,8 +332,8 @@ fn finish(replay: Replay) -> Result<Progress, Why> {
 fn exact<T: PartialEq + std::fmt::Debug>(
     what: &'static str,
     head: &Head,
-    found: T,
-    said: T,
+    found: &T,
+    said: &T,
 ) -> Result<(), Why> {
     if found == said {
         return Ok(());

@@ -5,6 +5,10 @@ use crate::model::LogOffset;
 
 /// Planted faults; all off by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fault of its own, and any may be planted with any other"
+)]
 pub struct Faults {
     /// A commit that is sent again does not carry the same bytes: its last output is missing.
     pub alter_sealed_bytes_on_retry: bool,

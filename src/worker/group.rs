@@ -48,13 +48,13 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
 
     fn assigned(&mut self, generation: Generation, partitions: Vec<u32>) {
         self.group.generation = self.group.generation.max(generation);
-        let pending = self.group.pending.get_or_insert_default();
+        self.group.pending.get_or_insert_default();
         for partition in partitions {
             let held = self.partitions.get(&partition);
             if self.group.holds(partition) && !matches!(held, None | Some(Partition::Lost)) {
                 continue;
             }
-            pending.insert(partition);
+            self.group.pending.get_or_insert_default().insert(partition);
             let parked = self.parked.take(partition);
             let restoring = Restoring::new(partition, parked, self.now.ms);
             self.partitions.insert(partition, Partition::Restoring(Box::new(restoring)));

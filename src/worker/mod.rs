@@ -18,6 +18,7 @@
 //! | file | what |
 //! |---|---|
 //! | `live.rs` | a partition in memory: how a message is folded, what stops it |
+//! | `step.rs`, `sealing.rs`, `flow.rs` | the loop: poll and restore; seal and release; pauses, ticks, rows, the end |
 //! | `unsealed.rs`, `seal.rs`, `sealed.rs` | effects → bytes → immutable parts |
 //! | `commits.rs` | the queue of sealed commits and the resolution of unknown ends |
 //! | `group.rs`, `partition.rs`, `parked.rs` | partitions coming and going |
@@ -26,6 +27,7 @@
 
 mod commits;
 mod faults;
+mod flow;
 mod group;
 mod live;
 mod mailbox;
@@ -36,6 +38,7 @@ mod report;
 mod rows;
 mod seal;
 mod sealed;
+mod sealing;
 mod settings;
 mod status;
 mod step;

@@ -89,21 +89,11 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         let state = self.partitions.get(&partition).map(Partition::state);
         let Some(state) = state else { return reply(Err(OrderError::NotHere(partition))) };
         let live = self.partitions.get_mut(&partition).and_then(Partition::live_mut);
-        match live.filter(|live| live.may_skip(skip.offset)) {
-            Some(live) => {
-                let key = Key::Skip { offset: skip.offset };
-                live.unsealed.push(record(partition, key, Some(encode(&skip))));
-                live.unsealed.orders.push(reply);
-                live.unsealed.touch(now_ms);
-                live.skips.insert(skip.offset, skip.reason);
-                live.stop_at = None;
-                live.halted = None;
-            }
-            None => {
-                let state = state.name().to_owned();
-                reply(Err(OrderError::NotHaltedThere { partition, offset: skip.offset, state }));
-            }
+        if let Some(live) = live.filter(|live| live.may_skip(skip.offset)) {
+            return live.skip(skip, reply, now_ms);
         }
+        let state = state.name().to_owned();
+        reply(Err(OrderError::NotHaltedThere { partition, offset: skip.offset, state }));
     }
 
     /// Answers drains that are done: every shard as of the last offset, and that committed.
@@ -127,6 +117,16 @@ impl Live {
     /// Only a message that cannot be folded may be passed over. One from the future would take log time with it.
     fn may_skip(&self, offset: LogOffset) -> bool {
         matches!(self.halted, Some(Halted::Poison { at, .. }) if at == offset)
+    }
+
+    fn skip(&mut self, skip: Skip, reply: Reply<Result<(), OrderError>>, now_ms: i64) {
+        let key = Key::Skip { offset: skip.offset };
+        self.unsealed.push(record(self.partition, key, Some(encode(&skip))));
+        self.unsealed.orders.push(reply);
+        self.unsealed.touch(now_ms);
+        self.skips.insert(skip.offset, skip.reason);
+        self.stop_at = None;
+        self.halted = None;
     }
 }
 
