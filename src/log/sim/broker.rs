@@ -100,6 +100,15 @@ impl Broker {
         self.clean();
     }
 
+    /// Time that passes with nothing but heartbeats in it.
+    pub(super) fn leap(&mut self, by_ms: i64) {
+        self.now_ms += by_ms;
+        self.deliver_markers();
+        self.coordinator.leap(by_ms);
+        self.workers.leap(by_ms);
+        self.ingests.leap(by_ms);
+    }
+
     /// Markers that are due reach their places, in an order of their own.
     fn deliver_markers(&mut self) {
         let now_ms = self.now_ms;

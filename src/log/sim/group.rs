@@ -144,6 +144,12 @@ impl Group {
         }
     }
 
+    /// Time that does not count.
+    pub(super) fn leap(&mut self, by_ms: i64) {
+        self.members.values_mut().for_each(|member| member.seen_ms += by_ms);
+        self.joining_since_ms = self.joining_since_ms.map(|since| since + by_ms);
+    }
+
     /// Drops members whose session has expired, or who hold up a rebalance for too long. Answers their names.
     pub(super) fn expire(&mut self, now_ms: i64) -> Vec<String> {
         let (session, since) = (self.session_ms, self.joining_since_ms);
@@ -158,6 +164,8 @@ impl Group {
             self.members.remove(name);
         }
         if !names.is_empty() {
+            // Those that are left begin anew: a rebalance does not hold its past against them.
+            self.joining_since_ms = None;
             self.rebalance(now_ms);
         }
         self.finish_if_all_joined(now_ms);

@@ -138,6 +138,11 @@ impl Sim {
         self.0.borrow_mut().advance(by_ms);
     }
 
+    /// A quiet stretch of virtual time: nothing happens in it, and sessions and transactions do not age.
+    pub fn leap(&self, by_ms: i64) {
+        self.0.borrow_mut().leap(by_ms);
+    }
+
     /// A process joins the group of workers under this instance id, which is its transactional id too.
     #[must_use]
     pub fn worker(&self, instance: &str, faults: FaultRates) -> SimWorkerLog {

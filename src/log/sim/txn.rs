@@ -134,6 +134,15 @@ impl Coordinator {
             .collect()
     }
 
+    /// Time that does not count.
+    pub(super) fn leap(&mut self, by_ms: i64) {
+        for own in self.all.values_mut() {
+            if let State::Ongoing { since_ms, .. } = &mut own.state {
+                *since_ms += by_ms;
+            }
+        }
+    }
+
     /// A marker has arrived.
     pub(super) fn marked(&mut self, id: u64) {
         let Some(own) = self.all.get_mut(&id) else { return };

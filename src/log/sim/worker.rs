@@ -111,9 +111,6 @@ impl SimWorkerLog {
         if let Some(event) = self.lost.pop_front() {
             return Ok(Some(event));
         }
-        if !self.unanswered.is_empty() {
-            return Ok(None);
-        }
         let mut broker = self.sim.0.borrow_mut();
         let now_ms = broker.now_ms;
         match broker.workers.poll(&self.name, self.incarnation, now_ms) {
@@ -127,8 +124,10 @@ impl SimWorkerLog {
             }
             Err(Refusal::Unknown | Refusal::Generation) => {
                 self.incarnation = broker.workers.join(&self.name, now_ms);
-                let partitions = self.positions.keys().copied().collect::<Vec<_>>();
+                let held = self.positions.keys().chain(&self.unanswered).copied();
+                let partitions: Vec<u32> = held.collect::<BTreeSet<_>>().into_iter().collect();
                 self.positions.clear();
+                self.unanswered.clear();
                 Ok((!partitions.is_empty()).then_some(GroupEvent::Lost { partitions }))
             }
         }

@@ -1,0 +1,102 @@
+//! The rows of ClickHouse, held against the cards: to the byte, of every day and every cycle.
+
+use super::fold::Fold;
+use super::line::{Line, Source, Terms};
+use super::zone::Zone;
+use crate::model::{CardId, Day};
+use crate::simulate::Finding;
+use crate::simulate::clickhouse::Tables;
+
+/// Holds the tables against one partition's cards; answers how many rows they account for.
+pub fn judge(fold: &Fold, tables: &Tables, out: &mut Vec<Finding>) -> (usize, usize) {
+    let (mut months, mut days) = (0, 0);
+    for (card, line) in &fold.lines {
+        let Some((catalogue, zone)) = fold.catalogue.as_ref().zip(fold.zone(&line.carrier)) else { continue };
+        let Some(carrier) = catalogue.carriers.iter().find(|c| c.name == line.carrier) else { continue };
+        let terms = Terms { catalogue, carrier, zone, now: fold.now };
+        for cycle in line.cycles.keys() {
+            months += 1;
+            judge_month(*card, line, *cycle, terms, tables, out);
+        }
+        for day in line.days() {
+            days += 1;
+            judge_day(*card, line, day, zone, tables, out);
+        }
+    }
+    (months, days)
+}
+
+fn judge_month(
+    card: CardId,
+    line: &Line,
+    cycle: Day,
+    terms: Terms<'_>,
+    tables: &Tables,
+    out: &mut Vec<Finding>,
+) {
+    let Some((_, row)) = tables.months.get(&(card, cycle)) else {
+        return out.push(Finding::new("tables", format!("card_month has no row of {card} {cycle}")));
+    };
+    let (used, settled) = line.used_of_cycle(terms.zone, cycle);
+    let burnt = line.burnt_in(terms, cycle);
+    let of = line.of_cycle(terms.zone, cycle);
+    let [settling, estimate, modem] = columns(line, |source| of.get(source).copied().unwrap_or_default());
+    let closed = line.cycles.get(&cycle).is_some_and(|c| c.closed);
+    let want =
+        (used, settled, used - settled, burnt, used - burnt, closed, line.unsettled(terms.zone, cycle));
+    let have =
+        (row.used, row.settled, row.provisional, row.burnt, row.overage, row.closed, row.unsettled_days);
+    let by = (
+        (row.settling_up, row.settling_down),
+        (row.estimate_up, row.estimate_down),
+        (row.modem_up, row.modem_down),
+    );
+    if want != have || (settling, estimate, modem) != by {
+        let what = format!(
+            "card_month {card} {cycle}: {have:?} {by:?}, should be {want:?} {settling:?} {estimate:?} {modem:?}"
+        );
+        out.push(Finding::new("tables", what));
+    }
+    if terms.zone.cycle_at(terms.now) == cycle {
+        let totals = line.totals(terms, terms.now);
+        let (want, have) = ((totals.quota, totals.remaining.unwrap_or(0)), (row.quota, row.remaining));
+        if want != have {
+            out.push(Finding::new(
+                "tables",
+                format!("card_month {card} {cycle}: quota and remaining {have:?}, should be {want:?}"),
+            ));
+        }
+    }
+}
+
+fn judge_day(card: CardId, line: &Line, day: Day, zone: &Zone, tables: &Tables, out: &mut Vec<Finding>) {
+    let Some((_, row)) = tables.days.get(&(card, day)) else {
+        return out.push(Finding::new("tables", format!("card_day has no row of {card} {day}")));
+    };
+    let of = line.of_day(day);
+    let [settling, estimate, modem] = columns(line, |source| of.get(source).copied().unwrap_or_default());
+    let (closed, complete) = (day <= line.closed_through, line.is_complete(day));
+    let cycle = zone.cycle(day).map_or(day, |(first, _)| first);
+    let want = (line.used_of_day(day).1, complete, closed && !complete, closed, cycle);
+    let have = (row.used, row.complete, row.unsettled, row.closed, row.cycle);
+    let by = (
+        (row.settling_up, row.settling_down),
+        (row.estimate_up, row.estimate_down),
+        (row.modem_up, row.modem_down),
+    );
+    if want != have || (settling, estimate, modem) != by {
+        let what = format!(
+            "card_day {card} {day}: {have:?} {by:?}, should be {want:?} {settling:?} {estimate:?} {modem:?}"
+        );
+        out.push(Finding::new("tables", what));
+    }
+}
+
+/// Settling feed, the other estimating feed, the modem.
+fn columns(line: &Line, of: impl Fn(&Source) -> (u64, u64)) -> [(u64, u64); 3] {
+    let mut columns = [of(&Source::Settling), (0, 0), (0, 0)];
+    for (place, feed) in line.estimates().iter().enumerate() {
+        columns[if feed == "modem" { 2 } else { 1 }] = of(&Source::Estimate(place));
+    }
+    columns
+}

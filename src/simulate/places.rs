@@ -1,0 +1,144 @@
+//! The carriers, calendars and plans of a simulated world: zones with and without summer time, anchors that clamp.
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::log::sim::Rng;
+use crate::model::{
+    Calendar, Carrier, Catalogue, Day, Feed, FeedRole, OffsetFrom, Plan, Rule, RuleKind, SplitRule,
+};
+
+/// Name of the simulated deployment.
+pub const DEPLOYMENT: &str = "sim";
+/// The channel whose recharges are accepted, and one whose are not.
+pub const OWN_CHANNEL: &str = "shop";
+pub const FOREIGN_CHANNEL: &str = "rival";
+
+/// A carrier and its settling feed.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    pub carrier: &'static str,
+    pub settling: Option<&'static str>,
+}
+
+/// Carriers by number.
+pub const PLACES: [Place; 3] = [
+    Place { carrier: "alpha", settling: Some("alpha-cdr") },
+    Place { carrier: "beta", settling: Some("beta-cdr") },
+    Place { carrier: "gamma", settling: None },
+];
+
+/// The estimating feed that sends CDRs; the other is the modem.
+pub const ROAMING: &str = "roam";
+pub const PLANS: [&str; 2] = ["plain", "capped"];
+
+/// Days since 1970 of a date.
+pub fn day(year: i32, month: u32, day: u32) -> Day {
+    let last = (28..=31).rev().find_map(|last| NaiveDate::from_ymd_opt(year, month, day.min(last)));
+    last.map_or(0, |date| date.num_days_from_ce() - 719_163)
+}
+
+/// First days of the cycles of an anchor, from 2025 to 2027, clamped in short months.
+fn cycle_starts(anchor: u32) -> Vec<Day> {
+    (2025..=2027).flat_map(|year| (1..=12).map(move |month| day(year, month, anchor))).collect()
+}
+
+fn calendar(offsets: &[(Day, i32)], anchor: u32) -> Calendar {
+    let offsets = offsets.iter().map(|&(from, offset_s)| OffsetFrom { from, offset_s }).collect();
+    Calendar { offsets, cycle_starts: cycle_starts(anchor) }
+}
+
+/// Central European time of 2026: the last Sundays of March and October.
+fn summer_time() -> Vec<(Day, i32)> {
+    vec![(0, 3_600), (day(2026, 3, 30), 7_200), (day(2026, 10, 26), 3_600)]
+}
+
+fn rule(name: &str, kind: RuleKind) -> Rule {
+    Rule { name: name.to_owned(), kind }
+}
+
+/// The catalogue of a world, as drawn.
+pub fn catalogue(rng: &mut Rng) -> Catalogue {
+    let splits = [SplitRule::Split, SplitRule::Split, SplitRule::Start, SplitRule::End];
+    let mut split = || rng.pick(&splits).copied().unwrap_or_default();
+    let carriers = vec![
+        carrier(0, split(), calendar(&[(0, 8 * 3_600)], 1)),
+        carrier(1, split(), calendar(&[(0, 8 * 3_600)], 27)),
+        carrier(2, split(), calendar(&summer_time(), 31)),
+    ];
+    let feed = |name: &str, role| Feed { name: name.to_owned(), role };
+    Catalogue {
+        version: 1,
+        deployment: DEPLOYMENT.to_owned(),
+        carriers,
+        feeds: vec![
+            feed("alpha-cdr", FeedRole::Settling),
+            feed("beta-cdr", FeedRole::Settling),
+            feed(ROAMING, FeedRole::Estimate),
+            feed("modem", FeedRole::Estimate),
+        ],
+        plans: vec![
+            Plan { name: PLANS[0].to_owned(), rules: vec![], suspend_on_exhaustion: false },
+            Plan {
+                name: PLANS[1].to_owned(),
+                rules: vec![
+                    rule("plan-90", RuleKind::BurntPercent(90)),
+                    rule("plan-last", RuleKind::RemainingBytes(1_000_000)),
+                ],
+                suspend_on_exhaustion: true,
+            },
+        ],
+        default_rules: vec![
+            rule("burnt-50", RuleKind::BurntPercent(50)),
+            rule("burnt-80", RuleKind::BurntPercent(80)),
+        ],
+        late_horizon_days: *rng.pick(&[8, 8, 9, 12]).unwrap_or(&8),
+        own_channels: vec![OWN_CHANNEL.to_owned()],
+    }
+}
+
+fn carrier(place: usize, split: SplitRule, calendar: Calendar) -> Carrier {
+    Carrier {
+        name: PLACES[place].carrier.to_owned(),
+        settling_feed: PLACES[place].settling.map(str::to_owned),
+        split,
+        calendar,
+        settling_days_first: 3,
+        settling_days_last: 2,
+    }
+}
+
+/// The next version: other default rules, all else as it was.
+pub fn revised(before: &Catalogue, rng: &mut Rng) -> Catalogue {
+    let percent = 40 + rng.below(50) as u8;
+    Catalogue {
+        version: before.version + 1,
+        default_rules: vec![
+            rule("burnt-50", RuleKind::BurntPercent(50)),
+            rule("left-10", RuleKind::RemainingPercent(10)),
+            rule("moved", RuleKind::BurntPercent(percent)),
+        ],
+        ..before.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_of_every_world_holds() {
+        for seed in 0..32 {
+            let mut rng = Rng::new(seed);
+            let first = catalogue(&mut rng);
+            assert_eq!(first.check(), Ok(()));
+            assert_eq!(revised(&first, &mut rng).check(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn anchors_clamp_in_short_months() {
+        assert_eq!(day(1970, 1, 1), 0);
+        assert_eq!(day(2026, 2, 31), day(2026, 2, 28));
+        assert_eq!(day(2026, 4, 31), day(2026, 4, 30));
+    }
+}

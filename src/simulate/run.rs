@@ -1,0 +1,99 @@
+//! Many seeds on several threads, and one seed with its trace.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::world::World;
+use super::{Fault, Finding, audit};
+use crate::log::sim::Trace;
+
+/// What to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many seeds.
+    pub seeds: u64,
+    /// The first of them.
+    pub first: u64,
+    /// A fault to plant.
+    pub fault: Option<Fault>,
+    /// At least one.
+    pub threads: usize,
+}
+
+/// What one seed came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub seed: u64,
+    /// Hash of everything that happened at the log.
+    pub trace: u64,
+    /// Outside messages sent.
+    pub messages: usize,
+    pub findings: Vec<Finding>,
+}
+
+/// What all seeds came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub seeds: u64,
+    pub messages: u64,
+    /// Seeds with findings, ascending.
+    pub failed: Vec<Outcome>,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    pub done: u64,
+    pub failed: u64,
+    pub of: u64,
+}
+
+/// Runs seeds; `progress` is called after each, from any thread.
+pub fn run(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Summary {
+    let (next, summary) = (AtomicU64::new(0), Mutex::new(Summary::default()));
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= options.seeds {
+                return;
+            }
+            let outcome = run_seed(options.first.wrapping_add(at), options.fault);
+            let mut sum = summary.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            sum.add(outcome);
+            progress(Progress { done: sum.seeds, failed: sum.failed.len() as u64, of: options.seeds });
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads.max(1) {
+            scope.spawn(work);
+        }
+    });
+    let mut summary = summary.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    summary.failed.sort_by_key(|outcome| outcome.seed);
+    summary
+}
+
+impl Summary {
+    fn add(&mut self, outcome: Outcome) {
+        self.seeds += 1;
+        self.messages += outcome.messages as u64;
+        if !outcome.findings.is_empty() {
+            self.failed.push(outcome);
+        }
+    }
+}
+
+/// Runs one world and audits it.
+#[must_use]
+pub fn run_seed(seed: u64, fault: Option<Fault>) -> Outcome {
+    let evidence = World::new(seed, fault, Trace::default()).run();
+    let findings = audit::judge(&evidence);
+    Outcome { seed, trace: evidence.sim.trace_hash(), messages: evidence.sent.len(), findings }
+}
+
+/// Runs one world and gives everything that happened, line by line, and what the auditor finds.
+#[must_use]
+pub fn trace(seed: u64, fault: Option<Fault>) -> (Vec<String>, Vec<Finding>) {
+    let evidence = World::new(seed, fault, Trace::with_lines()).run();
+    (evidence.sim.trace_lines(), audit::judge(&evidence))
+}

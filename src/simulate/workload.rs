@@ -1,0 +1,372 @@
+//! What the outside world sends: carriers, modems and the vendor's systems, in all the ways that are met: twice, late,
+//! early, contradictory, absurd, unreadable, before the card is known.
+
+use chrono::{DateTime, FixedOffset};
+use serde_json::{Value, json};
+
+use super::places::{FOREIGN_CHANNEL, OWN_CHANNEL, PLACES, PLANS, ROAMING};
+use crate::log::Topic;
+use crate::log::sim::{Chance, Rng};
+
+/// A message of the outside world.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outside {
+    pub topic: Topic,
+    pub value: Vec<u8>,
+}
+
+/// A card as the outside world knows it.
+#[derive(Debug, Clone)]
+struct Sim {
+    iccid: String,
+    imsi: String,
+    msisdn: String,
+    imei: u64,
+    place: usize,
+    /// The phase in which its registration is sent; usage may come before.
+    registered_in: usize,
+    modem: Modem,
+    orders: u32,
+}
+
+/// A modem's counters.
+#[derive(Debug, Clone, Copy, Default)]
+struct Modem {
+    tx: u64,
+    rx: u64,
+    session: u32,
+}
+
+/// The source of all outside messages of one world.
+#[derive(Debug)]
+pub struct Workload {
+    rng: Rng,
+    cards: Vec<Sim>,
+    /// Everything sent, to be sent again.
+    sent: Vec<Outside>,
+    /// Decoded CDRs, to be contradicted.
+    cdrs: Vec<Value>,
+    commands: Vec<Value>,
+    serial: u64,
+    phase: usize,
+    records_a_phase: u64,
+}
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3_600;
+const DAY: i64 = 86_400;
+
+/// RFC 3339 in some zone.
+fn time(at: i64, rng: &mut Rng) -> String {
+    let offset = *rng.pick(&[0, 8 * 3_600, -5 * 3_600, 2 * 3_600]).unwrap_or(&0);
+    let zone = FixedOffset::east_opt(offset)
+        .unwrap_or_else(|| FixedOffset::east_opt(0).unwrap_or(chrono::offset::Offset::fix(&chrono::Utc)));
+    DateTime::from_timestamp(at, 0).unwrap_or_default().with_timezone(&zone).to_rfc3339()
+}
+
+impl Workload {
+    pub fn new(mut rng: Rng, phases: usize) -> Self {
+        let count = 30 + rng.below(90);
+        let cards = (0..count).map(|n| card(n, phases, &mut rng)).collect();
+        let records_a_phase = 300 / phases as u64 + rng.below(900 / phases as u64);
+        Self {
+            rng,
+            cards,
+            sent: vec![],
+            cdrs: vec![],
+            commands: vec![],
+            serial: 0,
+            phase: 0,
+            records_a_phase,
+        }
+    }
+
+    /// What is sent in the next phase, as of now.
+    pub fn next_phase(&mut self, now: i64) -> Vec<Outside> {
+        let mut out = Vec::new();
+        for n in 0..self.cards.len() {
+            if self.cards[n].registered_in == self.phase {
+                self.register(n, now, &mut out);
+            }
+        }
+        for _ in 0..self.rng.between(self.records_a_phase as i64 / 2, self.records_a_phase as i64 * 3 / 2) {
+            let n = self.rng.below(self.cards.len() as u64) as usize;
+            self.something(n, now, &mut out);
+        }
+        self.phase += 1;
+        self.sent.extend(out.iter().cloned());
+        out
+    }
+
+    /// Registrations that have not been sent, and the end of the story.
+    pub fn last_phase(&mut self, now: i64) -> Vec<Outside> {
+        let mut out = Vec::new();
+        for n in 0..self.cards.len() {
+            if self.cards[n].registered_in >= self.phase && self.rng.coin() {
+                self.register(n, now, &mut out);
+            }
+        }
+        out
+    }
+
+    fn something(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        match self.rng.below(100) {
+            0..56 => self.cdr(n, now, out),
+            56..70 => self.reading(n, now, out),
+            70..79 => self.recharge(n, now, out),
+            79..82 => self.rules(n, now, out),
+            82..84 => self.state(n, now, out),
+            84..89 => self.again(out),
+            89..92 => self.contradiction(out),
+            92..95 => self.complete(now, out),
+            95..97 => self.advance(now, out),
+            _ => self.rubbish(out),
+        }
+    }
+
+    fn serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// A CDR that names its card by ICCID (with check digit or without), IMSI or MSISDN.
+    fn cdr(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        let (start, end) = self.interval(now);
+        let (id, card) = (self.serial(), self.cards[n].clone());
+        let rng = &mut self.rng;
+        let feed = if rng.below(4) == 0 { ROAMING } else { PLACES[card.place].settling.unwrap_or(ROAMING) };
+        let scale = 1 << (10 + rng.below(16));
+        let (up, down) = (rng.below(scale), rng.below(4 * scale));
+        let mut cdr = json!({
+            "feed": feed, "id": format!("r{id}"), "start": time(start, rng), "end": time(end, rng), "up": up, "down": down,
+        });
+        match rng.below(10) {
+            0 => cdr["imsi"] = json!(card.imsi),
+            1 => cdr["msisdn"] = json!(card.msisdn),
+            2 => cdr["iccid"] = json!(format!("{}7", card.iccid)),
+            _ => cdr["iccid"] = json!(card.iccid),
+        }
+        if rng.happens(Chance::per_mille(80)) && end > start {
+            slice(&mut cdr, start, end, rng);
+        }
+        self.cdrs.push(cdr.clone());
+        send(Topic::Cdr, &cdr, out);
+    }
+
+    /// Mostly of the last hours; sometimes over a day's edge, late, in the future, of no length, backward, or too long.
+    fn interval(&mut self, now: i64) -> (i64, i64) {
+        let rng = &mut self.rng;
+        let age = match rng.below(100) {
+            0..60 => rng.between(0, 3 * HOUR),
+            60..85 => rng.between(0, 2 * DAY),
+            85..94 => rng.between(0, 8 * DAY),
+            94..97 => rng.between(7 * DAY, 14 * DAY),
+            97..99 => -rng.between(0, 10 * MINUTE),
+            _ => -rng.between(10 * MINUTE, 2 * DAY),
+        };
+        let length = match rng.below(100) {
+            0..70 => rng.between(1, HOUR),
+            70..90 => rng.between(HOUR, 30 * HOUR),
+            90..94 => rng.between(DAY, 7 * DAY),
+            94..96 => 0,
+            96..98 => -rng.between(1, HOUR),
+            _ => rng.between(7 * DAY - 1, 9 * DAY),
+        };
+        let end = now - age;
+        let start = end - length;
+        (start, end)
+    }
+
+    fn reading(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let (rng, card) = (&mut self.rng, &mut self.cards[n]);
+        let modem = &mut card.modem;
+        match rng.below(100) {
+            0..4 => (modem.tx, modem.rx) = (modem.tx / 20, modem.rx / 20),
+            4..7 => (modem.tx, modem.rx) = (modem.tx * 9 / 10, modem.rx * 9 / 10),
+            7..10 => (modem.tx, modem.rx) = (4_290_000_000, 4_200_000_000),
+            10..14 => *modem = Modem { session: modem.session + 1, ..Modem::default() },
+            _ => {}
+        }
+        modem.tx += rng.below(1 << 20);
+        modem.rx += rng.below(1 << 23);
+        let at =
+            now - if rng.below(8) == 0 { rng.between(-900, 3 * DAY) } else { rng.between(0, 20 * MINUTE) };
+        let mut reading = json!({
+            "iccid": card.iccid, "imei": card.imei.to_string(), "counter": "qgdcnt", "at": time(at, rng), "tx": modem.tx, "rx": modem.rx,
+        });
+        if serial.is_multiple_of(5) {
+            reading["counter"] = json!("mm");
+            reading["session"] = json!(format!("s{}", modem.session));
+        }
+        if serial.is_multiple_of(7) {
+            reading["width"] = json!(if serial.is_multiple_of(2) { 32 } else { 64 });
+        }
+        send(Topic::Modem, &reading, out);
+    }
+
+    fn recharge(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let (rng, card) = (&mut self.rng, &mut self.cards[n]);
+        card.orders += 1;
+        let reused = rng.below(25) == 0 && card.orders > 1;
+        let order = if reused { card.orders - 1 } else { card.orders };
+        let validity = match rng.below(5) {
+            0 | 1 => json!({"months": 1 + rng.below(3)}),
+            2 | 3 => json!({"days": if rng.below(20) == 0 { 0 } else { 1 + rng.below(20) }}),
+            _ => json!({"cycles": 1 + rng.below(2)}),
+        };
+        let quota = match rng.below(12) {
+            0 => Value::Null,
+            1 => json!("500MiB"),
+            2 => json!("1GB"),
+            _ => {
+                let scale = 1 << (21 + rng.below(8));
+                json!(1_000_000 + rng.below(scale))
+            }
+        };
+        let mode = *rng
+            .pick(&["immediate", "immediate", "immediate", "renewal", "next_cycle"])
+            .unwrap_or(&"immediate");
+        let paid_at =
+            now - if rng.below(6) == 0 { rng.between(0, 3 * DAY) } else { rng.between(0, 10 * MINUTE) };
+        let command = json!({
+            "id": format!("o{serial}"), "card": card.iccid, "type": "recharge", "at": time(now, rng),
+            "order": format!("order-{}-{order}", card.iccid),
+            "channel": if rng.below(15) == 0 { FOREIGN_CHANNEL } else { OWN_CHANNEL },
+            "payment": {"provider": "bank", "reference": format!("p{serial}"), "paid_at": time(paid_at, rng)},
+            "package": {
+                "kind": if rng.below(3) == 0 { "booster" } else { "base" }, "quota": quota, "validity": validity,
+                "per": if rng.below(4) == 0 { "cycle" } else { "validity" }, "priority": rng.below(3),
+            },
+            "mode": mode,
+        });
+        self.command(command, out);
+    }
+
+    fn rules(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let rng = &mut self.rng;
+        let mut rules = vec![
+            json!({"name": "mine-percent", "burnt_percent": 1 + rng.below(100)}),
+            json!({"name": "mine-left", "remaining_bytes": rng.below(1 << 24)}),
+            json!({"name": "mine-left-percent", "remaining_percent": rng.below(50)}),
+        ];
+        rules.truncate(rng.below(4) as usize);
+        let command = json!({
+            "id": format!("l{serial}"), "card": self.cards[n].iccid, "type": "rules.set", "at": time(now, rng), "rules": rules,
+        });
+        self.command(command, out);
+    }
+
+    fn state(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let rng = &mut self.rng;
+        let kinds =
+            ["card.suspend", "card.resume", "card.suspend", "card.resume", "card.cancel", "credits.add"];
+        let kind = *rng.pick(&kinds).unwrap_or(&"card.resume");
+        let old = if rng.below(10) == 0 { 100 * DAY } else { 0 };
+        let command = json!({
+            "id": format!("s{serial}"), "card": self.cards[n].iccid, "type": kind, "at": time(now - old, rng),
+        });
+        self.command(command, out);
+    }
+
+    fn register(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let (rng, card) = (&mut self.rng, &self.cards[n]);
+        let command = json!({
+            "id": format!("c{serial}"), "card": format!("{}7", card.iccid), "type": "card.register", "at": time(now, rng),
+            "channel": OWN_CHANNEL, "carrier": PLACES[card.place].carrier, "plan": PLANS[rng.below(2) as usize],
+            "imsi": card.imsi, "msisdn": card.msisdn, "imei": card.imei.to_string(),
+        });
+        self.command(command, out);
+    }
+
+    fn command(&mut self, command: Value, out: &mut Vec<Outside>) {
+        send(Topic::Commands, &command, out);
+        self.commands.push(command);
+    }
+
+    /// The very bytes again.
+    fn again(&mut self, out: &mut Vec<Outside>) {
+        out.extend(self.rng.pick(&self.sent).cloned());
+    }
+
+    /// The same identity with other content: another volume, another end, another order under the same id.
+    fn contradiction(&mut self, out: &mut Vec<Outside>) {
+        if self.rng.below(4) == 0 {
+            let Some(mut command) = self.rng.pick(&self.commands).cloned() else { return };
+            command["at"] =
+                command["at"].as_str().map_or(Value::Null, |at| json!(at.replacen("20", "20", 1)));
+            if let Some(package) = command.get_mut("package") {
+                package["priority"] = json!(9);
+            }
+            return send(Topic::Commands, &command, out);
+        }
+        let Some(mut cdr) = self.rng.pick(&self.cdrs).cloned() else { return };
+        if cdr.get("slices").is_none() {
+            cdr["up"] = json!(cdr["up"].as_u64().unwrap_or_default() + 1);
+        }
+        send(Topic::Cdr, &cdr, out);
+    }
+
+    fn complete(&mut self, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let Some(feed) = self.rng.pick(&PLACES).and_then(|p| p.settling) else { return };
+        let date = DateTime::from_timestamp(now - self.rng.between(DAY, 4 * DAY), 0).unwrap_or_default();
+        let day = date.format("%Y-%m-%d").to_string();
+        send(
+            Topic::Commands,
+            &json!({"id": format!("d{serial}"), "type": "feed.complete", "feed": feed, "day": day}),
+            out,
+        );
+    }
+
+    fn advance(&mut self, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let at = time(now, &mut self.rng);
+        send(Topic::Commands, &json!({"id": format!("t{serial}"), "type": "clock.advance", "at": at}), out);
+    }
+
+    /// What cannot be read, or belongs to nobody.
+    fn rubbish(&mut self, out: &mut Vec<Outside>) {
+        let topic = *self.rng.pick(&[Topic::Cdr, Topic::Modem, Topic::Commands]).unwrap_or(&Topic::Cdr);
+        let texts: [&[u8]; 6] = [
+            b"", b"{", b"\xff\xfe", b"[1,2]",
+            br#"{"iccid":"8986009999999999999","feed":"alpha-cdr","id":"x","start":"2026-08-01T00:00:00Z","end":"2026-08-01T00:00:09Z","up":1,"down":2}"#,
+            br#"{"iccid":"8986001234567890123","feed":"alpha-cdr","id":"x","start":"yesterday","end":"2026-08-01T00:00:09Z","up":-1,"down":2}"#,
+        ];
+        let value = self.rng.pick(&texts).map_or_else(Vec::new, |t| t.to_vec());
+        out.push(Outside { topic, value });
+    }
+}
+
+fn card(n: u64, phases: usize, rng: &mut Rng) -> Sim {
+    let letter = if n.is_multiple_of(9) { "A" } else { "0" };
+    Sim {
+        iccid: format!("89860{letter}{n:06}{:07}", rng.below(10_000_000)),
+        imsi: format!("46004{:010}", n * 7_919 + 13),
+        msisdn: format!("86130{n:08}"),
+        imei: 860_000_000_000_000 + n,
+        place: rng.below(PLACES.len() as u64) as usize,
+        registered_in: if rng.below(5) == 0 { rng.below(phases as u64 * 2) as usize } else { 0 },
+        modem: Modem::default(),
+        orders: 0,
+    }
+}
+
+/// Two or three measured parts whose sums are the record's volumes.
+fn slice(cdr: &mut Value, start: i64, end: i64, rng: &mut Rng) {
+    let (up, down) = (cdr["up"].as_u64().unwrap_or_default(), cdr["down"].as_u64().unwrap_or_default());
+    let middle = rng.between(start, end);
+    let (up_first, down_first) = (rng.below(up + 1), rng.below(down + 1));
+    cdr["slices"] = json!([
+        {"end": time(middle, rng), "up": up_first, "down": down_first},
+        {"end": time(end, rng), "up": up - up_first, "down": down - down_first},
+    ]);
+}
+
+fn send(topic: Topic, value: &Value, out: &mut Vec<Outside>) {
+    out.push(Outside { topic, value: value.to_string().into_bytes() });
+}

@@ -1,0 +1,347 @@
+//! The world: brokers, tables, processes and the outside, run from a seed through all its faults, healed, and drained.
+
+use super::clickhouse::ClickHouse;
+use super::places::{self, DEPLOYMENT};
+use super::plan::{self, Plan};
+use super::process::{Process, Program, Stepped};
+use super::workload::{Outside, Workload};
+use super::{Fault, Finding};
+use crate::codec::pack::PackWriter;
+use crate::ingest::{self, Ingest, IngestLedger, PlainDirectory};
+use crate::log::sim::{FaultRates, Rng, Sim, Stamp, Trace};
+use crate::log::{Topic, TopicPartition};
+use crate::model::{Catalogue, LogOffset, Record};
+use crate::worker::{Clock, New, Pace, Settings, Worker};
+
+/// An outside message as it was taken by the brokers.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub at: TopicPartition,
+    pub offset: LogOffset,
+    pub message: Outside,
+}
+
+/// A world after it has run: what an auditor may look at.
+pub struct Evidence {
+    pub sim: Sim,
+    pub partitions: u32,
+    pub outside_partitions: u32,
+    pub stamp: Stamp,
+    pub sent: Vec<Sent>,
+    pub tables: ClickHouse,
+    pub ingest_ledgers: Vec<IngestLedger>,
+    /// What went wrong while it ran.
+    pub findings: Vec<Finding>,
+}
+
+/// What has to be started when.
+struct Absent {
+    name: String,
+    from_ms: i64,
+}
+
+pub struct World {
+    sim: Sim,
+    rng: Rng,
+    plan: Plan,
+    fault: Option<Fault>,
+    started_ms: i64,
+    processes: Vec<Process>,
+    absent: Vec<Absent>,
+    tables: ClickHouse,
+    workload: Workload,
+    catalogue: Catalogue,
+    sent: Vec<Sent>,
+    ingest_ledgers: Vec<IngestLedger>,
+    findings: Vec<Finding>,
+    /// Faults are over.
+    healed: bool,
+}
+
+/// Rounds that draining may take: far more than it needs, so that a world that cannot drain is told from a slow one.
+const DRAIN_ROUNDS_MAX: usize = 6_000;
+/// How long parked records wait for their cards, and a little more.
+const PARKING_MS: i64 = 25 * 3_600 * 1_000;
+
+impl World {
+    pub fn new(seed: u64, fault: Option<Fault>, trace: Trace) -> Self {
+        let mut rng = Rng::new(seed);
+        let plan = Plan::draw(&mut rng);
+        let sim = Sim::new(plan.setup.clone(), rng.word(), trace);
+        let tables = ClickHouse::new(rng.fork());
+        let workload = Workload::new(rng.fork(), plan.phases);
+        let workers = (0..plan.workers).map(|n| format!("w{n}"));
+        let names = workers.chain((0..plan.ingests).map(|n| format!("i{n}")));
+        let started_ms = sim.now_ms();
+        let absent = names.map(|name| Absent { name, from_ms: started_ms }).collect();
+        Self {
+            catalogue: plan.catalogue.clone(),
+            sim,
+            rng,
+            plan,
+            fault,
+            started_ms,
+            processes: Vec::new(),
+            absent,
+            tables,
+            workload,
+            sent: Vec::new(),
+            ingest_ledgers: Vec::new(),
+            findings: Vec::new(),
+            healed: false,
+        }
+    }
+
+    /// Runs the whole story.
+    pub fn run(mut self) -> Evidence {
+        self.apply_catalogue();
+        for phase in 0..self.plan.phases {
+            self.phase();
+            if phase == self.plan.phases / 2 && self.rng.coin() {
+                self.catalogue = places::revised(&self.catalogue, &mut self.rng);
+                self.apply_catalogue();
+                // Cards take new rules in the next second; what comes in this one may meet either.
+                self.sim.leap(3_000);
+            }
+        }
+        self.drain();
+        self.end()
+    }
+
+    fn phase(&mut self) {
+        let messages = self.workload.next_phase(self.sim.now_ms() / 1_000);
+        let a_round = messages.len() as u64 / self.plan.rounds + 1;
+        let mut messages = messages.into_iter().peekable();
+        while messages.peek().is_some() {
+            let count = self.rng.below(2 * a_round + 1) as usize;
+            let some: Vec<_> = messages.by_ref().take(count).collect();
+            some.into_iter().for_each(|message| self.send(message));
+            self.round();
+        }
+        let leap_ms = plan::between_phases_ms(&mut self.rng);
+        self.sim.leap(leap_ms);
+    }
+
+    fn round(&mut self) {
+        self.start_absent();
+        self.disturb();
+        let mut order: Vec<usize> = (0..self.processes.len()).collect();
+        self.rng.shuffle(&mut order);
+        let mut dead = Vec::new();
+        for at in order {
+            if self.step(at) {
+                dead.push(at);
+            }
+        }
+        dead.sort_unstable();
+        dead.into_iter().rev().for_each(|at| self.bury(at));
+        let by_ms =
+            if self.healed { self.rng.between(1, 40) } else { plan::between_rounds_ms(&mut self.rng) };
+        self.sim.advance(by_ms);
+        self.tables.advance(self.sim.now_ms());
+    }
+
+    /// Steps a process; whether it is dead after it.
+    fn step(&mut self, at: usize) -> bool {
+        let (now_ms, started_ms) = (self.sim.now_ms(), self.started_ms);
+        let Some(process) = self.processes.get_mut(at).filter(|p| p.asleep_until_ms <= now_ms) else {
+            return false;
+        };
+        let stepped = process.step(now_ms, started_ms);
+        for trouble in &process.troubles {
+            self.sim.note(format_args!("{} says: {trouble}", process.name));
+        }
+        match stepped {
+            Stepped::Busy | Stepped::Idle => false,
+            Stepped::Dead(why) => {
+                self.sim.note(format_args!("{} is dead: {why}", process.name));
+                true
+            }
+            Stepped::Panicked(what) => {
+                self.findings.push(Finding::new("panic", format!("{} panicked: {what}", process.name)));
+                true
+            }
+        }
+    }
+
+    /// Takes a dead process away; another one will be started, unless one runs under its name already.
+    fn bury(&mut self, at: usize) {
+        let process = self.processes.swap_remove(at);
+        self.ingest_ledgers.extend(process.ingest_ledger());
+        if !self.processes.iter().any(|other| other.name == process.name) {
+            let from_ms = self.sim.now_ms() + if self.healed { 0 } else { self.rng.between(0, 5_000) };
+            self.absent.push(Absent { name: process.name.clone(), from_ms });
+        }
+    }
+
+    fn start_absent(&mut self) {
+        let now_ms = self.sim.now_ms();
+        let (due, later) = std::mem::take(&mut self.absent).into_iter().partition(|a| a.from_ms <= now_ms);
+        self.absent = later;
+        let due: Vec<Absent> = due;
+        due.into_iter().for_each(|absent| self.start(absent.name));
+    }
+
+    fn start(&mut self, name: String) {
+        let faults = if self.healed { FaultRates::none() } else { Plan::faults(&mut self.rng) };
+        let skew_ms = if self.healed { 0 } else { self.rng.between(-2_000, 2_000) };
+        let program = if name.starts_with('w') {
+            let log = self.sim.worker(&name, faults);
+            Program::Worker(Box::new(Worker::new(log, self.tables.sink(), self.settings(&name))))
+        } else {
+            let log = self.sim.ingest(&name, faults);
+            let options = ingest::Options::new(DEPLOYMENT, self.ingest_clock());
+            Program::Ingest(Box::new(Ingest::new(log, PlainDirectory::default(), options)))
+        };
+        self.processes.push(Process { name, program, asleep_until_ms: 0, skew_ms, troubles: Vec::new() });
+    }
+
+    fn settings(&self, name: &str) -> Settings {
+        let clock = if self.plan.setup.stamp == Stamp::Created { Clock::Supplied } else { Clock::Log };
+        Settings {
+            clock,
+            new: New::Allowed,
+            pace: Pace { records: self.plan.debt_records, seconds: 20_000 },
+            faults: self.fault.map(Fault::of_worker).unwrap_or_default(),
+            ..Settings::new(DEPLOYMENT, name, self.plan.setup.partitions)
+        }
+    }
+
+    fn ingest_clock(&self) -> ingest::Clock {
+        if self.plan.setup.stamp == Stamp::Created { ingest::Clock::Supplied } else { ingest::Clock::Log }
+    }
+
+    /// What happens to processes from outside.
+    fn disturb(&mut self) {
+        if self.healed || self.processes.is_empty() {
+            return;
+        }
+        let now_ms = self.sim.now_ms();
+        let at = self.rng.below(self.processes.len() as u64) as usize;
+        if self.rng.happens(self.plan.kill) {
+            self.sim.note(format_args!("{} is killed", self.processes[at].name));
+            return self.bury(at);
+        }
+        let process = &mut self.processes[at];
+        if self.rng.happens(self.plan.sleep) {
+            process.asleep_until_ms = now_ms + self.rng.between(100, 20_000);
+            self.sim.note(format_args!("{} sleeps until {}", process.name, process.asleep_until_ms));
+        }
+        if self.rng.happens(self.plan.clock_jump) {
+            process.skew_ms = self.rng.between(-20_000, 20_000);
+        }
+        if self.rng.happens(self.plan.twin) && process.name.starts_with('w') {
+            let name = process.name.clone();
+            self.sim.note(format_args!("{name} gets a twin"));
+            self.start(name);
+        }
+    }
+
+    fn send(&mut self, message: Outside) {
+        let partition = self.rng.below(u64::from(self.plan.setup.outside_partitions)) as u32;
+        let at = TopicPartition { topic: message.topic, partition };
+        if let Some(offset) = self.sim.produce(at, None, &message.value) {
+            self.sent.push(Sent { at, offset, message });
+        }
+    }
+
+    /// As `tidegauge catalogue apply` does: to every partition, more often than needed.
+    fn apply_catalogue(&mut self) {
+        let json = serde_json::to_vec(&self.catalogue).unwrap_or_default();
+        let mut writer = PackWriter::new();
+        for partition in 0..self.plan.setup.partitions {
+            for _ in 0..=self.rng.below(2) {
+                writer.push(&Record::Catalogue { json: &json });
+                let at = TopicPartition { topic: Topic::Log, partition };
+                self.sim.produce_at(at, &writer.finish(), self.sim.now_ms());
+            }
+        }
+    }
+
+    /// Faults end, everything runs, until nothing is left to do.
+    fn drain(&mut self) {
+        self.healed = true;
+        self.tables.heal();
+        let now_ms = self.sim.now_ms();
+        for process in &mut self.processes {
+            process.heal();
+            process.asleep_until_ms = now_ms.min(process.asleep_until_ms);
+        }
+        self.absent.iter_mut().for_each(|absent| absent.from_ms = now_ms);
+        self.until_quiet("before the parked records expire");
+        self.sim.leap(PARKING_MS);
+        let last = self.workload.last_phase(self.sim.now_ms() / 1_000);
+        last.into_iter().for_each(|message| self.send(message));
+        self.until_quiet("after the parked records expired");
+    }
+
+    fn until_quiet(&mut self, when: &str) {
+        let mut quiet = 0;
+        for _ in 0..DRAIN_ROUNDS_MAX {
+            self.round();
+            quiet = if self.is_quiet() { quiet + 1 } else { 0 };
+            if quiet >= 3 {
+                return;
+            }
+        }
+        self.findings.push(Finding::new("drain", format!("not drained {when}: {}", self.unfinished())));
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.tables.is_idle() && self.dirty() == 0 && self.behind().is_empty()
+    }
+
+    /// Cards whose rows have not been handed over, or not been acknowledged.
+    fn dirty(&self) -> usize {
+        self.statuses().map(|status| status.dirty_cards).sum()
+    }
+
+    fn statuses(&self) -> impl Iterator<Item = crate::worker::PartitionStatus> {
+        let now_ms = self.sim.now_ms();
+        let clock = crate::worker::Now { ms: now_ms - self.started_ms, clock_ms: now_ms };
+        self.processes.iter().flat_map(move |process| match &process.program {
+            Program::Worker(worker) => worker.status(clock),
+            Program::Ingest(_) => Vec::new(),
+        })
+    }
+
+    /// Partitions that are not read and committed to the end.
+    fn behind(&self) -> Vec<(TopicPartition, Option<LogOffset>, LogOffset)> {
+        let outside = |topic: &Topic| {
+            (0..self.plan.setup.outside_partitions)
+                .map(|partition| TopicPartition { topic: *topic, partition })
+                .collect::<Vec<_>>()
+        };
+        let log =
+            (0..self.plan.setup.partitions).map(|partition| TopicPartition { topic: Topic::Log, partition });
+        let all = [Topic::Cdr, Topic::Modem, Topic::Commands].iter().flat_map(outside).chain(log);
+        all.filter_map(|at| {
+            let (end, committed) = (self.sim.end(at).ok()?, self.sim.committed(at));
+            (committed.unwrap_or_default() < end).then_some((at, committed, end))
+        })
+        .collect()
+    }
+
+    fn unfinished(&self) -> String {
+        let statuses: Vec<_> = self.statuses().map(|s| (s.partition, s.state, s.halted)).collect();
+        format!("{:?}; {} cards dirty; partitions {statuses:?}", self.behind(), self.dirty())
+    }
+
+    fn end(mut self) -> Evidence {
+        // The last markers arrive.
+        self.sim.leap(self.plan.setup.marker_lag_ms_max + 1);
+        for at in (0..self.processes.len()).rev() {
+            self.bury(at);
+        }
+        Evidence {
+            sim: self.sim,
+            partitions: self.plan.setup.partitions,
+            outside_partitions: self.plan.setup.outside_partitions,
+            stamp: self.plan.setup.stamp,
+            sent: self.sent,
+            tables: self.tables,
+            ingest_ledgers: self.ingest_ledgers,
+            findings: self.findings,
+        }
+    }
+}
