@@ -4,6 +4,7 @@
 //! Invariant: an error names file, line or variable, the key, what is wrong and what would be right; a key that does not
 //! exist is an error, not ignored.
 
+pub mod catalogue;
 mod environment;
 mod meant;
 pub mod said;

@@ -9,6 +9,7 @@
 //! Invariant 5: what is in flight and what is held is bounded ([`Bounds`]); at a bound sources are paused.
 
 pub mod ber;
+pub mod catalogue;
 mod core;
 mod directory;
 pub mod file;

@@ -1,0 +1,225 @@
+//! The catalogue file (TOML, with names of zones) → the compiled catalogue (plain numbers) that goes through the log.
+//!
+//! ```toml
+//! version = 1                      # raise it with every change
+//! late_horizon_days = 8            # 8..=35: how long after its end a day accepts records
+//! own_channels = ["shop"]          # only these may recharge
+//!
+//! [[feeds]]
+//! name = "cmcc-pgw-1"
+//! role = "settling"                # or "estimate"
+//!
+//! [[carriers]]
+//! name = "cmcc"
+//! zone = "Asia/Shanghai"
+//! anchor_day = 1                   # 1..=31; in a shorter month its last day
+//! split = "split"                  # or "start", "end"
+//! settling_feed = "cmcc-pgw-1"
+//! settling_days_first = 2          # days of a cycle in which the carrier settles
+//! settling_days_last = 1
+//!
+//! [[plans]]
+//! name = "standard"
+//! suspend_on_exhaustion = false
+//! rules = [{ name = "burnt-80", burnt_percent = 80 }, { name = "left-500M", remaining_bytes = "500MiB" }]
+//!
+//! [[default_rules]]
+//! name = "burnt-50"
+//! burnt_percent = 50
+//! ```
+//!
+//! Zone data is used here and nowhere else. Invariant: a new version keeps the days and cycles that have begun, whatever
+//! is written in the file: a change of zone or anchor starts with the next cycle.
+
+mod calendar;
+mod said;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use chrono::NaiveDate;
+use toml::Spanned;
+
+pub use calendar::{Months, compile_calendar};
+
+use crate::codec::amount;
+use crate::limits::{LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, NAME_BYTES_MAX, RULES_MAX};
+use crate::model::{Carrier, Catalogue, CatalogueError, Feed, FeedRole, Plan, Rule, RuleKind};
+
+/// Why a catalogue file cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogueFileError {
+    /// Not TOML, an unknown key, a wrong type: as the TOML reader says it, with line and column.
+    #[error("{path}: {detail}")]
+    Syntax { path: String, detail: String },
+    #[error("{path}:{line}:{column}: {problem}")]
+    Value { path: String, line: usize, column: usize, problem: String },
+    /// What is wrong between parts of the file.
+    #[error("{path}: {source}")]
+    Whole { path: String, source: CatalogueError },
+}
+
+/// What a file is compiled with.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// Path of the file, for errors.
+    pub path: &'a str,
+    /// The deployment's name, from the configuration.
+    pub deployment: &'a str,
+    /// The day from which calendars are compiled, 24 months ahead: today.
+    pub from: NaiveDate,
+    /// The catalogue in force, whose begun days and cycles stay as they are.
+    pub previous: Option<&'a Catalogue>,
+}
+
+/// Compiles the text of a catalogue file.
+///
+/// # Errors
+/// The first thing that is wrong, with its line and column where it has one.
+pub fn compile(text: &str, inputs: &Inputs<'_>) -> Result<Catalogue, CatalogueFileError> {
+    let said: said::File = toml::from_str(text).map_err(|error| CatalogueFileError::Syntax {
+        path: inputs.path.to_owned(),
+        detail: error.to_string(),
+    })?;
+    let compiler = Compiler { text, inputs };
+    let catalogue = compiler.catalogue(said)?;
+    match catalogue.check() {
+        Ok(()) => Ok(catalogue),
+        Err(source) => Err(CatalogueFileError::Whole { path: inputs.path.to_owned(), source }),
+    }
+}
+
+/// The file in hand.
+struct Compiler<'a> {
+    text: &'a str,
+    inputs: &'a Inputs<'a>,
+}
+
+type Result<T, E = CatalogueFileError> = std::result::Result<T, E>;
+
+impl Compiler<'_> {
+    fn catalogue(&self, said: said::File) -> Result<Catalogue> {
+        let late_horizon_days = match said.late_horizon_days {
+            None => LATE_HORIZON_DAYS_DEFAULT,
+            Some(days) => self.within(&days, LATE_HORIZON_DAYS_DEFAULT..=LATE_HORIZON_DAYS_MAX)?,
+        };
+        Ok(Catalogue {
+            version: self.within(&said.version, 1..=u32::MAX)?,
+            deployment: self.inputs.deployment.to_owned(),
+            carriers: said.carriers.into_iter().map(|c| self.carrier(c)).collect::<Result<_>>()?,
+            feeds: said.feeds.into_iter().map(|f| self.feed(f)).collect::<Result<_>>()?,
+            plans: said.plans.into_iter().map(|p| self.plan(p)).collect::<Result<_>>()?,
+            default_rules: self.rules(said.default_rules)?,
+            late_horizon_days,
+            own_channels: said.own_channels,
+        })
+    }
+
+    fn carrier(&self, said: said::Carrier) -> Result<Carrier> {
+        let name = self.name(said.name)?;
+        let zone = self.zone(&said.zone)?;
+        let anchor_day = self.within(&said.anchor_day, 1..=31)?;
+        let previous = self.inputs.previous.and_then(|p| p.carriers.iter().find(|c| c.name == name));
+        let months = Months { zone, anchor_day, from: self.inputs.from };
+        Ok(Carrier {
+            calendar: compile_calendar(&months, previous.map(|carrier| &carrier.calendar)),
+            settling_feed: said.settling_feed.map(|feed| self.name(feed)).transpose()?,
+            split: said.split,
+            settling_days_first: self.within(&said.settling_days_first.unwrap_or(unsaid(0)), 0..=28)?,
+            settling_days_last: self.within(&said.settling_days_last.unwrap_or(unsaid(0)), 0..=28)?,
+            name,
+        })
+    }
+
+    fn feed(&self, said: said::Feed) -> Result<Feed> {
+        let role = match said.role.get_ref().as_str() {
+            "settling" => FeedRole::Settling,
+            "estimate" => FeedRole::Estimate,
+            other => return Err(self.at(&said.role, format!("role {other:?} is not settling or estimate"))),
+        };
+        Ok(Feed { name: self.name(said.name)?, role })
+    }
+
+    fn plan(&self, said: said::Plan) -> Result<Plan> {
+        Ok(Plan {
+            name: self.name(said.name)?,
+            rules: self.rules(said.rules)?,
+            suspend_on_exhaustion: said.suspend_on_exhaustion,
+        })
+    }
+
+    fn rules(&self, said: Vec<Spanned<said::Rule>>) -> Result<Vec<Rule>> {
+        if let Some(beyond) = said.get(RULES_MAX) {
+            return Err(self.at(beyond, format!("more than {RULES_MAX} rules")));
+        }
+        said.into_iter().map(|rule| self.rule(rule)).collect()
+    }
+
+    fn rule(&self, said: Spanned<said::Rule>) -> Result<Rule> {
+        let span = said.span();
+        let rule = said.into_inner();
+        let kind = match (rule.burnt_percent, rule.remaining_percent, rule.remaining_bytes) {
+            (Some(percent), None, None) => RuleKind::BurntPercent(self.within(&percent, 1..=100)?),
+            (None, Some(percent), None) => RuleKind::RemainingPercent(self.within(&percent, 0..=99)?),
+            (None, None, Some(amount)) => RuleKind::RemainingBytes(self.amount(&amount)?),
+            _ => {
+                let problem = "a rule has one of burnt_percent, remaining_percent, remaining_bytes";
+                return Err(self.error(span, problem.to_owned()));
+            }
+        };
+        Ok(Rule { name: self.name(rule.name)?, kind })
+    }
+
+    fn amount(&self, said: &Spanned<said::Amount>) -> Result<u64> {
+        match said.get_ref() {
+            said::Amount::Bytes(bytes) => Ok(*bytes),
+            said::Amount::Text(text) => amount::parse(text).map_err(|error| self.at(said, error.to_string())),
+        }
+    }
+
+    fn zone(&self, said: &Spanned<String>) -> Result<chrono_tz::Tz> {
+        let problem = |_| {
+            self.at(
+                said,
+                format!("zone {:?} is not a name of the IANA zones, like Asia/Shanghai", said.get_ref()),
+            )
+        };
+        said.get_ref().parse().map_err(problem)
+    }
+
+    fn name(&self, said: Spanned<String>) -> Result<String> {
+        match said.get_ref().len() {
+            1..=NAME_BYTES_MAX => Ok(said.into_inner()),
+            len => Err(self.at(&said, format!("a name has 1 to {NAME_BYTES_MAX} bytes, this has {len}"))),
+        }
+    }
+
+    fn within<T>(&self, said: &Spanned<i64>, range: std::ops::RangeInclusive<T>) -> Result<T>
+    where
+        T: TryFrom<i64> + PartialOrd + std::fmt::Display,
+    {
+        let value = T::try_from(*said.get_ref()).ok().filter(|value| range.contains(value));
+        let (start, end) = (range.start(), range.end());
+        value.ok_or_else(|| self.at(said, format!("{} is not within {start}..={end}", said.get_ref())))
+    }
+
+    fn at<T>(&self, said: &Spanned<T>, problem: String) -> CatalogueFileError {
+        self.error(said.span(), problem)
+    }
+
+    fn error(&self, span: Range<usize>, problem: String) -> CatalogueFileError {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        CatalogueFileError::Value {
+            path: self.inputs.path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            problem,
+        }
+    }
+}
+
+fn unsaid(value: i64) -> Spanned<i64> {
+    Spanned::new(0..0, value)
+}

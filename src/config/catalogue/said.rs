@@ -1,0 +1,69 @@
+//! The catalogue file as it is written.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::model::SplitRule;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub version: Spanned<i64>,
+    pub late_horizon_days: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub own_channels: Vec<String>,
+    #[serde(default)]
+    pub carriers: Vec<Carrier>,
+    #[serde(default)]
+    pub feeds: Vec<Feed>,
+    #[serde(default)]
+    pub plans: Vec<Plan>,
+    #[serde(default)]
+    pub default_rules: Vec<Spanned<Rule>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Carrier {
+    pub name: Spanned<String>,
+    pub zone: Spanned<String>,
+    pub anchor_day: Spanned<i64>,
+    #[serde(default)]
+    pub split: SplitRule,
+    pub settling_feed: Option<Spanned<String>>,
+    pub settling_days_first: Option<Spanned<i64>>,
+    pub settling_days_last: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Feed {
+    pub name: Spanned<String>,
+    pub role: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Plan {
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub suspend_on_exhaustion: bool,
+    #[serde(default)]
+    pub rules: Vec<Spanned<Rule>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rule {
+    pub name: Spanned<String>,
+    pub burnt_percent: Option<Spanned<i64>>,
+    pub remaining_percent: Option<Spanned<i64>>,
+    pub remaining_bytes: Option<Spanned<Amount>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Amount {
+    Bytes(u64),
+    Text(String),
+}
