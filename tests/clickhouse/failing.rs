@@ -39,6 +39,7 @@ async fn each_failure_has_its_code_and_verdict() {
         (Answer::Page(503), "http_503", Verdict::Retry),
         (Answer::Page(404), "http_404", Verdict::Keep),
         (Answer::CutError(241), "241", Verdict::Retry),
+        (Answer::CutSuccess, "network", Verdict::Retry),
         (Answer::Silence, "network", Verdict::Retry),
         (Answer::CutBody, "network", Verdict::Retry),
         (Answer::Never, "timeout", Verdict::Retry),

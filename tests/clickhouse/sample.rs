@@ -1,7 +1,7 @@
 //! Rows whose every column has a value of its own.
 
 use tidegauge::meter::{CardState, DayRow, MonthRow};
-use tidegauge::model::{CardId, Day, LogOffset};
+use tidegauge::model::{AlertData, CardId, Day, LogOffset, RuleKind};
 use tidegauge::rollup::RowVersion;
 
 /// 2026-08-01.
@@ -62,4 +62,21 @@ pub(crate) fn day(card_no: u64, day: Day, used: u64) -> DayRow {
 
 pub(crate) fn version(offset: u64) -> RowVersion {
     RowVersion::new(0, LogOffset(offset))
+}
+
+pub(crate) fn alert(rule: &str) -> AlertData {
+    AlertData {
+        rule: rule.to_owned(),
+        kind: RuleKind::BurntPercent(80),
+        arming: 1,
+        used: 90,
+        settled: 50,
+        provisional: 40,
+        quota: 100,
+        burnt: 80,
+        remaining: 20,
+        overage: 0,
+        settling: false,
+        cycle: AUGUST,
+    }
 }

@@ -19,6 +19,8 @@ pub(crate) enum Answer {
     Page(u16),
     /// 500 with its headers, and a body that breaks off.
     CutError(u16),
+    /// 200, and less than its headers promise.
+    CutSuccess,
     /// The connection ends when the body has come, without a word.
     Silence,
     /// The connection ends in the middle of the body.
@@ -94,6 +96,7 @@ async fn answer(stream: TcpStream, play: &Mutex<Play>) -> std::io::Result<()> {
             let page = format!("<html><title>{status} from a proxy</title></html>");
             reply(&mut stream, &format!("{status} Scripted"), "", page.as_bytes()).await
         }
+        Some(Answer::CutSuccess) => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nOk").await,
         Some(Answer::CutError(code)) => {
             let head = format!(
                 "HTTP/1.1 500 Scripted\r\nX-ClickHouse-Exception-Code: {code}\r\nContent-Length: 1000\r\n\r\nCode: "
@@ -170,10 +173,16 @@ fn columns() -> Vec<u8> {
         out.push(u8::try_from(text.len()).expect("short"));
         out.extend_from_slice(text.as_bytes());
     };
-    NAMES.iter().for_each(|name| text(name));
-    NAMES.iter().for_each(|_| text("String"));
+    for name in NAMES {
+        text(name);
+    }
+    for _ in NAMES {
+        text("String");
+    }
     for (name, kind) in CardDay::COLUMNS {
-        [name, kind, "", "", "", "", ""].into_iter().for_each(&mut text);
+        for value in [name, kind, "", "", "", "", ""] {
+            text(value);
+        }
     }
     out
 }

@@ -142,7 +142,7 @@ impl<S: HistorySource> Keeper<S> {
             return Ok(());
         }
         let next = round.next();
-        if self.write(round.rows.sealed()) {
+        if self.write(&round.rows.sealed()) {
             self.commit(&next)?;
             self.shared.messages.fetch_add(messages, Relaxed);
         }
@@ -175,7 +175,7 @@ impl<S: HistorySource> Keeper<S> {
     }
 
     /// `false` when stopped before all was written.
-    fn write(&self, rows: HistoryRows) -> bool {
+    fn write(&self, rows: &HistoryRows) -> bool {
         let written = async {
             self.writer.write(&rows.alerts).await;
             self.writer.write(&rows.activations).await;
@@ -192,10 +192,7 @@ impl<S: HistorySource> Keeper<S> {
     }
 
     /// A partition that went meanwhile is read again by its new owner: its rows take the place of ours.
-    fn commit(
-        &mut self,
-        next: &[(crate::log::TopicPartition, crate::model::LogOffset)],
-    ) -> Result<(), LogError> {
+    fn commit(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
         match self.source.commit(next) {
             Err(LogError::Fenced(why)) => {
                 tracing::warn!("history: {why}; it is read again, which does no harm");

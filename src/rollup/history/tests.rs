@@ -243,7 +243,7 @@ fn a_message_that_cannot_be_read_is_a_row_not_a_stop() {
     }
 }
 
-fn pack_message<'a>(offset: u64, pack: &'a [u8]) -> Message<'a> {
+fn pack_message(offset: u64, pack: &[u8]) -> Message<'_> {
     Message {
         topic: Topic::Log,
         partition: 3,
