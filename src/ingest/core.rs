@@ -51,11 +51,16 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
             self.intake.settle_parked(now_ms);
         }
         self.pause_at_bounds();
-        report.read = self.read(now_ms, report.acked)?;
+        let read = self.read(now_ms, report.acked);
+        if let Err(error @ (LogError::Fatal(_) | LogError::Fenced(_) | LogError::OutOfRange { .. })) = read {
+            return Err(error);
+        }
+        // What is in hand goes on although the group cannot be read just now.
         self.intake.close_packs(now_ms, self.stopping);
         self.intake.outbox.send(&mut self.log)?;
         report.acked += self.collect()?;
         self.commit(now_ms)?;
+        report.read = read?;
         self.describe(&mut report);
         Ok(report)
     }

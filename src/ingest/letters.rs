@@ -5,8 +5,10 @@ use serde_json::value::RawValue;
 
 use super::parking::{Envelope, Kind};
 use crate::codec::directory::name_text;
+use crate::codec::event::CloudEvent;
 use crate::codec::json::{self as outside, Scratch};
 use crate::codec::quarantine::{self, Content, Entry, Qid};
+use crate::codec::time;
 use crate::log::{Output, Topic};
 use crate::model::{CardName, DirectoryEntry, Origin, Outcome, UnixTime};
 
@@ -74,21 +76,47 @@ pub(super) fn conflict(deployment: &str, a: &DirectoryEntry, b: &DirectoryEntry)
     let name = name_text(a.name);
     let from = a.valid_from.max(b.valid_from);
     let to: Option<UnixTime> = [a.valid_to, b.valid_to].into_iter().flatten().min();
-    let event = json!({
-        "specversion": "1.0",
-        "id": format!("identity.conflict/{name}/{}/{}/{from}", first.card, second.card),
-        "source": deployment,
-        "type": "io.tidegauge.identity.conflict.v1",
-        "subject": name,
-        "datacontenttype": "application/json",
-        "data": { "name": name, "cards": [first.card, second.card], "from": from, "to": to },
-    });
-    Output {
-        topic: Topic::FeedEvents,
-        partition: None,
-        key: name.into_bytes(),
-        value: Some(event.to_string().into_bytes()),
-        headers: Vec::new(),
-        time_ms: None,
+    let mut data = json!({ "name": name, "cards": [first.card, second.card], "from": time::text(from) });
+    if let Some(to) = to {
+        data["to"] = time::text(to).into();
+    }
+    let id = format!("identity.conflict/{name}/{}/{}/{from}", first.card, second.card);
+    let event = CloudEvent::new("identity.conflict", id, name.clone(), deployment);
+    let event = CloudEvent { time: time::text(from), data, ..event };
+    event.output(Topic::FeedEvents, name.into_bytes(), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CardId, Number, NumberKind};
+
+    fn entry(card: &str, valid_from: UnixTime, valid_to: Option<UnixTime>) -> DirectoryEntry {
+        let number = Number { kind: NumberKind::Imsi, digits: 460_041_234_567_890 };
+        DirectoryEntry {
+            name: CardName::Number(number),
+            card: CardId::parse(card).unwrap(),
+            valid_from,
+            valid_to,
+        }
+    }
+
+    #[test]
+    fn a_conflict_is_the_same_event_whoever_comes_first() {
+        let a = entry("8986001234567890001", 0, Some(1_785_542_400));
+        let b = entry("8986001234567890002", 1_785_456_000, None);
+        let told = conflict("test", &a, &b);
+        assert_eq!(told, conflict("test", &b, &a));
+        let event: serde_json::Value = serde_json::from_slice(told.value.as_deref().unwrap()).unwrap();
+        let id = "identity.conflict/imsi:460041234567890/8986001234567890001/8986001234567890002/1785456000";
+        assert_eq!(event["id"], id);
+        assert_eq!(event["type"], "io.tidegauge.identity.conflict.v1");
+        let data = json!({
+            "name": "imsi:460041234567890",
+            "cards": ["8986001234567890001", "8986001234567890002"],
+            "from": "2026-07-31T00:00:00Z",
+            "to": "2026-08-01T00:00:00Z",
+        });
+        assert_eq!(event["data"], data);
     }
 }
