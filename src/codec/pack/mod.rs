@@ -7,6 +7,8 @@
 //! Invariants: [`Pack::read`] never panics, whatever the bytes, and a pack it accepts has an intact checksum; what a
 //! [`PackWriter`] was given a [`Pack`] gives back, in the same order; the same records always make the same bytes.
 
+mod envelope;
+mod fields;
 mod layout;
 mod names;
 mod reader;
@@ -14,5 +16,6 @@ mod reader;
 mod tests;
 mod writer;
 
-pub use reader::{Pack, PackError, Records};
+pub use envelope::PackError;
+pub use reader::{Pack, Records};
 pub use writer::PackWriter;

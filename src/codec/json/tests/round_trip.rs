@@ -1,0 +1,139 @@
+//! What is written is read the same, whatever it holds; and damage is no panic.
+
+use proptest::prelude::*;
+
+use super::super::*;
+use super::{CDR, READING, RECHARGE, card};
+use crate::model::{
+    Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterKind, FeedName, Mode, Number,
+    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, Reading, Register, Rule, RuleKind, Slice,
+    Slices, Validity,
+};
+
+fn any_name() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z0-9/._-]{1,40}", "\\PC{1,30}"]
+}
+
+fn any_time() -> impl Strategy<Value = i64> {
+    -62_167_219_200i64..=253_402_300_799
+}
+
+fn any_number() -> impl Strategy<Value = Option<Number>> {
+    let kind = prop_oneof![Just(NumberKind::Imsi), Just(NumberKind::Msisdn)];
+    prop::option::of((kind, 0u64..1_000_000_000_000_000).prop_map(|(kind, digits)| Number { kind, digits }))
+}
+
+fn name_of(card: CardId, number: Option<Number>) -> CardName {
+    number.map_or(CardName::Iccid(card), CardName::Number)
+}
+
+const ORIGIN: Origin<'_> = Origin { source: "s", partition: 0, offset: 0, received_ms: 0 };
+
+fn any_body() -> impl Strategy<Value = CommandBody> {
+    let reason = || prop::option::of(any_name());
+    let rule = (any_name(), 0u8..=100, any::<u64>(), 0..3).prop_map(|(name, percent, bytes, kind)| Rule {
+        name,
+        kind: [
+            RuleKind::BurntPercent(percent),
+            RuleKind::RemainingPercent(percent),
+            RuleKind::RemainingBytes(bytes),
+        ][kind as usize],
+    });
+    prop_oneof![
+        (any_name(), any_name(), any_name(), any_number()).prop_map(|(channel, carrier, plan, number)| {
+            CommandBody::Register(Box::new(Register {
+                channel,
+                carrier,
+                plan,
+                numbers: Vec::from_iter(number),
+            }))
+        }),
+        reason().prop_map(|reason| CommandBody::Suspend { reason }),
+        Just(CommandBody::Resume),
+        reason().prop_map(|reason| CommandBody::Cancel { reason }),
+        any_recharge(),
+        prop::collection::vec(rule, 0..4).prop_map(|rules| CommandBody::RulesSet { rules }),
+        Just(CommandBody::Unsupported { name: "credits.add".into() }),
+    ]
+}
+
+fn any_recharge() -> impl Strategy<Value = CommandBody> {
+    let mode = prop_oneof![Just(Mode::Immediate), Just(Mode::Renewal), Just(Mode::NextCycle)];
+    let kind = prop_oneof![Just(PackageKind::Base), Just(PackageKind::Booster)];
+    let per = prop_oneof![Just(Per::Validity), Just(Per::Cycle)];
+    let validity = (any::<u16>(), 0..3)
+        .prop_map(|(n, kind)| [Validity::Months(n), Validity::Days(n), Validity::Cycles(n)][kind as usize]);
+    let package = (kind, any::<Option<u64>>(), validity, per, any::<u8>()).prop_map(
+        |(kind, quota, validity, per, priority)| PackageSpec { kind, quota, validity, per, priority },
+    );
+    let payment = (any_name(), any_name(), any_time()).prop_map(|(provider, reference, paid_at)| Payment {
+        provider,
+        reference,
+        paid_at,
+    });
+    (any_name(), any_name(), payment, package, mode).prop_map(|(order, channel, payment, package, mode)| {
+        CommandBody::Recharge { order, channel, payment, package, mode }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_cdr_written_is_read_the_same(
+        feed in any_name(), id in any_name(), start in any_time(), end in any_time(), number in any_number(),
+        slices in prop::collection::vec((any_time(), 0u64..1 << 40, 0u64..1 << 40), 0..5),
+    ) {
+        let slices: Vec<Slice> = slices.into_iter().map(|(end, up, down)| Slice { end, up, down }).collect();
+        let (up, down) = slices.iter().fold((0, 0), |sum, s| (sum.0 + s.up, sum.1 + s.down));
+        let mut buffer = Vec::new();
+        let slices = Slices::pack(&slices, &mut buffer);
+        let record = Cdr { card: card(), feed: FeedName::new(&feed), id: &id, start, end, up, down, slices, number, origin: ORIGIN };
+        let written = write::cdr(&record);
+        let mut scratch = Scratch::default();
+        let read = cdr(&written, &mut scratch).unwrap();
+        let card = name_of(card(), number);
+        prop_assert_eq!(read, CdrIn { card, feed: feed.as_str().into(), id: id.as_str().into(), start, end, up, down, slices });
+    }
+
+    #[test]
+    fn a_reading_written_is_read_the_same(
+        feed in any_name(), counter in any_name(), session in prop_oneof![Just(String::new()), any_name()],
+        imei in 0u64..10_000_000_000_000_000, at in any_time(), tx in any::<u64>(), rx in any::<u64>(),
+        width in prop_oneof![Just(0u8), Just(32), Just(64)], number in any_number(),
+    ) {
+        let record = Reading { card: card(), feed: FeedName::new(&feed), imei, counter: CounterKind(&counter), at, tx, rx, width, session: &session, number, origin: ORIGIN };
+        let written = write::reading(&record);
+        let card = name_of(card(), number);
+        let expected = ReadingIn { card, feed: feed.as_str().into(), imei, counter: counter.as_str().into(), at, tx, rx, width, session: session.as_str().into() };
+        prop_assert_eq!(reading(&written), Ok(expected));
+    }
+
+    #[test]
+    fn a_command_written_is_read_the_same(id in any_name(), at in any_time(), body in any_body()) {
+        let given = CardCommand { id, card: card(), iccid: "89860012345678901236".into(), at, body };
+        prop_assert_eq!(command(&write::command(&given)), Ok(CommandIn::Card(given)));
+    }
+
+    #[test]
+    fn a_broadcast_written_is_read_the_same(id in any_name(), feed in any_name(), day in 0i32..2_000_000, at in any_time()) {
+        for (broadcast, at) in [
+            (Broadcast::FeedComplete { id: id.clone(), feed, day }, None),
+            (Broadcast::ClockAdvance { id }, Some(at)),
+        ] {
+            prop_assert_eq!(command(&write::broadcast(&broadcast, at)), Ok(CommandIn::Broadcast { broadcast, at }));
+        }
+    }
+
+    #[test]
+    fn damaged_json_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
+        for json in [CDR, READING, RECHARGE] {
+            let mut bytes = json.as_bytes().to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            for bytes in [&bytes[..], &bytes[..cut.index(json.len())]] {
+                let _ = (cdr(bytes, &mut Scratch::default()).is_ok(), reading(bytes).is_ok(), command(bytes).is_ok());
+            }
+        }
+    }
+}
