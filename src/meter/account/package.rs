@@ -116,7 +116,7 @@ impl Order {
 /// The end of a validity that counts from a second (`domain.md` P2): the first second after it.
 ///
 /// A month is the carrier's accounting month, so months and cycles are one measure: the one that holds `from` is the
-/// first, and the last ends with its last second. Days are local days: the same wall-clock time that many days later.
+/// first, and the last ends with its last second. Days are local days: as long after midnight that many days later.
 pub(super) fn end_of(validity: Validity, from: UnixTime, calendar: &Calendar) -> UnixTime {
     match validity {
         Validity::Days(days) => {
