@@ -25,10 +25,24 @@ pub(super) fn tell<R>(
     let mut said = Vec::new();
     let told = account_ctx(card, ctx, because.at, usage, &segments);
     let answer = call(&mut card.account, &told, &mut said);
+    let exhausted = said.iter().any(|body| matches!(body, EventBody::PackageExhausted(_)));
+    let nothing_left = exhausted && card.account.totals(&told).remaining == Some(0);
     for body in said {
         ctx.emit(card, because, body, effects);
     }
+    if nothing_left {
+        suspend_exhausted(card, ctx, because, effects);
+    }
     answer
+}
+
+/// A plan may say that a card stops when nothing is left of its packages (`domain.md` S1).
+fn suspend_exhausted(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+    let says_so = ctx.index.plan(ctx.names.get(card.plan)).is_some_and(|plan| plan.suspend_on_exhaustion);
+    if says_so && card.state == CardState::Active {
+        (card.state, card.suspended_by) = (CardState::Suspended, SuspendedBy::Exhaustion);
+        ctx.emit(card, because, EventBody::CardSuspended { cause: "exhaustion".to_owned() }, effects);
+    }
 }
 
 /// Looks at packages and alerts anew.
@@ -73,12 +87,24 @@ pub(super) fn follow(card: &mut Card, ctx: &Ctx<'_>, had: Had, because: &Because
             (card.state, card.suspended_by) = (CardState::Active, SuspendedBy::Nobody);
             ctx.emit(card, because, EventBody::CardResumed { cause: "recharge".to_owned() }, effects);
         }
+        CardState::Suspended
+            if card.suspended_by == SuspendedBy::Exhaustion && has_left(card, ctx, because.at) =>
+        {
+            (card.state, card.suspended_by) = (CardState::Active, SuspendedBy::Nobody);
+            let cause = if because.command.is_some() { "recharge" } else { "quota" };
+            ctx.emit(card, because, EventBody::CardResumed { cause: cause.to_owned() }, effects);
+        }
         CardState::Active if had == Had::Base && !has_base => {
             (card.state, card.suspended_by) = (CardState::Suspended, SuspendedBy::Expiry);
             ctx.emit(card, because, EventBody::CardSuspended { cause: "expiry".to_owned() }, effects);
         }
         _ => {}
     }
+}
+
+/// Whether there is anything to burn: bytes of a package in force, or no limit.
+fn has_left(card: &Card, ctx: &Ctx<'_>, at: UnixTime) -> bool {
+    read(card, ctx, at, Account::totals).remaining != Some(0)
 }
 
 /// Whether a base package was in force just before.

@@ -34,7 +34,7 @@ fn admit(card: &mut Card, cdr: &Cdr<'_>, ctx: &Ctx<'_>) -> Result<Source, Refusa
     check_figures(cdr, last, ctx.now)?;
     let source = source(card, cdr, ctx)?;
     if let Some(number) = cdr.number.filter(|number| !card.numbers.holds(*number, cdr.start)) {
-        return Err((Outcome::Unknown, format!("the card did not hold {number:?} at its start").into()));
+        return Err((Outcome::Unknown, format!("the card did not hold {number} at its start").into()));
     }
     if last.saturating_sub(cdr.start) > CDR_SECONDS_MAX {
         return Err((Outcome::Flood, "longer than seven days".into()));

@@ -144,6 +144,8 @@ fn recharge(
     let CommandBody::Recharge { order, channel, payment, package, mode } = body else {
         unreachable!("only recharges come here")
     };
+    // An order that names no channel came through the one that sold the card.
+    let channel = if channel.is_empty() { ctx.names.get(card.channel) } else { channel };
     let standing = if card.state == CardState::Cancelled { Standing::Cancelled } else { Standing::Open };
     let order = Recharge { order, channel, payment, package, mode: *mode, standing };
     let had = Had::just_before(card, because.at);

@@ -178,6 +178,7 @@ impl Meter {
             return wrong(format!("feed {feed:?} is not a settling feed of the catalogue"));
         }
         if !index.is_over(&feed, day, self.log_time) {
+            let day = crate::codec::time::day_text(day);
             return wrong(format!("day {day} is not over for any carrier that {feed:?} settles for"));
         }
         for shard in self.shards.iter_mut().filter(|shard| shard.resumes_at <= offset) {

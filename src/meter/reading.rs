@@ -46,7 +46,7 @@ fn admit(card: &Card, reading: &Reading<'_>, ctx: &Ctx<'_>) -> Result<(Source, I
     }
     let source = estimate_source(card, reading.feed.hash, reading.feed.name, ctx)?;
     if let Some(number) = reading.number.filter(|number| !card.numbers.holds(*number, reading.at)) {
-        return Err((Outcome::Unknown, format!("the card did not hold {number:?} at its time").into()));
+        return Err((Outcome::Unknown, format!("the card did not hold {number} at its time").into()));
     }
     let day = DaySpan::of(ctx.calendar(), reading.at);
     if !card.usage.is_open(&day, ctx.index.horizon_s, ctx.now) {

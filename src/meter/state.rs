@@ -11,7 +11,7 @@ pub enum CardState {
     Registered,
     /// By first usage or first package.
     Active,
-    /// By command, or by the expiry of the last base package. Usage is counted all the same.
+    /// By command, by the expiry of the last base package, or by exhaustion where the plan says so. Usage is counted all the same.
     Suspended,
     /// Final.
     Cancelled,
@@ -42,4 +42,6 @@ pub enum SuspendedBy {
     Owner,
     /// The last base package expired.
     Expiry,
+    /// Nothing was left of the packages in force, and the plan says so.
+    Exhaustion,
 }

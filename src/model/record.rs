@@ -158,6 +158,18 @@ pub struct Number {
     pub digits: u64,
 }
 
+impl std::fmt::Display for Number {
+    /// `msisdn 8613800000001`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            NumberKind::Imsi => "imsi",
+            NumberKind::Msisdn => "msisdn",
+            NumberKind::Imei => "imei",
+        };
+        write!(f, "{kind} {}", self.digits)
+    }
+}
+
 /// What kind of number names a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

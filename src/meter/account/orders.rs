@@ -58,11 +58,11 @@ impl Taken {
     }
 }
 
-/// Hash of what makes an order that order: all it says, each part closed off so that none can run into the next.
+/// Hash of what makes an order that order: what was paid and for what, not by whom it came; each part closed off so that none can run into the next.
 fn content(order: &Recharge<'_>) -> u64 {
     let (payment, spec) = (order.payment, order.package);
     let mut hash = Xxh3::new();
-    for text in [order.channel, &payment.provider, &payment.reference] {
+    for text in [&payment.provider, &payment.reference] {
         hash.update(&(text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
     }

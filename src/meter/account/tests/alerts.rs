@@ -102,10 +102,10 @@ fn exhaustion_is_told_once_whatever_a_later_burn_says() {
 
 #[test]
 fn rules_skip_what_they_cannot_speak_of() {
+    type Change = fn(&mut Ordered);
     let left = |bytes| ("left", RuleKind::RemainingBytes(bytes));
     let unlimited = |o: &mut Ordered| o.package.quota = None;
     let limited = |_: &mut Ordered| {};
-    type Change = fn(&mut Ordered);
     let cases: [(&str, (&str, RuleKind), Change); 4] = [
         ("percent of an unlimited package", HALF, unlimited),
         ("bytes left of an unlimited package", left(500), unlimited),

@@ -133,7 +133,7 @@ fn a_closed_day_burns_no_more_and_no_less() {
     card.uses(day(2), 70);
     let open = card.segments.split_off(1);
     card.open_from = day(2);
-    card.at(day(11), |account, ctx| account.close_day(ctx));
+    card.at(day(11), Account::close_day);
     card.segments = open;
     card.closed_used = 60;
     assert_eq!(
@@ -150,9 +150,9 @@ fn cycles_are_remembered_until_they_are_forgotten() {
     let mut card = Card::new(&[]);
     card.buys(day(29), &Ordered::new("o1", 100).with(|o| o.package.validity = Validity::Months(2)));
     card.uses(day(29), 40);
-    card.at(day(38), |account, ctx| account.close_day(ctx));
+    card.at(day(38), Account::close_day);
     card.segments = vec![Segment { start: day(30), bytes: 30 }];
-    card.at(day(39), |account, ctx| account.close_day(ctx));
+    card.at(day(39), Account::close_day);
     card.segments.clear();
     let burnt = |card: &mut Card, cycle| card.at(day(39), |account, ctx| account.cycle_burnt(ctx, cycle));
     assert_eq!((burnt(&mut card, 0), burnt(&mut card, 30)), (40, 30));

@@ -11,8 +11,6 @@ use super::*;
 use crate::limits::DAY_S;
 use crate::model::{OffsetFrom, PackageKind, Per, RuleKind, Validity};
 
-pub(super) const MIB: u64 = 1_024 * 1_024;
-
 pub(super) fn calendar() -> Calendar {
     Calendar {
         offsets: vec![OffsetFrom { from: 0, offset_s: 0 }],
@@ -115,11 +113,11 @@ impl Card {
     }
 
     pub(super) fn totals(&mut self, now: UnixTime) -> Totals {
-        self.at(now, |account, ctx| account.totals(ctx))
+        self.at(now, Account::totals)
     }
 
     pub(super) fn view(&mut self, now: UnixTime) -> AccountView {
-        self.at(now, |account, ctx| account.view(ctx))
+        self.at(now, Account::view)
     }
 }
 

@@ -135,7 +135,7 @@ proptest! {
         while closing.segments.first().is_some_and(|s| s.start < day(closes)) {
             let rest = closing.segments.split_off(1);
             closing.open_from = closing.segments[0].start + DAY_S;
-            closing.at(now, |account, ctx| account.close_day(ctx));
+            closing.at(now, Account::close_day);
             let closed = closing.segments[0];
             closing.closed_used += if closed.start >= day(30) { closed.bytes } else { 0 };
             closing.segments = rest;

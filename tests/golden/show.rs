@@ -1,0 +1,202 @@
+//! How outcomes, events and views are written in a trace.
+
+use tidegauge::codec::time::day_text;
+use tidegauge::meter::account::{PackageView, Stance};
+use tidegauge::meter::{CardView, Effects, SuspendedBy};
+use tidegauge::model::{AlertData, Event, EventBody, Input, Ledger, Outcome, PackageData, UnixTime};
+
+use crate::words::Zone;
+
+/// Part of a card's view.
+pub(crate) type View = fn(&CardView, &Zone) -> Vec<String>;
+
+/// What became of a record, with its bytes and, if it was not counted, why. Ticks and catalogues have no outcome.
+pub(crate) fn outcomes(ledger: &Ledger, effects: &Effects) -> Vec<String> {
+    let mut reasons = effects.quarantined.iter().map(|kept| kept.reason.to_string());
+    let mut lines = ledger_lines(ledger, |input, outcome, records, bytes| {
+        assert_eq!(records, 1, "a message of one record");
+        let why = match outcome {
+            Outcome::Counted | Outcome::Duplicate => String::new(),
+            _ => format!(": {}", reasons.next().expect("what is not counted is kept with its reason")),
+        };
+        let bytes = if input == Input::Command { String::new() } else { format!(" {bytes}") };
+        format!("{} {}{bytes}{why}", input.name(), outcome.name())
+    });
+    lines
+        .extend(effects.catalogue_conflicts.iter().map(|c| format!("catalogue {}: {}", c.version, c.reason)));
+    lines
+}
+
+pub(crate) fn ledger(ledger: &Ledger) -> Vec<String> {
+    ledger_lines(ledger, |input, outcome, records, bytes| {
+        format!("{} {} {records} records {bytes} bytes", input.name(), outcome.name())
+    })
+}
+
+fn ledger_lines(ledger: &Ledger, mut line: impl FnMut(Input, Outcome, u64, u64) -> String) -> Vec<String> {
+    let mut lines = Vec::new();
+    for input in Input::ALL {
+        for outcome in Outcome::ALL {
+            let records = ledger.records(input, outcome);
+            if records > 0 {
+                lines.push(line(input, outcome, records, ledger.bytes(input, outcome)));
+            }
+        }
+    }
+    lines
+}
+
+pub(crate) fn event(event: &Event, zone: &Zone) -> String {
+    let at = if event.at == event.log_time { String::new() } else { format!(" @{}", zone.show(event.at)) };
+    format!("{}{at} {}", event.body.kind(), body(&event.body, zone)).trim_end().to_owned()
+}
+
+fn body(body: &EventBody, zone: &Zone) -> String {
+    match body {
+        EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => self::alert(alert),
+        EventBody::PackageQueued(p)
+        | EventBody::PackageActivated(p)
+        | EventBody::PackageExpired(p)
+        | EventBody::PackageExhausted(p) => package(p, zone),
+        EventBody::RechargeRefused { order, reason, .. } => format!("{order}: {reason}"),
+        EventBody::CardRegistered { channel, carrier, plan } => format!("{channel} {carrier} {plan}"),
+        EventBody::CardActivated { cause }
+        | EventBody::CardSuspended { cause }
+        | EventBody::CardResumed { cause }
+        | EventBody::CardCancelled { cause } => format!("({cause})"),
+        EventBody::CycleClosed { cycle, used, settled, estimate, overage, unsettled_days, revision } => {
+            format!(
+                "{} used {used} settled {settled} estimate {estimate} overage {overage} unsettled {unsettled_days} \
+             revision {revision}",
+                day_text(*cycle)
+            )
+        }
+        EventBody::CommandApplied { command } => command.clone(),
+        EventBody::CommandRefused { command, reason } => format!("{command}: {reason}"),
+    }
+}
+
+fn alert(alert: &AlertData) -> String {
+    let settling = if alert.settling { " settling" } else { "" };
+    format!(
+        "{} #{}: burnt {} of {}, {} left; used {} ({} settled), overage {}, cycle {}{settling}",
+        alert.rule,
+        alert.arming,
+        alert.burnt,
+        alert.quota,
+        alert.remaining,
+        alert.used,
+        alert.settled,
+        alert.overage,
+        day_text(alert.cycle)
+    )
+}
+
+fn package(p: &PackageData, zone: &Zone) -> String {
+    let cycle = p.cycle.map(|cycle| format!(" of cycle {}", day_text(cycle))).unwrap_or_default();
+    format!(
+        "{} burnt {} of {}{cycle}{}",
+        p.order,
+        p.burnt,
+        quota(p.quota),
+        span(p.effective_at, p.expires_at, zone)
+    )
+}
+
+fn quota(quota: Option<u64>) -> String {
+    quota.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string())
+}
+
+fn span(from: Option<UnixTime>, to: Option<UnixTime>, zone: &Zone) -> String {
+    match (from, to) {
+        (Some(from), Some(to)) => format!(", {} to {}", zone.show(from), zone.show(to)),
+        _ => String::new(),
+    }
+}
+
+pub(crate) fn card(view: &CardView, _: &Zone) -> Vec<String> {
+    let by = if view.suspended_by == SuspendedBy::Nobody {
+        String::new()
+    } else {
+        format!(" by {:?}", view.suspended_by)
+    };
+    let settling = if view.settling { " settling" } else { "" };
+    vec![format!(
+        "{}{by} cycle {}..{} used {} settled {}, burnt {} of {}, {} left, overage {}{settling}",
+        view.state.name(),
+        day_text(view.cycle),
+        day_text(view.cycle_last),
+        view.used,
+        view.settled,
+        view.burnt,
+        quota(view.quota),
+        quota(view.remaining),
+        view.overage
+    )]
+}
+
+pub(crate) fn days(view: &CardView, _: &Zone) -> Vec<String> {
+    let day = |day: &tidegauge::meter::DayRow| {
+        let source = |name: &str, up: u64, down: u64| match (up, down) {
+            (0, 0) => String::new(),
+            _ => format!(" {name} {up}+{down}"),
+        };
+        let marks = [(day.complete, " complete"), (day.closed, " closed"), (day.unsettled, " unsettled")];
+        let marks = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark).collect::<String>();
+        format!(
+            "{} used {}{}{}{}{marks}",
+            day_text(day.day),
+            day.used,
+            source("settling", day.settling_up, day.settling_down),
+            source("estimate", day.estimate_up, day.estimate_down),
+            source("modem", day.modem_up, day.modem_down)
+        )
+    };
+    view.days.iter().map(day).collect()
+}
+
+pub(crate) fn months(view: &CardView, _: &Zone) -> Vec<String> {
+    let month = |month: &tidegauge::meter::MonthRow| {
+        format!(
+            "{}..{} used {} settled {} burnt {} overage {} unsettled {}{}",
+            day_text(month.cycle),
+            day_text(month.cycle_last),
+            month.used,
+            month.settled,
+            month.burnt,
+            month.overage,
+            month.unsettled_days,
+            if month.closed { " closed" } else { "" }
+        )
+    };
+    view.months.iter().map(month).collect()
+}
+
+pub(crate) fn packages(view: &CardView, zone: &Zone) -> Vec<String> {
+    let account = &view.account;
+    let line = |what: &str, p: &PackageView| {
+        let span = span(p.effective_at, p.expires_at, zone);
+        format!("{what} {} burnt {} of {}{span}", p.order, p.burnt, quota(p.quota))
+    };
+    let mut lines = Vec::new();
+    if let (Some(from), Some(to)) = (account.effective_at, account.expires_at) {
+        lines.push(format!("base {} to {}", zone.show(from), zone.show(to)));
+    }
+    lines.extend(account.packages.iter().map(|p| line("in force", p)));
+    lines.extend(account.queue.iter().map(|p| line("queued", p)));
+    lines
+}
+
+pub(crate) fn rules(view: &CardView, _: &Zone) -> Vec<String> {
+    let stance = |stance| match stance {
+        Stance::Armed => "armed",
+        Stance::Held => "held",
+        Stance::Fired => "fired",
+    };
+    let rule = |rule: &tidegauge::meter::account::RuleView| {
+        format!("{} {}{}", rule.name, stance(rule.stance), if rule.alerting { " alerting" } else { "" })
+    };
+    let mut lines = vec![format!("arming {}", view.account.arming)];
+    lines.extend(view.account.rules.iter().map(rule));
+    lines
+}
