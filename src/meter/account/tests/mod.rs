@@ -113,11 +113,11 @@ impl Card {
     }
 
     pub(super) fn totals(&mut self, now: UnixTime) -> Totals {
-        self.at(now, Account::totals)
+        self.at(now, |account, ctx| account.totals(ctx))
     }
 
     pub(super) fn view(&mut self, now: UnixTime) -> AccountView {
-        self.at(now, Account::view)
+        self.at(now, |account, ctx| account.view(ctx))
     }
 }
 
