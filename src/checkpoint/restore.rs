@@ -138,7 +138,7 @@ impl Restore {
         Self { partition, phase: Phase::Offset, predecessor: Predecessor::default() }
     }
 
-    /// Goes on for at most `budget.messages` messages.
+    /// Goes on for at most `budget.messages` messages. What is interrupted in the middle of its judgement begins anew.
     ///
     /// # Errors
     /// [`LogError::Fenced`] only.
@@ -156,7 +156,12 @@ impl Restore {
         };
         match done {
             Ok(progress) => Ok(progress),
-            Err(Halt::Wait(why)) => Ok(Progress::Waiting(why)),
+            Err(Halt::Wait(why)) => {
+                if matches!(self.phase, Phase::Over) {
+                    self.phase = Phase::Offset;
+                }
+                Ok(Progress::Waiting(why))
+            }
             Err(Halt::Why(why)) => Ok(Progress::Refused(Refused { partition: self.partition, why })),
             Err(Halt::Fenced(text)) => Err(LogError::Fenced(text)),
         }

@@ -106,21 +106,19 @@ impl Commits {
         self.queue.push_back(Sealed { parts, sent: None, attempts: 0, first_sent_ms: 0 });
     }
 
-    /// Drops what is sealed of a partition that was lost. An open transaction goes on; its end is no longer asked for.
+    /// Drops what is sealed of a partition that was lost. The commit under way stays the first, even if nothing is left in
+    /// it: its end has to be known, or the producer renewed, before the next is sent.
     pub(super) fn forget(&mut self, partition: u32) {
         for sealed in &mut self.queue {
             let mine = |kept: &mut Kept| kept.part.partition == partition;
             sealed.parts.extract_if(.., mine).for_each(|kept| kept.part.lost());
         }
-        let open = usize::from(matches!(self.stage, Stage::Open { .. } | Stage::OffsetsOpen { .. }));
+        let under_way = usize::from(!matches!(self.stage, Stage::Idle));
         let mut at = 0;
         self.queue.retain(|s| {
             at += 1;
-            at <= open || !s.parts.is_empty()
+            at <= under_way || !s.parts.is_empty()
         });
-        if self.queue.is_empty() {
-            self.stage = Stage::Idle;
-        }
     }
 
     /// Goes on with the first of the queue: sends it, looks for its end, or finds out what became of it.

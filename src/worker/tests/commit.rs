@@ -109,6 +109,22 @@ fn a_zombie_commits_nothing_more_for_what_it_has_lost() {
 }
 
 #[test]
+fn what_is_lost_while_its_commit_is_resolved_still_costs_the_producer() {
+    let mut kit = Kit::running(1);
+    kit.broker_mut().answers.push_back(Answer::LostNo);
+    kit.broker_mut().renewals_fail = 30;
+    kit.cdr(0, "a");
+    for _ in 0..10 {
+        kit.step(10);
+    }
+    kit.broker_mut().events.push_back(GroupEvent::Lost { partitions: vec![0] });
+    kit.step(10);
+    kit.assign(2);
+    kit.settle();
+    assert_eq!((kit.state(0), kit.quarantined()), (StateName::Running, 1));
+}
+
+#[test]
 fn at_most_two_commits_are_sealed_then_it_pauses_and_goes_on_polling() {
     let mut kit = Kit::running(1);
     kit.broker_mut().answers.push_back(Answer::Silence);

@@ -10,7 +10,7 @@ fn garbage(kit: &Kit, partition: u32) -> u64 {
 fn skip(kit: &mut Kit, partition: u32, offset: u64) -> Option<Result<(), OrderError>> {
     let reason = "a test wrote it".to_owned();
     let offset = LogOffset(offset);
-    kit.ask(|reply| Request::Skip { partition, offset, reason, reply }).take()
+    kit.ask(|reply| Request::Skip { partition, offset, reason, reply })
 }
 
 #[test]

@@ -9,9 +9,8 @@ mod restore;
 mod script;
 mod verify;
 
-use std::cell::{Cell, Ref, RefMut};
+use std::cell::{Ref, RefMut};
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 use self::script::{Answer, Broker, Script, Stored};
 use super::*;
@@ -168,14 +167,11 @@ impl Kit {
     }
 
     /// Sends a request that answers into a cell.
-    pub(super) fn ask<T: 'static>(&mut self, request: impl FnOnce(Reply<T>) -> Request) -> Rc<Cell<Option<T>>>
-    where
-        T: Send,
-    {
+    pub(super) fn ask<T: Send + 'static>(&mut self, request: impl FnOnce(Reply<T>) -> Request) -> Option<T> {
         let (tell, told) = std::sync::mpsc::channel();
         self.mailbox.push_back(request(Box::new(move |answer| tell.send(answer).expect("heard"))));
         self.settle();
-        Rc::new(Cell::new(told.try_recv().ok()))
+        told.try_recv().ok()
     }
 }
 

@@ -78,7 +78,7 @@ fn a_restore_reads_the_checkpoint_from_the_oldest_live_chunk_only() {
 fn after_a_drain_nothing_is_left_to_replay_and_folding_waits_for_the_word() {
     let mut kit = aged();
     let answer = kit.ask(|reply| Request::Drain { reply });
-    assert_eq!(answer.take(), Some(Ok(())));
+    assert_eq!(answer, Some(Ok(())));
     assert_eq!((kit.status(0).replay_debt_records, kit.state(0)), (0, StateName::Leaving));
     let at = kit.cdr(0, "held");
     kit.settle();
@@ -101,6 +101,16 @@ fn an_unstable_offset_is_waited_for_then_the_dead_writers_transaction_is_ended()
     assert_eq!(kit.state(0), StateName::Running, "{}", kit.status(0).halted);
 }
 
+#[test]
+fn a_broker_that_is_away_for_a_moment_does_not_end_a_restore() {
+    for fail in 1..6 {
+        let kit = aged();
+        kit.broker_mut().bounds_fail = fail;
+        let kit = kit.restarted(|_| ());
+        assert_eq!(kit.state(0), StateName::Running, "{fail}: {}", kit.status(0).halted);
+    }
+}
+
 type Spoil = fn(&Kit);
 
 /// What is done to the topics, and what the refusal says.
@@ -114,7 +124,7 @@ fn what_is_not_exactly_as_it_was_left_is_refused_with_a_reason() {
         ("more partitions", |kit| kit.broker_mut().partitions = 2, "has 2 partitions, 1 are expected"),
         (
             "inputs gone",
-            |kit| drop(kit.broker_mut().starts.insert((Topic::Log, 0), 39)),
+            |kit| kit.broker_mut().starts.extend([((Topic::Log, 0), 39)]),
             "retention has overtaken",
         ),
         ("foreign fold", |kit| rewrite_head(kit, |h| h.fold_version += 1), "run `tidegauge drain`"),

@@ -14,7 +14,7 @@ use crate::model::LogOffset;
 
 /// What a commit is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Committed,
     /// It was applied, and the answer was lost.
     LostYes,
@@ -25,7 +25,7 @@ pub(super) enum Answer {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     pub key: Vec<u8>,
     pub value: Option<Vec<u8>>,
     pub time_ms: i64,
@@ -53,6 +53,11 @@ pub(crate) struct Broker {
     pub calls: Vec<String>,
     pub now_ms: i64,
     pub out_of_range: Option<u32>,
+    /// How often the next calls of `renew_producer` and `bounds` fail.
+    pub renewals_fail: u32,
+    pub bounds_fail: u32,
+    /// The producer has a transaction whose end it does not know.
+    unresolved: bool,
 }
 
 /// A handle on it.
@@ -77,6 +82,9 @@ impl Script {
             calls: Vec::new(),
             now_ms: 0,
             out_of_range: None,
+            renewals_fail: 0,
+            bounds_fail: 0,
+            unresolved: false,
         })))
     }
 }
@@ -200,6 +208,7 @@ impl WorkerLog for Script {
     fn commit(&mut self, transaction: Arc<Transaction>) {
         let mut broker = self.0.borrow_mut();
         assert!(broker.open.is_none(), "two transactions at once");
+        assert!(!broker.unresolved, "a commit on a producer that was to be renewed");
         broker.sent.push(Arc::clone(&transaction));
         broker.open = Some(transaction);
     }
@@ -216,6 +225,7 @@ impl WorkerLog for Script {
         if answer != Answer::LostNo {
             broker.apply(&open);
         }
+        broker.unresolved = answer != Answer::Committed;
         Some(match answer {
             Answer::Committed => CommitResult::Committed,
             _ => CommitResult::Unresolved("timed out".to_owned()),
@@ -224,7 +234,12 @@ impl WorkerLog for Script {
 
     fn renew_producer(&mut self) -> Result<(), LogError> {
         let mut broker = self.0.borrow_mut();
+        if broker.renewals_fail > 0 {
+            broker.renewals_fail -= 1;
+            return Err(LogError::Retriable("no coordinator".to_owned()));
+        }
         broker.open = None;
+        broker.unresolved = false;
         broker.calls.push("renew".to_owned());
         Ok(())
     }
@@ -245,7 +260,11 @@ impl WorkerLog for Script {
     }
 
     fn bounds(&mut self, topic: Topic, partition: u32) -> Result<(LogOffset, LogOffset), LogError> {
-        let broker = self.0.borrow();
+        let mut broker = self.0.borrow_mut();
+        if broker.bounds_fail > 0 {
+            broker.bounds_fail -= 1;
+            return Err(LogError::Retriable("no leader".to_owned()));
+        }
         let first = broker.starts.get(&(topic, partition)).copied().unwrap_or(0);
         Ok((LogOffset(first), LogOffset(broker.messages(topic, partition).len() as u64)))
     }
