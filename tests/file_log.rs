@@ -1,5 +1,7 @@
 //! The log in a directory keeps the contract of the log: atomic commits, order, compaction, offsets, one process.
 
+#![cfg(feature = "full")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use tidegauge::meter::Rows;
+use tidegauge::model::LogOffset;
 use tidegauge::rollup::rows::CardDay;
-use tidegauge::rollup::{Client, Server, Timeouts, Verdict, Writer};
+use tidegauge::rollup::{
+    Client, Flusher, RowBatch, RowSink as _, Server, Timeouts, Verdict, VersionedRows, Writer,
+};
 
 use crate::sample::{AUGUST, day, version};
 use crate::scripted::{Answer, Scripted};
@@ -92,4 +96,22 @@ async fn what_needs_somebody_is_shown_until_it_is_mended() {
     assert!(failing[0].1.to_string().contains("tidegauge migrate"));
     assert!(!writing.is_finished(), "the rows are kept");
     writing.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_acknowledged_only_when_its_rows_are_there() {
+    let server = Scripted::start(&[Answer::Exception(404, 60)]).await;
+    let writer = Writer::new(client(&server.url)).with_keep_retry(Duration::from_millis(50));
+    let flusher = Flusher::start(writer, &tokio::runtime::Handle::current());
+    let mut sink = flusher.sink();
+    let rows = Rows { months: Vec::new(), days: vec![day(1, AUGUST, 1)] };
+    let rows = VersionedRows { version: version(1), rows };
+    assert!(sink.submit(RowBatch { partition: 5, through: LogOffset(1), last_part: true, rows, id: 7 }));
+    let acked = loop {
+        match sink.acked() {
+            Some(acked) => break acked,
+            None => tokio::time::sleep(Duration::from_millis(1)).await,
+        }
+    };
+    assert_eq!((acked, flusher.stats().inserts(), flusher.stats().errors()), ((5, 7), 1, 1));
 }
