@@ -184,3 +184,30 @@ fn a_file_with_headers_is_told_from_plain_records() {
         assert_eq!(Framing::of(&data(file)), Framing::Plain, "{file}");
     }
 }
+
+/// Reads whatever is there; answers how many records decoded.
+fn readable(file: &[u8]) -> usize {
+    let mut record = UsageRecord::default();
+    Pieces::new(file).filter(|piece| decode(piece.bytes, piece.at, &mut record).is_ok()).count()
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+
+    /// A few octets changed cost a few records, never the file and never the program.
+    #[test]
+    fn damage_costs_the_records_that_it_hits(
+        which in 0..FILES.len(),
+        edits in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>()), 1..8),
+    ) {
+        let whole = data(FILES[which]);
+        let mut damaged = whole.clone();
+        for (at, octet) in &edits {
+            // The file header of TS 32.297 decides on the framing: it is left whole.
+            let at = 54 + at.index(whole.len() - 54);
+            damaged[at] = *octet;
+        }
+        let (before, after) = (readable(&whole), readable(&damaged));
+        proptest::prop_assert!(after + 4 * edits.len() >= before, "{before} records, then {after}");
+    }
+}

@@ -1,7 +1,7 @@
 //! From a file to its records: plain BER one after another, with or without filler, or a TS 32.297 file with headers.
 //!
 //! Invariant: pieces and filler cover the file; a stretch that is no record is one broken piece, and reading goes on after
-//! it: at the next CDR header in a framed file, at the next thing that reads as a usage record in a plain one.
+//! it: at the next CDR header that holds a record in a framed file, at the next thing that reads as a usage record in a plain one.
 
 use super::is_usage;
 use crate::ingest::ber::Reader;
@@ -64,6 +64,14 @@ impl Framing {
     }
 }
 
+/// A CDR header.
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    start: usize,
+    end: usize,
+    format: u8,
+}
+
 /// The pieces of a file in order.
 #[derive(Debug, Clone)]
 pub struct Pieces<'a> {
@@ -95,18 +103,42 @@ impl<'a> Pieces<'a> {
 
     fn framed(&mut self) -> Option<Piece<'a>> {
         let at = self.at;
-        let rest = self.file.get(at..).filter(|rest| !rest.is_empty())?;
-        let &[high, low, release, format, ..] = rest else {
-            return self.take(at, self.file.len(), Some(Broken::CutShort));
-        };
-        let extension = usize::from(release >> 5 == RELEASE_EXTENDED);
-        let start = at + 4 + extension;
-        let end = start + usize::from(u16::from_be_bytes([high, low]));
-        if end > self.file.len() {
-            return self.take(at, self.file.len(), Some(Broken::CutShort));
+        if at >= self.file.len() {
+            return None;
         }
-        let broken = (format >> 5 != FORMAT_BER).then_some(Broken::Format(format >> 5));
-        self.take(start, end, broken)
+        let header = self.header_at(at).filter(|header| header.end <= self.file.len());
+        let trusted = header.filter(|header| self.holds(header) || self.leads_on(header));
+        if let Some(header) = trusted {
+            let broken = (header.format != FORMAT_BER).then_some(Broken::Format(header.format));
+            return self.take(header.start, header.end, broken);
+        }
+        // The header itself is damaged, or the file ends here: on to the next one that holds a record.
+        let next = (at + 1..self.file.len()).find(|next| self.resumes_at_header(*next));
+        let broken = if next.is_some() { Broken::Unreadable } else { Broken::CutShort };
+        self.take(at, next.unwrap_or(self.file.len()), Some(broken))
+    }
+
+    fn header_at(&self, at: usize) -> Option<Header> {
+        let &[high, low, release, format, ..] = self.file.get(at..)? else { return None };
+        let start = at + 4 + usize::from(release >> 5 == RELEASE_EXTENDED);
+        let end = start + usize::from(u16::from_be_bytes([high, low]));
+        Some(Header { start, end, format: format >> 5 })
+    }
+
+    /// Whether a header stands before a usage record of just its length.
+    fn holds(&self, header: &Header) -> bool {
+        header.format == FORMAT_BER && self.record_at(header.start) == Some(header.end)
+    }
+
+    /// Whether a header is followed by the end of the file, or by another that holds a record: then what is broken is its
+    /// record only.
+    fn leads_on(&self, header: &Header) -> bool {
+        header.end == self.file.len() || self.header_at(header.end).is_some_and(|next| self.holds(&next))
+    }
+
+    fn resumes_at_header(&self, at: usize) -> bool {
+        let begins = |header: &Header| self.file.get(header.start) == Some(&0xBF);
+        self.header_at(at).is_some_and(|header| begins(&header) && self.holds(&header))
     }
 
     fn plain(&mut self) -> Option<Piece<'a>> {

@@ -164,6 +164,19 @@ fn a_framed_file_is_read_by_its_headers() {
 }
 
 #[test]
+fn a_damaged_length_in_a_header_costs_that_record_only() {
+    let one = record();
+    let mut file = framed(&[&one, &one, &one]);
+    let second = 50 + 5 + one.len();
+    for (high, low) in [(0xFF, 0xFF), (0, 3), (0, 0)] {
+        (file[second], file[second + 1]) = (high, low);
+        let len = one.len();
+        let expected = [(55, len, true), (second, len + 5, false), (second + len + 10, len, true)];
+        assert_eq!(pieces(&file), expected, "{high:02X}{low:02X}");
+    }
+}
+
+#[test]
 fn a_framed_file_that_is_cut_short_says_so() {
     let one = record();
     let mut file = framed(&[&one, &one]);

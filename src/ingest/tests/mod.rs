@@ -3,6 +3,7 @@
 mod broker;
 
 mod crashes;
+mod parked;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ pub(super) use broker::{Broker, PARTITIONS, Shared, TestLog};
 
 use super::*;
 use crate::log::{IngestPolled, Topic};
-use crate::model::{CardId, CardName, DirectoryEntry, Number, NumberKind};
+use crate::model::CardId;
 
 const IMSI: u64 = 460_041_234_567_890;
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
@@ -172,17 +173,19 @@ fn the_committed_offset_never_passes_a_record_that_is_not_acknowledged() {
 fn what_the_log_loses_is_sent_again_in_order() {
     let mut run = Run::new();
     run.register(1, None);
-    run.log().acks = Acks::LostOnce;
-    let ids: Vec<String> = (0..20).map(|n| format!("c{n:02}")).collect();
+    run.log().acks = Acks::Withheld;
+    let ids: Vec<String> = (0..9).map(|n| format!("c{n}")).collect();
     for id in &ids {
         run.put(Topic::Commands, 0, &recharge(1, id));
-        run.step();
+        run.steps(3);
     }
+    assert!(run.log().queue.len() > 1, "several packs are under way");
+    run.log().acks = Acks::LostOnce;
     run.settle();
     let partition = crate::model::partition_of(card(1), PARTITIONS);
     let expected: Vec<String> = ids.iter().map(|id| format!("command {id}")).collect();
     assert_eq!(run.broker.borrow().log(partition), expected);
-    assert_eq!(run.committed(Topic::Commands, 0), 20);
+    assert_eq!(run.committed(Topic::Commands, 0), 9);
 }
 
 #[test]
@@ -274,107 +277,6 @@ fn every_kind_of_unreadable_message_is_a_dead_letter_and_blocks_nothing() {
     assert_eq!(run.count(Topic::DeadLetter), cases.len());
     assert_eq!(run.logged(), texts(&["cdr good"]));
     assert_eq!(run.committed(Topic::Cdr, 0), 5);
-}
-
-#[test]
-fn a_record_of_an_unknown_identity_is_parked_and_delivered_when_the_directory_names_it() {
-    for (value, imsi) in [(by_imsi("a"), Some(IMSI)), (by_iccid(1, "a"), None)] {
-        let mut run = Run::new();
-        run.put(Topic::Cdr, 0, &value);
-        let report = run.settle();
-        assert_eq!((report.parked_held, run.count(Topic::Parked), run.logged().len()), (1, 1, 0));
-        assert_eq!((run.committed(Topic::Cdr, 0), run.committed(Topic::Parked, 0)), (1, 0));
-        run.register(1, imsi);
-        let report = run.settle();
-        assert_eq!((report.parked_held, run.logged()), (0, texts(&["cdr a"])));
-        assert_eq!(run.committed(Topic::Parked, 0), 1);
-    }
-}
-
-#[test]
-fn parked_records_are_delivered_in_the_order_in_which_they_came() {
-    let mut run = Run::new();
-    for n in 0..9 {
-        run.put(Topic::Cdr, 0, &by_imsi(&n.to_string()));
-    }
-    run.settle();
-    run.register(1, Some(IMSI));
-    run.settle();
-    let partition = crate::model::partition_of(card(1), PARTITIONS);
-    let expected: Vec<String> = (0..9).map(|n| format!("cdr {n}")).collect();
-    assert_eq!(run.broker.borrow().log(partition), expected);
-}
-
-#[test]
-fn a_number_held_at_another_time_leaves_the_record_parked() {
-    let mut run = Run::new();
-    run.put(Topic::Cdr, 0, &by_imsi("a"));
-    run.settle();
-    let name = CardName::Number(Number { kind: NumberKind::Imsi, digits: IMSI });
-    let entry = DirectoryEntry { name, card: card(1), valid_from: 1_785_542_401, valid_to: None };
-    run.broker.borrow_mut().append(crate::codec::directory::output(&entry, None));
-    assert_eq!(run.settle().parked_held, 1);
-}
-
-#[test]
-fn a_record_that_nobody_names_in_a_day_is_quarantined_as_unknown() {
-    let mut run = Run::new();
-    run.put(Topic::Cdr, 0, &by_imsi("a"));
-    run.settle();
-    run.broker.borrow_mut().now_ms += DAY_MS - 60_000;
-    assert_eq!((run.settle().parked_held, run.count(Topic::Quarantine)), (1, 0));
-    run.broker.borrow_mut().now_ms += 120_000;
-    assert_eq!((run.settle().parked_held, run.count(Topic::Quarantine)), (0, 1));
-    assert_eq!(run.header(Topic::Quarantine, "outcome"), "unknown");
-    assert_eq!(run.header(Topic::Quarantine, "source"), "usage.cdr");
-    let value = run.broker.borrow().messages(Topic::Quarantine)[0].value.clone();
-    assert_eq!(value.unwrap(), by_imsi("a").into_bytes());
-    assert_eq!(run.committed(Topic::Parked, 0), 1);
-}
-
-#[test]
-fn the_day_is_counted_from_the_first_sight_whatever_crashes() {
-    let mut run = Run::new();
-    run.put(Topic::Cdr, 0, &by_imsi("a"));
-    run.settle();
-    run.broker.borrow_mut().now_ms += DAY_MS - 60_000;
-    let broker = run.broker.clone();
-    let mut run = Run::with(&broker, Bounds::default());
-    assert_eq!(run.settle().parked_held, 1);
-    broker.borrow_mut().now_ms += 120_000;
-    run.settle();
-    assert_eq!(run.count(Topic::Quarantine), 1);
-}
-
-#[test]
-fn an_identity_has_so_many_parked_records_and_no_more() {
-    let bounds = Bounds { parked_per_identity: 3, ..Bounds::default() };
-    let mut run = Run::with(&Broker::new(), bounds);
-    for n in 0..5 {
-        run.put(Topic::Cdr, 0, &by_imsi(&n.to_string()));
-    }
-    assert_eq!(run.settle().parked_held, 3);
-    assert_eq!(run.count(Topic::Quarantine), 2);
-    run.register(1, Some(IMSI));
-    run.settle();
-    assert_eq!(run.logged(), texts(&["cdr 0", "cdr 1", "cdr 2"]));
-    assert_eq!(run.committed(Topic::Parked, 0), 5);
-}
-
-#[test]
-fn a_full_parking_place_stops_the_parked_topic_alone() {
-    let bounds = Bounds { parked_records: 2, poll_records: 1, ..Bounds::default() };
-    let mut run = Run::with(&Broker::new(), bounds);
-    for n in 0..6 {
-        run.put(Topic::Cdr, 0, &cdr("imsi", &(IMSI + n).to_string(), &n.to_string()));
-    }
-    let report = run.settle();
-    assert_eq!((report.parked_held, report.paused, run.count(Topic::Parked)), (2, true, 6));
-    assert!(run.log().paused.iter().all(|place| place.topic == Topic::Parked));
-    run.register(1, Some(IMSI));
-    run.register(2, Some(IMSI + 1));
-    run.settle();
-    assert_eq!(run.logged(), texts(&["cdr 0", "cdr 1"]));
 }
 
 #[test]
