@@ -107,7 +107,8 @@ pub(super) fn months(card: &Card, ctx: &Ctx<'_>, since: LogOffset) -> Vec<MonthR
 
 fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle) -> MonthRow {
     let Columns { settling, estimate, modem } = columns(card, &cycle.by);
-    let (burnt, totals) = book::read(card, ctx, ctx.now, |account, told| {
+    let last_second = ctx.calendar().day_start(cycle.end).saturating_sub(1);
+    let (burnt, totals) = book::read(card, ctx, ctx.now.min(last_second), |account, told| {
         (account.cycle_burnt(told, cycle.start), account.totals(told))
     });
     let (quota, remaining) = cycle.ended_with.unwrap_or((totals.quota, totals.remaining));

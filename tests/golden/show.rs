@@ -172,6 +172,13 @@ pub(crate) fn months(view: &CardView, _: &Zone) -> Vec<String> {
     view.months.iter().map(month).collect()
 }
 
+pub(crate) fn quotas(view: &CardView, _: &Zone) -> Vec<String> {
+    let month = |month: &tidegauge::meter::MonthRow| {
+        format!("{} quota {}, {} left", day_text(month.cycle), quota(month.quota), month.remaining)
+    };
+    view.months.iter().map(month).collect()
+}
+
 pub(crate) fn packages(view: &CardView, zone: &Zone) -> Vec<String> {
     let account = &view.account;
     let line = |what: &str, p: &PackageView| {

@@ -65,6 +65,7 @@ impl World {
             "view" => self.view(&mut words, show::card),
             "days" => self.view(&mut words, show::days),
             "months" => self.view(&mut words, show::months),
+            "quotas" => self.view(&mut words, show::quotas),
             "packages" => self.view(&mut words, show::packages),
             "rules" => self.view(&mut words, show::rules),
             "ledger" => Ok(show::ledger(&self.meter.ledger())),
