@@ -67,6 +67,8 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::{ChunkInfo, Part, Skip};
+    use crate::model::LogOffset;
 
     #[test]
     fn a_value_reads_back() {
@@ -89,5 +91,44 @@ mod tests {
         assert_eq!(decode::<u32>(&good[..4]), Err(FrameError::Short(4)));
         assert!(matches!(decode::<u16>(&good), Err(FrameError::Content(_))));
         assert!(matches!(decode::<u64>(&good), Err(FrameError::Content(_))));
+    }
+
+    /// Written out by hand from the layout; the checksums by another program. A change of these bytes is a new format.
+    #[test]
+    fn the_layout_is_the_one_that_stands_in_existing_checkpoints() {
+        let skip = Skip { offset: LogOffset(7), reason: "x".to_owned() };
+        let offset = 7u64.to_le_bytes();
+        let reason = [&1u64.to_le_bytes()[..], b"x"].concat();
+        let bytes = [&[1][..], &0x4fc0_1a0f_u32.to_le_bytes(), &offset, &reason].concat();
+        assert_eq!(encode(&skip), bytes);
+        assert_eq!(decode(&bytes), Ok(skip));
+
+        let info = ChunkInfo {
+            shard: 4,
+            offset: LogOffset(9),
+            log_time: 5,
+            fold_version: 1,
+            catalogue: 2,
+            parts: 1,
+            checksum: 0xe2a2_2936,
+        };
+        let part = Part { info, part: 0, bytes: b"ab".to_vec() };
+        let bytes = [
+            &[1][..],
+            &0x663c_2f84_u32.to_le_bytes(),
+            &4u16.to_le_bytes(),
+            &9u64.to_le_bytes(),
+            &5i64.to_le_bytes(),
+            &1u32.to_le_bytes(),
+            &2u32.to_le_bytes(),
+            &1u16.to_le_bytes(),
+            &0xe2a2_2936_u32.to_le_bytes(),
+            &0u16.to_le_bytes(),
+            &2u64.to_le_bytes(),
+            b"ab",
+        ]
+        .concat();
+        assert_eq!(encode(&part), bytes);
+        assert_eq!(decode(&bytes), Ok(part));
     }
 }
