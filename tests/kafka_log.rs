@@ -7,6 +7,7 @@ mod support;
 mod kafka_log {
     pub mod exactly_once;
     pub mod ingest;
+    pub mod topics;
     pub mod transactions;
 }
 

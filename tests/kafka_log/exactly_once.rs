@@ -111,7 +111,7 @@ fn a_member_in_a_process_of_its_own() {
     let mut words = told.split(' ').map(str::to_owned);
     let mut word = || words.next().expect("four words");
     let (brokers, prefix, partitions) = (word(), word(), word().parse().expect("a number"));
-    let cluster = Cluster { brokers, prefix, partitions };
+    let cluster = Cluster::named(&brokers, &prefix, partitions);
     let mut member = member(&cluster, &word());
     loop {
         member.step();

@@ -12,11 +12,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use tidegauge::log::Topic;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext};
 use tidegauge::log::kafka::topics::{self, Stamps, Wanted};
 use tidegauge::log::kafka::{KafkaConfig, Timeouts};
+use tidegauge::log::{Retention, Topic};
 
 /// A broker process.
 pub struct Broker {
@@ -156,6 +156,9 @@ pub struct Cluster {
     pub brokers: String,
     pub prefix: String,
     pub partitions: u32,
+    /// Of the topics that do not follow the log.
+    pub others: u32,
+    pub stamps: Stamps,
 }
 
 impl Cluster {
@@ -165,18 +168,28 @@ impl Cluster {
     }
 
     pub fn on(brokers: &str, prefix: &str, partitions: u32) -> Self {
-        let this = Self { brokers: brokers.to_owned(), prefix: format!("{prefix}."), partitions };
-        let left = block_on(topics::apply(&this.config("admin", "0"), &this.wanted())).expect("topics");
+        let cluster = Self::named(brokers, &format!("{prefix}."), partitions);
+        cluster.create();
+        cluster
+    }
+
+    /// One whose topics are there, or are yet to be created.
+    pub fn named(brokers: &str, prefix: &str, partitions: u32) -> Self {
+        let (brokers, prefix) = (brokers.to_owned(), prefix.to_owned());
+        Self { brokers, prefix, partitions, others: 1, stamps: Stamps::Brokers }
+    }
+
+    pub fn create(&self) {
+        let left = block_on(topics::apply(&self.config("admin", "0"), &self.wanted())).expect("topics");
         assert_eq!(left, []);
-        this
     }
 
     pub fn wanted(&self) -> Wanted {
         Wanted {
             log_partitions: self.partitions,
-            other_partitions: 1,
+            other_partitions: self.others,
             replication: 1,
-            stamps: Stamps::Brokers,
+            stamps: self.stamps,
         }
     }
 
@@ -189,13 +202,12 @@ impl Cluster {
 
     /// Writes messages as an outside producer does, and waits for them to be safe.
     pub fn append(&self, topic: Topic, partition: u32, values: &[&str]) {
-        let producer: BaseProducer = self.outside().create().expect("producer");
+        let producer: BaseProducer<Written> = self.outside().create_with_context(Written).expect("producer");
         let name = format!("{}{}", self.prefix, topic.name());
         for value in values {
-            producer
-                .send(BaseRecord::<str, str>::to(&name).partition(partition as i32).payload(value))
-                .map_err(|(e, _)| e)
-                .expect("queued");
+            let mut record = BaseRecord::<str, str>::to(&name).partition(partition as i32).payload(value);
+            record.key = (topic.retention() == Retention::Compact).then_some(value);
+            producer.send(record).map_err(|(e, _)| e).expect("queued");
         }
         producer.flush(Duration::from_secs(20)).expect("written");
     }
@@ -205,6 +217,21 @@ impl Cluster {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("enable.idempotence", "true");
         config
+    }
+}
+
+/// Sees to it that every message was written.
+struct Written;
+
+impl ClientContext for Written {}
+
+impl ProducerContext for Written {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            panic!("a message was not written: {error}");
+        }
     }
 }
 

@@ -172,12 +172,16 @@ impl SimWorkerLog {
         let Some(&from) = self.positions.get(&partition) else { return Ok(()) };
         let brought = 1 + self.rng.below(40) as usize;
         let wanted = brought.min(budget.messages);
-        let (messages, next) = take(&self.sim.0.borrow(), of, from, wanted)?;
+        let (messages, mut next) = take(&self.sim.0.borrow(), of, from, wanted)?;
         for (offset, entry) in &messages {
+            if budget.bytes == 0 {
+                next = *offset;
+                break;
+            }
+            budget.messages -= 1;
             budget.bytes = budget.bytes.saturating_sub(entry.value.as_ref().map_or(0, Vec::len));
             hand_over(of, *offset, entry, &mut |message| each(message));
         }
-        budget.messages -= messages.len();
         self.positions.insert(partition, next);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Asking the brokers for the topics as they are, and changing them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
@@ -10,7 +11,9 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::wanted::Found;
 use super::{Difference, Remedy, TopicSpec, Wanted};
+use crate::log::kafka::asking::Asking;
 use crate::log::kafka::config::KafkaConfig;
+use crate::log::kafka::deadline::Deadline;
 use crate::log::kafka::error::from_kafka;
 use crate::log::{LogError, Topic};
 
@@ -39,6 +42,9 @@ pub async fn apply(config: &KafkaConfig, wanted: &Wanted) -> Result<Vec<Differen
     admin.set(&differences).await?;
     Ok(differences.into_iter().filter(|d| d.remedy() == Remedy::ByHand).collect())
 }
+
+/// How often a new topic is asked whether it is served.
+const SERVED_EVERY: Duration = Duration::from_millis(20);
 
 struct Admin<'a> {
     config: &'a KafkaConfig,
@@ -126,6 +132,23 @@ impl<'a> Admin<'a> {
             // Another instance may have been quicker.
             if code != RDKafkaErrorCode::TopicAlreadyExists {
                 return Err(LogError::Fatal(format!("creating topic {name}: {code}")));
+            }
+        }
+        self.await_served(missing).await
+    }
+
+    /// The controller answers before the brokers have heard of it: waits until every partition can be asked.
+    async fn await_served(&self, created: &[&TopicSpec]) -> Result<(), LogError> {
+        let asking = Asking::new(self.config)?;
+        let deadline = Deadline::after(self.config.timeouts.request);
+        for spec in created {
+            for partition in 0..spec.partitions {
+                while let Err(error) = asking.bounds(spec.topic, partition) {
+                    if deadline.is_over() {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(SERVED_EVERY).await;
+                }
             }
         }
         Ok(())
