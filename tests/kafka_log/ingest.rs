@@ -1,4 +1,5 @@
 //! Ingest's log and the plain reader on a real broker.
+#![allow(clippy::unwrap_used, reason = "a test that meets an error fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Transactions: what is open, aborted or fenced on a real broker.
+#![allow(clippy::unwrap_used, reason = "a test that meets an error fails")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,7 @@
 //! `kafka_log.rs` call them.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that meets an error fails")]
 
 pub mod mini;
 
@@ -81,7 +82,7 @@ pub fn join<D: Deployment>(d: &D, log: &mut D::Log) -> Generation {
             let from: Vec<_> = partitions.iter().map(|p| (*p, stable(d, log, *p).offset)).collect();
             log.assign(&from).unwrap();
             held.extend(partitions);
-            return (held.len() == 2).then_some(generation);
+            (held.len() == 2).then_some(generation)
         }
         Some(event) => panic!("only assignments are due, not {event:?}"),
         None => None,
