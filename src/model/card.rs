@@ -6,6 +6,36 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Characters of the canonical key.
 const LEN: usize = 19;
+/// As many of them as a `u64` holds; the others are read apart.
+const HIGH: usize = 16;
+
+/// The value of each hexadecimal digit in either case; of any other byte more than 15.
+const NIBBLES: [u8; 256] = {
+    let mut table = [0xFF; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        table[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        table[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+};
+
+/// Digits as a number, and whether one of them is none: then the second is more than 15.
+#[inline]
+fn fold(digits: &[u8]) -> (u64, u8) {
+    digits.iter().fold((0, 0), |(key, bad), byte| {
+        let nibble = NIBBLES[usize::from(*byte)];
+        (key << 4 | u64::from(nibble & 0xF), bad | nibble)
+    })
+}
+
+#[cold]
+fn wrong_character(text: &str) -> CardIdError {
+    let at = text.bytes().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or_default();
+    let found = text.chars().find(|c| !c.is_ascii_hexdigit()).unwrap_or('?');
+    CardIdError::Character { at, found }
+}
 
 /// Canonical key of a card: the first 19 characters of its ICCID, upper-case `[0-9A-F]`, packed as 76 bits.
 ///
@@ -33,22 +63,14 @@ impl CardId {
         if bytes.len() != LEN && bytes.len() != LEN + 1 {
             return Err(CardIdError::Length(bytes.len()));
         }
-        let mut key = 0u128;
-        for (at, &byte) in bytes.iter().enumerate() {
-            let nibble = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'A'..=b'F' => byte - b'A' + 10,
-                b'a'..=b'f' => byte - b'a' + 10,
-                _ => {
-                    let found = text.chars().find(|c| !c.is_ascii_hexdigit()).unwrap_or('?');
-                    return Err(CardIdError::Character { at, found });
-                }
-            };
-            if at < LEN {
-                key = key << 4 | u128::from(nibble);
-            }
+        let (high, low) = bytes.split_at(HIGH);
+        let (high, bad_high) = fold(high);
+        let (low, bad_low) = fold(low);
+        if (bad_high | bad_low) > 0xF {
+            return Err(wrong_character(text));
         }
-        Ok(Self(key))
+        let check_digits = bytes.len() - LEN;
+        Ok(Self((u128::from(high) << (4 * (LEN - HIGH))) | u128::from(low >> (4 * check_digits))))
     }
 
     /// The packed form: 10 bytes, little-endian, as it stands in packs.

@@ -11,6 +11,7 @@ mod error;
 mod field;
 mod object;
 mod record;
+mod scan;
 #[cfg(test)]
 mod tests;
 pub mod write;

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::error::JsonError;
 use super::field::Field;
+use super::scan::scan;
 use crate::limits::{RECORD_BYTES_MAX, SLICES_MAX};
 use crate::model::{CardName, NumberKind, Slices, UnixTime};
 
@@ -53,7 +54,7 @@ pub struct ReadingIn<'a> {
 /// The feed of readings that name none.
 pub const FEED_OF_READINGS: &str = "modem";
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 struct RawCdr<'a> {
     iccid: Field<'a>,
@@ -75,7 +76,7 @@ struct RawCdr<'a> {
     rating_group: Field<'a>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 struct RawReading<'a> {
     iccid: Field<'a>,
@@ -91,6 +92,71 @@ struct RawReading<'a> {
     session: Field<'a>,
 }
 
+impl<'a> RawCdr<'a> {
+    fn scan(bytes: &'a [u8]) -> Option<Self> {
+        let mut raw = Self::default();
+        scan(bytes, |key, value| raw.set(key, value))?;
+        Some(raw)
+    }
+
+    #[inline]
+    fn set(&mut self, key: &str, value: Field<'a>) -> bool {
+        let slot = match key {
+            "iccid" => &mut self.iccid,
+            "imsi" => &mut self.imsi,
+            "msisdn" => &mut self.msisdn,
+            "feed" => &mut self.feed,
+            "id" => &mut self.id,
+            "start" => &mut self.start,
+            "end" => &mut self.end,
+            "up" => &mut self.up,
+            "down" => &mut self.down,
+            "imei" => &mut self.imei,
+            "apn" => &mut self.apn,
+            "rat" => &mut self.rat,
+            "plmn" => &mut self.plmn,
+            "rating_group" => &mut self.rating_group,
+            other => return other != "slices",
+        };
+        fill(slot, value)
+    }
+}
+
+impl<'a> RawReading<'a> {
+    fn scan(bytes: &'a [u8]) -> Option<Self> {
+        let mut raw = Self::default();
+        scan(bytes, |key, value| raw.set(key, value))?;
+        Some(raw)
+    }
+
+    #[inline]
+    fn set(&mut self, key: &str, value: Field<'a>) -> bool {
+        let slot = match key {
+            "iccid" => &mut self.iccid,
+            "imsi" => &mut self.imsi,
+            "msisdn" => &mut self.msisdn,
+            "feed" => &mut self.feed,
+            "imei" => &mut self.imei,
+            "counter" => &mut self.counter,
+            "at" => &mut self.at,
+            "tx" => &mut self.tx,
+            "rx" => &mut self.rx,
+            "width" => &mut self.width,
+            "session" => &mut self.session,
+            _ => return true,
+        };
+        fill(slot, value)
+    }
+}
+
+/// A field that stands there twice is for serde to refuse.
+#[inline]
+fn fill<'a>(slot: &mut Field<'a>, value: Field<'a>) -> bool {
+    let first = matches!(slot, Field::Absent);
+    *slot = value;
+    first
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 struct RawSlice<'a> {
@@ -104,7 +170,10 @@ struct RawSlice<'a> {
 /// # Errors
 /// The first field that is missing, of another type or out of bounds.
 pub fn cdr<'a>(bytes: &'a [u8], scratch: &'a mut Scratch) -> Result<CdrIn<'a>, JsonError> {
-    let raw: RawCdr<'a> = object(bytes)?;
+    let raw = match RawCdr::scan(bytes) {
+        Some(raw) => raw,
+        None => object(bytes)?,
+    };
     read_cdr(raw, &mut scratch.slices).map_err(|e| e.locate(bytes))
 }
 
@@ -113,7 +182,10 @@ pub fn cdr<'a>(bytes: &'a [u8], scratch: &'a mut Scratch) -> Result<CdrIn<'a>, J
 /// # Errors
 /// The first field that is missing, of another type or out of bounds.
 pub fn reading(bytes: &[u8]) -> Result<ReadingIn<'_>, JsonError> {
-    let raw: RawReading<'_> = object(bytes)?;
+    let raw = match RawReading::scan(bytes) {
+        Some(raw) => raw,
+        None => object(bytes)?,
+    };
     read_reading(raw).map_err(|e| e.locate(bytes))
 }
 
