@@ -19,7 +19,7 @@ fn outside(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(CDR.len() as u64));
     let mut scratch = Scratch::default();
     group.bench_function("read a CDR", |b| {
-        b.iter(|| json::cdr(black_box(CDR), &mut scratch).map(|cdr| cdr.up))
+        b.iter(|| json::cdr(black_box(CDR), &mut scratch).map(|cdr| cdr.up));
     });
     group.throughput(Throughput::Bytes(READING.len() as u64));
     group.bench_function("read a reading", |b| b.iter(|| json::reading(black_box(READING)).map(|r| r.tx)));

@@ -119,7 +119,7 @@ fn schema_and_codec_judge_every_damaged_example_alike() {
 /// Every value of an object, at any depth, removed and replaced by values of other types.
 fn damages(value: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
-    for pointer in pointers(value, String::new()) {
+    for pointer in pointers(value, "") {
         let (parent, field) = pointer.rsplit_once('/').unwrap();
         let mut without = value.clone();
         if let Some(Value::Object(object)) = without.pointer_mut(parent) {
@@ -145,12 +145,12 @@ fn damages(value: &Value) -> Vec<(String, Value)> {
     found
 }
 
-fn pointers(value: &Value, at: String) -> Vec<String> {
+fn pointers(value: &Value, at: &str) -> Vec<String> {
     let Value::Object(fields) = value else { return Vec::new() };
     let mut found = Vec::new();
     for (field, value) in fields {
         let place = format!("{at}/{field}");
-        found.extend(pointers(value, place.clone()));
+        found.extend(pointers(value, &place));
         found.push(place);
     }
     found

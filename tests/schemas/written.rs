@@ -32,12 +32,12 @@ fn payment() -> Payment {
     Payment { provider: "wechat".into(), reference: "p-9".into(), paid_at: 1_785_542_340 }
 }
 
-fn cdr<'a>(number: Option<Number>, slices: Slices<'a>) -> Cdr<'a> {
+fn cdr(number: Option<Number>, slices: Slices<'_>) -> Cdr<'_> {
     let feed = FeedName::new("cmcc-pgw-1");
     Cdr { card: card(), feed, id: "85/1", start: 5, end: 9, up: 4, down: 6, slices, number, origin: ORIGIN }
 }
 
-fn reading<'a>(number: Option<Number>, width: u8, session: &'a str) -> Reading<'a> {
+fn reading(number: Option<Number>, width: u8, session: &str) -> Reading<'_> {
     Reading {
         card: card(),
         feed: FeedName::new("modem"),

@@ -186,12 +186,14 @@ proptest! {
         edits in prop::collection::vec((any::<prop::sample::Index>(), piece()), 0..3),
     ) {
         for json in [CDR, READING] {
-            let mut text = json.to_owned();
+            let mut text: Vec<String> = json.chars().map(String::from).collect();
             for (at, piece) in &edits {
                 let at = 1 + at.index(text.len() - 1);
-                let at = (at..).find(|at| text.is_char_boundary(*at)).unwrap();
-                text.replace_range(at..(at + 1).min(text.len()), piece);
+                text[at].clone_from(piece);
             }
+            let text = text.concat();
+            // An empty object has no place for one more field and a comma.
+            prop_assume!(!text.trim_start_matches(['{', ' ', '\n', '\t']).starts_with('}'));
             let slow = text.replacen('{', r#"{"nested":[],"#, 1);
             let (mut one, mut other) = (Scratch::default(), Scratch::default());
             prop_assert_eq!(placeless(cdr(text.as_bytes(), &mut one)), placeless(cdr(slow.as_bytes(), &mut other)), "{}", text);
