@@ -131,7 +131,7 @@ fn recut(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
     let days = usize::from(ctx.index.catalogue().late_horizon_days) + 2;
     cuts.truncate(SEGMENTS_MAX.saturating_sub(days));
     if cuts != card.cuts() {
-        card.cold().cuts = cuts;
+        card.put_cuts(cuts.into_boxed_slice());
     }
 }
 

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::counters::Counters;
+use super::cycle::Source;
 use super::ids::Ids;
 use super::names::NameId;
 use super::numbers::Numbers;
 use super::seen::SeenCommands;
 use super::state::{CardState, SuspendedBy};
-use super::usage::{Source, Usage};
+use super::usage::Usage;
 use crate::limits::ESTIMATES_MAX;
 use crate::model::{CardId, LogOffset, UnixTime};
 
@@ -34,6 +35,8 @@ pub(super) struct Card {
     pub ids: Ids,
     pub account: Account,
     pub numbers: Numbers,
+    /// Where its open days are cut, ascending (`domain.md` P3).
+    cuts: Box<[UnixTime]>,
     /// What few records need.
     cold: Option<Box<Cold>>,
 }
@@ -41,8 +44,6 @@ pub(super) struct Card {
 /// The part of a card that a CDR does not touch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cold {
-    /// Where its open days are cut, ascending (`domain.md` P3).
-    pub cuts: Vec<UnixTime>,
     pub counters: Counters,
     pub commands: SeenCommands,
 }
@@ -75,6 +76,7 @@ impl Card {
             ids: Ids::default(),
             account: Account::default(),
             numbers: Numbers::default(),
+            cuts: Box::default(),
             cold: None,
         }
     }
@@ -96,18 +98,23 @@ impl Card {
     }
 
     pub(super) fn cuts(&self) -> &[UnixTime] {
-        self.cold.as_ref().map_or(&[], |cold| &cold.cuts)
+        &self.cuts
+    }
+
+    /// Brings what a CDR will need from memory, without waiting for it.
+    pub(super) fn warm(&self) {
+        std::hint::black_box((self.changed_at, self.due, self.state));
+        self.usage.warm();
+        self.ids.warm();
     }
 
     /// The cuts, lent out while the rest of the card is written.
-    pub(super) fn take_cuts(&mut self) -> Vec<UnixTime> {
-        self.cold.as_mut().map(|cold| std::mem::take(&mut cold.cuts)).unwrap_or_default()
+    pub(super) fn take_cuts(&mut self) -> Box<[UnixTime]> {
+        std::mem::take(&mut self.cuts)
     }
 
-    pub(super) fn put_cuts(&mut self, cuts: Vec<UnixTime>) {
-        if let Some(cold) = &mut self.cold {
-            cold.cuts = cuts;
-        }
+    pub(super) fn put_cuts(&mut self, cuts: Box<[UnixTime]>) {
+        self.cuts = cuts;
     }
 
     pub(super) fn counters(&self) -> Option<&Counters> {
@@ -144,12 +151,17 @@ impl Card {
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         let cold = self.cold.as_ref().map_or(0, |cold| size_of::<Cold>() + cold.heap_bytes());
-        self.usage.bytes() + self.ids.bytes() + self.account.heap_bytes() + self.numbers.bytes() + cold
+        self.usage.bytes()
+            + self.ids.bytes()
+            + self.account.heap_bytes()
+            + self.numbers.bytes()
+            + size_of_val(&*self.cuts)
+            + cold
     }
 }
 
 impl Cold {
     fn heap_bytes(&self) -> usize {
-        self.cuts.capacity() * size_of::<UnixTime>() + self.counters.bytes() + self.commands.bytes()
+        self.counters.bytes() + self.commands.bytes()
     }
 }

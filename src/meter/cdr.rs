@@ -6,10 +6,10 @@
 use super::card::Card;
 use super::count::Counting;
 use super::ctx::{Ctx, Verdict};
+use super::cycle::Source;
 use super::dates::{DaySpan, Span, Volume};
 use super::effects::Effects;
 use super::ids::{RecordId, Seen};
-use super::usage::Source;
 use crate::limits::{CARD_BYTES_MAX, CDR_SECONDS_MAX, FUTURE_S_MAX, RECORD_BYTES_MAX, SLICES_MAX};
 use crate::model::{Cdr, FeedRole, Outcome, Reason, UnixTime};
 

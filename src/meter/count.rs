@@ -3,11 +3,12 @@
 use super::book;
 use super::card::Card;
 use super::ctx::{Because, Ctx};
+use super::cycle::Source;
 use super::dates::{Part, Ruler, Span, Volume};
 use super::due;
 use super::effects::Effects;
 use super::state::CardState;
-use super::usage::{Moved, Source};
+use super::usage::Moved;
 use crate::model::EventBody;
 
 /// One record's way into its card.

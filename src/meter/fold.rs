@@ -11,9 +11,12 @@ use super::{CardCounts, CardView, Faults, Rows};
 use crate::codec::pack::{Pack, PackError};
 use crate::limits::SHARDS;
 use crate::model::{
-    Broadcast, CardId, Catalogue, CatalogueError, FeedName, FeedRole, Input, Ledger, LogOffset, Origin,
-    Outcome, Position, Record, Tick, UnixTime, shard_of,
+    Broadcast, CardId, Catalogue, CatalogueError, Cdr, FeedName, FeedRole, Input, Ledger, LogOffset, Origin,
+    Outcome, Position, Reading, Record, Tick, UnixTime, shard_of,
 };
+
+/// Records whose cards are fetched together.
+const GROUP: usize = 16;
 
 /// State of one log partition.
 #[derive(Debug)]
@@ -27,6 +30,13 @@ pub struct Meter {
     pub(super) catalogues: Vec<Arc<Catalogue>>,
     pub(super) shards: Vec<Shard>,
     pub(super) faults: Faults,
+}
+
+/// Whether log time moved on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entered {
+    SameSecond,
+    NewSecond,
 }
 
 /// Why a message cannot be folded: the partition halts at it.
@@ -78,21 +88,66 @@ impl Meter {
         pack: &Pack<'_>,
         effects: &mut Effects,
     ) -> Result<(), FoldError> {
-        self.enter(offset, time, effects);
-        for (index, record) in pack.records().enumerate() {
-            let position = Position { partition: self.partition, offset, index: index as u16 };
-            self.record(&record?, position, effects)?;
+        let entered = self.enter(offset, time);
+        if !self.faults.timers_unordered {
+            self.pass(entered, offset, effects);
+        }
+        self.records(pack, offset, effects)?;
+        if self.faults.timers_unordered {
+            self.pass(entered, offset, effects);
         }
         Ok(())
     }
 
-    /// The fold at an offset that an operator skips: time passes, nothing else. The shell quarantines the message whole.
-    pub fn skip(&mut self, offset: LogOffset, time: UnixTime, effects: &mut Effects) {
-        self.enter(offset, time, effects);
+    fn records(
+        &mut self,
+        pack: &Pack<'_>,
+        offset: LogOffset,
+        effects: &mut Effects,
+    ) -> Result<(), FoldError> {
+        let mut group = Vec::with_capacity(GROUP);
+        let mut records = pack.records();
+        let mut index = 0;
+        loop {
+            group.clear();
+            for record in records.by_ref().take(GROUP) {
+                group.push(record?);
+            }
+            if group.is_empty() {
+                return Ok(());
+            }
+            self.warm(&group);
+            for record in &group {
+                let position = Position { partition: self.partition, offset, index };
+                self.record(record, position, effects)?;
+                index = index.wrapping_add(1);
+            }
+        }
     }
 
-    /// Time passes to a message.
-    fn enter(&mut self, offset: LogOffset, time: UnixTime, effects: &mut Effects) {
+    /// Has the memory fetch the cards of some records at once: one after the other each would wait for several lines of it.
+    fn warm(&self, group: &[Record<'_>]) {
+        let mut places = [None; GROUP];
+        for (place, record) in places.iter_mut().zip(group) {
+            let (Record::Cdr(Cdr { card, .. }) | Record::Reading(Reading { card, .. })) = record else {
+                continue;
+            };
+            let shard = &self.shards[shard_of(*card)];
+            *place = shard.table.find(*card).map(|place| (shard, place));
+        }
+        for (shard, place) in places.into_iter().flatten() {
+            shard.table.get(place).warm();
+        }
+    }
+
+    /// The fold at an offset that an operator skips: time passes, nothing else. The shell quarantines the message whole.
+    pub fn skip(&mut self, offset: LogOffset, time: UnixTime, effects: &mut Effects) {
+        let entered = self.enter(offset, time);
+        self.pass(entered, offset, effects);
+    }
+
+    /// Moves on to a message. Answers whether log time enters a new second with it.
+    fn enter(&mut self, offset: LogOffset, time: UnixTime) -> Entered {
         assert!(
             offset >= self.position,
             "offset {} of the log is folded again: next is {}",
@@ -101,11 +156,19 @@ impl Meter {
         );
         self.position = offset.next();
         if time <= self.log_time {
-            return;
+            return Entered::SameSecond;
         }
         self.log_time = time;
+        Entered::NewSecond
+    }
+
+    /// Time passes: what is due fires, sweeps go on.
+    fn pass(&mut self, entered: Entered, offset: LogOffset, effects: &mut Effects) {
+        if entered == Entered::SameSecond {
+            return;
+        }
         let position = Position { partition: self.partition, offset, index: 0 };
-        let moment = Moment { position, now: time, index: &self.index, faults: self.faults };
+        let moment = Moment { position, now: self.log_time, index: &self.index, faults: self.faults };
         for shard in self.shards.iter_mut().filter(|shard| shard.resumes_at <= offset) {
             shard.second(&moment, effects);
         }

@@ -1,6 +1,7 @@
 //! Exact dedupe (`domain.md` C3): which records of the open home days of one card have been counted.
 //!
-//! One compact buffer a card: per home day a head (day, count) and 40-bit ids sorted by their first 32 bits, which are a
+//! One compact buffer a card: the heads (day, count) of the home days, then the 40-bit ids of each day in the same order,
+//! sorted by their first 32 bits, which are a
 //! hash of (feed, id, start) keyed by the deployment's name; the last 8 are a hash of the content, so that an equal id with
 //! other content is a loud conflict. At most [`IDS_PER_CARD_DAY_MAX`] a card-day keep the chance that a new record passes
 //! for a duplicate under 1024 / 2^40 < 1e-9.
@@ -58,14 +59,21 @@ fn mix(word: u64) -> u64 {
     word ^ word >> 32
 }
 
-/// The ids of one card.
+/// The ids of one card. Heads stand together, so that a look-up reads one line of memory to find its group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Ids(Vec<u8>);
+pub(super) struct Ids {
+    days: u8,
+    /// Heads, then ids.
+    bytes: Vec<u8>,
+}
 
 /// One day's group within the buffer.
+#[derive(Debug, Clone, Copy)]
 struct Group {
     /// Where its head is.
     head: usize,
+    /// Where its ids begin.
+    first: usize,
     count: usize,
 }
 
@@ -74,7 +82,7 @@ impl Ids {
     pub(super) fn note(&mut self, day: Day, id: RecordId) -> Seen {
         let group = self.group(day);
         match self.find(&group, id.key) {
-            Ok(at) if self.0[at + 4] == id.content => Seen::Duplicate,
+            Ok(at) if self.bytes[at + 4] == id.content => Seen::Duplicate,
             Ok(_) => Seen::Conflict,
             Err(_) if group.count >= IDS_PER_CARD_DAY_MAX => Seen::Full,
             Err(at) => {
@@ -86,94 +94,117 @@ impl Ids {
 
     /// Forgets the days up to and with `day`.
     pub(super) fn forget_through(&mut self, day: Day) {
-        let mut keep_from = 0;
-        while let Some((head_day, count)) = self.head(keep_from) {
-            if head_day > day {
-                break;
-            }
-            keep_from += HEAD + count * WIDTH;
+        let past = self.heads().take_while(|(head_day, _)| *head_day <= day);
+        let (days, ids) = past.fold((0, 0), |(days, ids), (_, count)| (days + 1, ids + count));
+        if days == 0 {
+            return;
         }
-        if keep_from > 0 {
-            self.0.drain(..keep_from);
-            self.0.shrink_to(self.0.len() + GROWTH);
-        }
+        let first = self.first();
+        self.bytes.drain(first..first + ids * WIDTH);
+        self.bytes.drain(..days * HEAD);
+        self.days -= days as u8;
+        self.bytes.shrink_to(self.bytes.len() + GROWTH);
     }
 
     /// Bytes allocated.
     pub(super) fn bytes(&self) -> usize {
-        self.0.capacity()
+        self.bytes.capacity()
+    }
+
+    /// Brings the heads and the newest ids from memory, without waiting for them.
+    pub(super) fn warm(&self) {
+        std::hint::black_box((self.bytes.first().copied(), self.bytes.last().copied()));
+    }
+
+    /// Where the ids of the first day begin.
+    fn first(&self) -> usize {
+        usize::from(self.days) * HEAD
+    }
+
+    fn heads(&self) -> impl Iterator<Item = (Day, usize)> {
+        self.bytes.chunks_exact(HEAD).take(usize::from(self.days)).map(|head| {
+            let day = Day::from_le_bytes([head[0], head[1], head[2], head[3]]);
+            (day, usize::from(u16::from_le_bytes([head[4], head[5]])))
+        })
     }
 
     /// The group of a day, made if there is none. The newest day is last, where most records go.
     fn group(&mut self, day: Day) -> Group {
-        let mut head = 0;
-        while let Some((head_day, count)) = self.head(head) {
+        let mut group = Group { head: 0, first: self.first(), count: 0 };
+        for (head_day, count) in self.heads() {
             if head_day == day {
-                return Group { head, count };
+                return Group { count, ..group };
             }
             if head_day > day {
                 break;
             }
-            head += HEAD + count * WIDTH;
+            group.head += HEAD;
+            group.first += count * WIDTH;
         }
-        self.open(head, HEAD);
-        self.0[head..head + 4].copy_from_slice(&day.to_le_bytes());
-        self.0[head + 4..head + HEAD].copy_from_slice(&[0, 0]);
-        Group { head, count: 0 }
-    }
-
-    fn head(&self, at: usize) -> Option<(Day, usize)> {
-        let head = self.0.get(at..at + HEAD)?;
-        let day = Day::from_le_bytes([head[0], head[1], head[2], head[3]]);
-        Some((day, usize::from(u16::from_le_bytes([head[4], head[5]]))))
+        self.open(group.head, HEAD);
+        self.bytes[group.head..group.head + 4].copy_from_slice(&day.to_le_bytes());
+        self.bytes[group.head + 4..group.head + HEAD].copy_from_slice(&[0, 0]);
+        self.days = self.days.checked_add(1).expect("a card has at most 37 open days");
+        group.first += HEAD;
+        group
     }
 
     /// The place of a key, or where it would go.
     fn find(&self, group: &Group, key: u32) -> Result<usize, usize> {
-        let first = group.head + HEAD;
         let (mut low, mut high) = (0, group.count);
         while low < high {
             let middle = usize::midpoint(low, high);
-            let at = first + middle * WIDTH;
+            let at = group.first + middle * WIDTH;
             match self.key(at).cmp(&key) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Equal => return Ok(at),
                 std::cmp::Ordering::Greater => high = middle,
             }
         }
-        Err(first + low * WIDTH)
+        Err(group.first + low * WIDTH)
     }
 
     fn key(&self, at: usize) -> u32 {
-        u32::from_be_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]])
+        u32::from_be_bytes([self.bytes[at], self.bytes[at + 1], self.bytes[at + 2], self.bytes[at + 3]])
     }
 
     fn insert(&mut self, group: &Group, at: usize, id: RecordId) {
         self.open(at, WIDTH);
-        self.0[at..at + 4].copy_from_slice(&id.key.to_be_bytes());
-        self.0[at + 4] = id.content;
+        self.bytes[at..at + 4].copy_from_slice(&id.key.to_be_bytes());
+        self.bytes[at + 4] = id.content;
         let count = (group.count + 1) as u16;
-        self.0[group.head + 4..group.head + HEAD].copy_from_slice(&count.to_le_bytes());
+        self.bytes[group.head + 4..group.head + HEAD].copy_from_slice(&count.to_le_bytes());
     }
 
     /// Makes room of `width` bytes at `at`.
     fn open(&mut self, at: usize, width: usize) {
-        let len = self.0.len();
-        if self.0.capacity() < len + width {
-            self.0.reserve_exact(width.max(GROWTH).max(len / 8));
+        let len = self.bytes.len();
+        if self.bytes.capacity() < len + width {
+            self.bytes.reserve_exact(width.max(GROWTH).max(len / 8));
         }
-        self.0.resize(len + width, 0);
-        self.0.copy_within(at..len, at + width);
+        self.bytes.resize(len + width, 0);
+        self.bytes.copy_within(at..len, at + width);
     }
 }
 
+/// Written as one string of bytes: the number of days, then the buffer.
 impl Serialize for Ids {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+        (self.days, Bytes(&self.bytes)).serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Ids {
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+struct Buffer(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Buffer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
         impl serde::de::Visitor<'_> for Bytes {
@@ -189,6 +220,18 @@ impl<'de> Deserialize<'de> for Ids {
             }
         }
         deserializer.deserialize_byte_buf(Bytes).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (days, Buffer(bytes)) = Deserialize::deserialize(deserializer)?;
+        let ids = Self { days, bytes };
+        let counted: usize = ids.heads().map(|(_, count)| count * WIDTH).sum();
+        if ids.first() + counted != ids.bytes.len() {
+            return Err(serde::de::Error::custom("the ids of a card do not fill their buffer"));
+        }
+        Ok(ids)
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `shard`, `table`, `timers`, `names` | cards of a shard, their order, what is due, names they share |
 //! | `card`, `step`, `ctx` | one card's line, and what a step is told |
 //! | `cdr`, `ids`, `reading`, `counters` | usage: checked, known again, counted once |
-//! | `dates`, `count`, `usage` | bytes into days and cycles; used of a day by C4 |
+//! | `dates`, `count`, `usage`, `piece`, `cycle` | bytes into days and cycles; used of a day by C4 |
 //! | `due` | what time brings: packages end, days and cycles close |
 //! | `command`, `seen`, `numbers`, `state` | registration, states, ids of commands, numbers held |
 //! | `account`, `book` | packages, burn and alerts of one card, and how they are told of usage |
@@ -31,6 +31,7 @@ mod command;
 mod count;
 mod counters;
 mod ctx;
+mod cycle;
 mod dates;
 mod due;
 mod effects;
@@ -40,6 +41,7 @@ mod ids;
 mod index;
 mod names;
 mod numbers;
+mod piece;
 mod quarantined;
 mod reading;
 mod restore;

@@ -7,9 +7,9 @@ use super::cdr::estimate_source;
 use super::count::Counting;
 use super::counters::Told;
 use super::ctx::{Ctx, Verdict};
+use super::cycle::Source;
 use super::dates::{DaySpan, Span, Volume};
 use super::effects::Effects;
-use super::usage::Source;
 use crate::limits::{CARD_BYTES_MAX, FUTURE_S_MAX, RECORD_BYTES_MAX};
 use crate::model::{Outcome, Reading, Reason};
 

@@ -6,23 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cycle::{BySource, Cycle, DayTotals, Source};
 use super::dates::{DaySpan, Part, Volume};
-use crate::limits::DAY_S;
+use super::piece::Piece;
 use crate::model::{Calendar, Day, LogOffset, UnixTime};
-
-/// Whose total.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
-    Settling = 0,
-    FirstEstimate = 1,
-    SecondEstimate = 2,
-}
-
-/// Sources of a card.
-pub(super) const SOURCES: usize = 3;
-
-/// Totals by [`Source`].
-pub(super) type BySource = [Volume; SOURCES];
 
 /// Days and cycles of one card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,34 +22,8 @@ pub(super) struct Usage {
     complete_through: Day,
     /// Days through this one take no records.
     closed_through: Day,
-}
-
-/// The total of one source in one piece of a day: 24 bytes, as there are tens of millions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Piece {
-    /// Seconds since two days before 1970, so that a day of any zone fits.
-    start: u32,
-    /// Low bits of the log offset of the last change, whether the day closed unsettled, and the source.
-    stamp: u32,
-    volume: Volume,
-}
-
-/// One cycle of a card.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Cycle {
-    pub start: Day,
-    /// First day of the next.
-    pub end: Day,
-    pub by: BySource,
-    pub used: u64,
-    /// Of it: complete days.
-    pub settled: u64,
-    pub unsettled_days: u16,
-    pub closed: bool,
-    pub revision: u32,
-    pub changed_at: LogOffset,
-    /// Quota and remaining as they were when the cycle ended; of the running cycle the account tells them.
-    pub ended_with: Option<(Option<u64>, Option<u64>)>,
+    /// Bytes of all sources in the cycles held: what bounds a card's sums.
+    held: u64,
 }
 
 /// What a part did to the day it went to.
@@ -72,14 +33,6 @@ pub(super) struct Moved {
     pub source_changed: bool,
     /// The day has a piece more: a day may now be the first to close.
     pub new_piece: bool,
-}
-
-/// One day of a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DayTotals {
-    pub by: BySource,
-    pub complete: bool,
-    pub unsettled: bool,
 }
 
 /// A piece of a day as it burns.
@@ -92,108 +45,23 @@ pub(super) struct UsedPiece {
 
 impl Default for Usage {
     fn default() -> Self {
-        Self { pieces: Vec::new(), cycles: Vec::new(), complete_through: Day::MIN, closed_through: Day::MIN }
-    }
-}
-
-impl Source {
-    const ALL: [Self; SOURCES] = [Self::Settling, Self::FirstEstimate, Self::SecondEstimate];
-
-    /// The place of the estimating feed in the card's list.
-    pub(super) fn estimate(place: usize) -> Option<Self> {
-        [Self::FirstEstimate, Self::SecondEstimate].get(place).copied()
-    }
-}
-
-impl Piece {
-    /// Two days: no zone is further from UTC.
-    const BIAS: i64 = 2 * DAY_S;
-    const SOURCE: u32 = 0b011;
-    const UNSETTLED: u32 = 0b100;
-    const OFFSET_SHIFT: u32 = 3;
-
-    fn stored(time: UnixTime) -> u32 {
-        u32::try_from(time.saturating_add(Self::BIAS)).unwrap_or(if time < 0 { 0 } else { u32::MAX })
-    }
-
-    fn start(&self) -> UnixTime {
-        i64::from(self.start) - Self::BIAS
-    }
-
-    fn source(&self) -> usize {
-        (self.stamp & Self::SOURCE) as usize
-    }
-
-    fn touch(&mut self, offset: LogOffset) {
-        self.stamp = (offset.0 as u32) << Self::OFFSET_SHIFT | self.stamp & (Self::SOURCE | Self::UNSETTLED);
-    }
-
-    /// The offset of the last change, taken to be as late as the stored bits allow: a wrap of them makes a row go out once
-    /// more, never once too few.
-    fn changed_at(&self, card_changed_at: LogOffset) -> LogOffset {
-        let behind = (card_changed_at.0 as u32).wrapping_shl(Self::OFFSET_SHIFT) >> Self::OFFSET_SHIFT;
-        let behind = behind.wrapping_sub(self.stamp >> Self::OFFSET_SHIFT) & (u32::MAX >> Self::OFFSET_SHIFT);
-        LogOffset(card_changed_at.0.saturating_sub(u64::from(behind)))
-    }
-}
-
-impl DayTotals {
-    /// The source whose total is the day's (`domain.md` C4); of equals the first.
-    pub(super) fn source(&self) -> Source {
-        let mut best = Source::Settling;
-        if !self.complete {
-            for source in Source::ALL {
-                if self.by[source as usize].total() > self.by[best as usize].total() {
-                    best = source;
-                }
-            }
-        }
-        best
-    }
-
-    pub(super) fn used(&self) -> u64 {
-        self.by[self.source() as usize].total()
-    }
-
-    fn settled(&self) -> u64 {
-        if self.complete { self.used() } else { 0 }
-    }
-}
-
-impl Cycle {
-    fn new((start, end): (Day, Day)) -> Self {
         Self {
-            start,
-            end,
-            by: BySource::default(),
-            used: 0,
-            settled: 0,
-            unsettled_days: 0,
-            closed: false,
-            revision: 0,
-            changed_at: LogOffset(0),
-            ended_with: None,
+            pieces: Vec::new(),
+            cycles: Vec::new(),
+            complete_through: Day::MIN,
+            closed_through: Day::MIN,
+            held: 0,
         }
-    }
-
-    pub(super) fn provisional(&self) -> u64 {
-        self.used.saturating_sub(self.settled)
-    }
-
-    /// The greatest estimate of the cycle.
-    pub(super) fn estimate(&self) -> u64 {
-        self.by[1].total().max(self.by[2].total())
-    }
-
-    fn replace(&mut self, before: &DayTotals, after: &DayTotals, offset: LogOffset) {
-        let less = |sum: u64, part: u64| sum.checked_sub(part).expect("a cycle is the sum of its days");
-        self.used = less(self.used, before.used()).saturating_add(after.used());
-        self.settled = less(self.settled, before.settled()).saturating_add(after.settled());
-        self.changed_at = offset;
     }
 }
 
 impl Usage {
+    /// Brings the newest piece and cycle from memory, without waiting for them.
+    pub(super) fn warm(&self) {
+        std::hint::black_box(self.pieces.last().map(|piece| piece.stamp));
+        std::hint::black_box(self.cycles.last().map(|cycle| cycle.used));
+    }
+
     pub(super) fn cycles(&self) -> &[Cycle] {
         &self.cycles
     }
@@ -208,7 +76,7 @@ impl Usage {
 
     /// Bytes counted by all sources in the cycles held: what bounds a card's sums.
     pub(super) fn held(&self) -> u64 {
-        self.cycles.iter().flat_map(|cycle| cycle.by).fold(0, |sum, by| sum.saturating_add(by.total()))
+        self.held
     }
 
     /// Whether a day lies in a cycle that is held or that the calendar knows.
@@ -257,6 +125,7 @@ impl Usage {
         let mut after = before;
         after.by[source as usize] = after.by[source as usize].plus(part.volume);
         let new_piece = self.add_to_piece(part, source, offset);
+        self.held = self.held.saturating_add(part.volume.total());
         let cycle = self.cycle_mut(part.day.day);
         cycle.by[source as usize] = cycle.by[source as usize].plus(part.volume);
         cycle.replace(&before, &after, offset);
@@ -271,7 +140,8 @@ impl Usage {
     /// Answers whether the piece is new.
     fn add_to_piece(&mut self, part: &Part, source: Source, offset: LogOffset) -> bool {
         let key = (Piece::stored(part.piece), source as usize);
-        let at = self.pieces.partition_point(|piece| (piece.start, piece.source()) < key);
+        let after = self.pieces.iter().rev().take_while(|piece| (piece.start, piece.source()) >= key);
+        let at = self.pieces.len() - after.count();
         match self.pieces.get_mut(at) {
             Some(piece) if (piece.start, piece.source()) == key => {
                 piece.volume = piece.volume.plus(part.volume);
@@ -292,10 +162,8 @@ impl Usage {
 
     /// Totals of a day.
     pub(super) fn day(&self, span: &DaySpan) -> DayTotals {
-        let (from, to) = (Piece::stored(span.start), Piece::stored(span.end));
-        let first = self.pieces.partition_point(|piece| piece.start < from);
         let mut totals = DayTotals { by: BySource::default(), complete: false, unsettled: false };
-        for piece in self.pieces.iter().skip(first).take_while(|piece| piece.start < to) {
+        for piece in self.pieces_of(span) {
             let by = &mut totals.by[piece.source()];
             *by = by.plus(piece.volume);
             totals.unsettled |= piece.stamp & Piece::UNSETTLED != 0;
@@ -326,13 +194,9 @@ impl Usage {
 
     /// The used bytes of a day by piece, in event order.
     pub(super) fn burning<'a>(&'a self, span: &DaySpan) -> impl Iterator<Item = UsedPiece> + 'a {
-        let (from, to) = (Piece::stored(span.start), Piece::stored(span.end));
         let source = self.day(span).source() as usize;
-        let first = self.pieces.partition_point(|piece| piece.start < from);
-        self.pieces
+        self.pieces_of(span)
             .iter()
-            .skip(first)
-            .take_while(move |piece| piece.start < to)
             .filter(move |piece| piece.source() == source)
             .map(|piece| UsedPiece { start: piece.start(), bytes: piece.volume.total() })
     }
@@ -355,12 +219,25 @@ impl Usage {
     }
 
     fn touch_day(&mut self, span: &DaySpan, offset: LogOffset) {
-        self.pieces_of(span).for_each(|piece| piece.touch(offset));
+        self.pieces_of_mut(span).iter_mut().for_each(|piece| piece.touch(offset));
     }
 
-    fn pieces_of(&mut self, span: &DaySpan) -> impl Iterator<Item = &mut Piece> {
+    /// The pieces of a day, looked for from the newest on, as most records are of these days.
+    fn range_of(&self, span: &DaySpan) -> std::ops::Range<usize> {
         let (from, to) = (Piece::stored(span.start), Piece::stored(span.end));
-        self.pieces.iter_mut().filter(move |piece| from <= piece.start && piece.start < to)
+        let after = self.pieces.iter().rev().take_while(|piece| piece.start >= to).count();
+        let end = self.pieces.len() - after;
+        let within = self.pieces.iter().take(end).rev().take_while(|piece| piece.start >= from).count();
+        end - within..end
+    }
+
+    fn pieces_of(&self, span: &DaySpan) -> &[Piece] {
+        self.pieces.get(self.range_of(span)).unwrap_or_default()
+    }
+
+    fn pieces_of_mut(&mut self, span: &DaySpan) -> &mut [Piece] {
+        let range = self.range_of(span);
+        self.pieces.get_mut(range).unwrap_or_default()
     }
 
     /// When the next day or cycle closes.
@@ -383,7 +260,7 @@ impl Usage {
     pub(super) fn close_day(&mut self, span: &DaySpan, offset: LogOffset) {
         self.closed_through = span.day;
         let complete = self.day(span).complete;
-        for piece in self.pieces_of(span) {
+        for piece in self.pieces_of_mut(span) {
             piece.touch(offset);
             piece.stamp |= if complete { 0 } else { Piece::UNSETTLED };
         }
@@ -415,13 +292,14 @@ impl Usage {
         let kept_from = if closed == Day::MIN { UnixTime::MIN } else { calendar.day_end(closed) };
         self.pieces.retain(|piece| piece.start() >= kept_from || piece.changed_at(card) > flushed_through);
         self.cycles.retain(|cycle| !cycle.closed || cycle.changed_at > flushed_through);
+        let held = self.cycles.iter().flat_map(|cycle| cycle.by).map(Volume::total);
+        self.held = held.fold(0, u64::saturating_add);
     }
 
     /// When a day with totals last changed.
     pub(super) fn day_changed_at(&self, span: &DaySpan, card: LogOffset) -> LogOffset {
-        let (from, to) = (Piece::stored(span.start), Piece::stored(span.end));
-        let pieces = self.pieces.iter().filter(|piece| from <= piece.start && piece.start < to);
-        pieces.map(|piece| piece.changed_at(card)).max().unwrap_or_default()
+        let changes = self.pieces_of(span).iter().map(|piece| piece.changed_at(card));
+        changes.max().unwrap_or_default()
     }
 
     /// Bytes allocated.

@@ -7,11 +7,11 @@ use super::account::AccountView;
 use super::book;
 use super::card::Card;
 use super::ctx::Ctx;
+use super::cycle::{BySource, Cycle};
 use super::dates::{DaySpan, Volume};
 use super::index::modem_hash;
 use super::rows::{DayRow, MonthRow};
 use super::state::{CardState, SuspendedBy};
-use super::usage::{BySource, Cycle};
 use crate::model::{CardId, Day, LogOffset, Number, UnixTime};
 
 /// A card as of log time. Amounts in bytes, times in UTC seconds.

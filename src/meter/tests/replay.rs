@@ -162,3 +162,21 @@ fn planted_faults_show() {
     bench.fold(NEW_YEAR + DAY, &[record, record]);
     assert_eq!(bench.view().used, 10);
 }
+
+#[test]
+fn timers_in_the_wrong_order_show() {
+    // January closes in the second in which the card is suspended: first what was due, then the command.
+    let order = |faults| {
+        let mut bench = Bench::new();
+        bench.meter = std::mem::replace(&mut bench.meter, Meter::new(5)).with_faults(faults);
+        bench.register(NEW_YEAR, card(1), &[]);
+        bench.fold(NEW_YEAR + 31 * DAY, &[Record::Cdr(cdr("b", NEW_YEAR + 30 * DAY, 0, 5))]);
+        bench.effects.clear();
+        bench.command(NEW_YEAR + 39 * DAY, card(1), "x", CommandBody::Suspend { reason: None });
+        bench.kinds()
+    };
+    let right = ["cycle.closed", "card.suspended", "command.applied"];
+    assert_eq!(order(Faults::default()), right);
+    let wrong = ["card.suspended", "command.applied", "cycle.closed"];
+    assert_eq!(order(Faults { timers_unordered: true, ..Faults::default() }), wrong);
+}

@@ -1,0 +1,111 @@
+//! Sums: a day by source, and which of them is its used (`domain.md` C4); a cycle as the sum of its days.
+
+use serde::{Deserialize, Serialize};
+
+use super::dates::Volume;
+use crate::model::{Day, LogOffset};
+
+/// Whose total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Settling = 0,
+    FirstEstimate = 1,
+    SecondEstimate = 2,
+}
+
+/// Sources of a card.
+pub(super) const SOURCES: usize = 3;
+
+/// Totals by [`Source`].
+pub(super) type BySource = [Volume; SOURCES];
+
+/// One cycle of a card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cycle {
+    pub start: Day,
+    /// First day of the next.
+    pub end: Day,
+    pub by: BySource,
+    pub used: u64,
+    /// Of it: complete days.
+    pub settled: u64,
+    pub unsettled_days: u16,
+    pub closed: bool,
+    pub revision: u32,
+    pub changed_at: LogOffset,
+    /// Quota and remaining as they were when the cycle ended; of the running cycle the account tells them.
+    pub ended_with: Option<(Option<u64>, Option<u64>)>,
+}
+
+/// One day of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DayTotals {
+    pub by: BySource,
+    pub complete: bool,
+    pub unsettled: bool,
+}
+
+impl Source {
+    pub(super) const ALL: [Self; SOURCES] = [Self::Settling, Self::FirstEstimate, Self::SecondEstimate];
+
+    /// The place of the estimating feed in the card's list.
+    pub(super) fn estimate(place: usize) -> Option<Self> {
+        [Self::FirstEstimate, Self::SecondEstimate].get(place).copied()
+    }
+}
+
+impl DayTotals {
+    /// The source whose total is the day's (`domain.md` C4); of equals the first.
+    pub(super) fn source(&self) -> Source {
+        let mut best = Source::Settling;
+        if !self.complete {
+            for source in Source::ALL {
+                if self.by[source as usize].total() > self.by[best as usize].total() {
+                    best = source;
+                }
+            }
+        }
+        best
+    }
+
+    pub(super) fn used(&self) -> u64 {
+        self.by[self.source() as usize].total()
+    }
+
+    pub(super) fn settled(&self) -> u64 {
+        if self.complete { self.used() } else { 0 }
+    }
+}
+
+impl Cycle {
+    pub(super) fn new((start, end): (Day, Day)) -> Self {
+        Self {
+            start,
+            end,
+            by: BySource::default(),
+            used: 0,
+            settled: 0,
+            unsettled_days: 0,
+            closed: false,
+            revision: 0,
+            changed_at: LogOffset(0),
+            ended_with: None,
+        }
+    }
+
+    pub(super) fn provisional(&self) -> u64 {
+        self.used.saturating_sub(self.settled)
+    }
+
+    /// The greatest estimate of the cycle.
+    pub(super) fn estimate(&self) -> u64 {
+        self.by[1].total().max(self.by[2].total())
+    }
+
+    pub(super) fn replace(&mut self, before: &DayTotals, after: &DayTotals, offset: LogOffset) {
+        let less = |sum: u64, part: u64| sum.checked_sub(part).expect("a cycle is the sum of its days");
+        self.used = less(self.used, before.used()).saturating_add(after.used());
+        self.settled = less(self.settled, before.settled()).saturating_add(after.settled());
+        self.changed_at = offset;
+    }
+}
