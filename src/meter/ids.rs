@@ -265,7 +265,9 @@ mod tests {
             (0..50u32).map(|n| ((n % 3) as Day, n.wrapping_mul(0x9E37_79B9))).collect();
         let noted = |came: &[(Day, u32)]| {
             let mut ids = Ids::default();
-            came.iter().for_each(|(day, key)| assert_eq!(ids.note(*day, id(*key, 0)), Seen::New));
+            for (day, key) in came {
+                assert_eq!(ids.note(*day, id(*key, 0)), Seen::New);
+            }
             ids
         };
         let forward = noted(&came);

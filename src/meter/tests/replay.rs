@@ -79,7 +79,7 @@ fn a_chunk_and_the_log_give_the_next_chunk_byte_for_byte() {
     for seed in 0..4 {
         let mut bench = Bench::new();
         let mut at = bench.chunks();
-        let mut dice = Dice(seed ^ 0xC0FFEE);
+        let mut dice = Dice(seed ^ 0x00C0_FFEE);
         let mut time = NEW_YEAR;
         for step in 0..1_500 {
             time += dice.roll(2 * HOUR as u64 - 1) as i64;

@@ -105,13 +105,13 @@ fn slices_are_dated_each_by_its_own_end() {
         Slice { end: midnight + 20, up: 7, down: 1 },
         Slice { end: midnight + 20, up: 100, down: 0 },
     ];
-    let sliced = Cdr {
+    let record = Cdr {
         end: midnight + 20,
         slices: Slices::pack(&slices, &mut packed),
         ..cdr("a", midnight - 40, 112, 1)
     };
     let mut bench = Bench::with_card();
-    bench.fold(midnight + HOUR, &[Record::Cdr(sliced), Record::Cdr(sliced)]);
+    bench.fold(midnight + HOUR, &[Record::Cdr(record), Record::Cdr(record)]);
     // The second slice lies half on either day: 3 + 4 up, 0 + 1 down; the third is a moment of the second day.
     assert_eq!(used(&bench), [(JANUARY, 5 + 3), (JANUARY + 1, 4 + 1 + 100)]);
     assert_eq!(bench.outcomes(Input::Cdr), [(Outcome::Counted, 1), (Outcome::Duplicate, 1)]);
