@@ -10,10 +10,10 @@ use crate::model::LogOffset;
     reason = "each is a fault of its own, and any may be planted with any other"
 )]
 pub struct Faults {
-    /// A commit that is sent again does not carry the same bytes: its last output is missing.
+    /// A commit that is sent again does not carry the same bytes: its first output for the world outside is missing.
     pub alter_sealed_bytes_on_retry: bool,
-    /// Outputs go without offsets, and the offsets in a transaction of their own: nothing fences the outputs, and a crash
-    /// between the two repeats them.
+    /// Outputs for the world outside go without offsets, checkpoint and offsets in a transaction of their own: nothing
+    /// fences the outputs, and a crash between the two repeats them.
     pub offsets_outside_transaction: bool,
     /// Ticks say that everything folded has been flushed.
     pub flushed_through_ahead: bool,
