@@ -51,7 +51,9 @@ impl Bench {
 
     fn fold(&mut self, time: UnixTime, records: &[Record<'_>]) {
         let mut writer = PackWriter::new();
-        records.iter().for_each(|record| assert!(writer.push(record)));
+        for record in records {
+            assert!(writer.push(record));
+        }
         let bytes = writer.finish();
         let offset = LogOffset(self.offset);
         self.meter.fold(offset, time, &Pack::read(&bytes).unwrap(), &mut self.effects).unwrap();
@@ -116,11 +118,11 @@ impl Bench {
     }
 
     fn refusals(&self) -> Vec<&str> {
-        let reason = |body| match body {
-            &EventBody::CommandRefused { ref reason, .. } => Some(reason.as_str()),
+        let reasons = self.effects.events.iter().filter_map(|event| match &event.body {
+            EventBody::CommandRefused { reason, .. } => Some(reason.as_str()),
             _ => None,
-        };
-        self.effects.events.iter().filter_map(|event| reason(&event.body)).collect()
+        });
+        reasons.collect()
     }
 
     fn chunks(&self) -> Vec<Vec<u8>> {
