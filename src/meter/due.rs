@@ -23,7 +23,7 @@ pub(super) fn catch_up(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
         assert!(fired < FIRED_AT_ONCE_MAX, "card {}: a timer at {} fires and stays due", card.id, card.due);
     }
     if ctx.terms.complete_through > card.usage.complete_through() {
-        complete(card, ctx, ctx.now, effects);
+        complete(card, ctx, effects);
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) fn catch_up(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
 pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     let because = Because::timer(card.due);
     if ctx.terms.declared_at <= because.at && ctx.terms.complete_through > card.usage.complete_through() {
-        complete(card, ctx, because.at, effects);
+        complete(card, ctx, effects);
     }
     close_days(card, ctx, &because);
     if card.account.next_due().is_some_and(|due| due <= because.at) {
@@ -91,11 +91,11 @@ fn close_cycles(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: 
     }
 }
 
-/// Takes what the settling feed has declared, as of `at`.
-fn complete(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime, effects: &mut Effects) {
+/// Takes what the settling feed has declared, as of its declaration: a package that has ended since is still in force.
+fn complete(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     if card.usage.complete(ctx.calendar(), ctx.terms.complete_through, ctx.position.offset) {
         ctx.changed(card, effects);
-        book::evaluate(card, ctx, &Because::timer(at), effects);
+        book::evaluate(card, ctx, &Because::timer(ctx.terms.declared_at), effects);
         reschedule(card, ctx);
     }
 }
