@@ -111,12 +111,17 @@ impl Alerts {
 
     fn replace(&mut self, rules: Vec<Watch>, level: Level<'_>, out: &mut Vec<EventBody>) {
         let mut old = std::mem::take(&mut self.states);
+
         self.states.extend(rules.into_iter().map(|watch| {
             match old.iter().position(|state| state.watch == watch) {
                 Some(at) => old.swap_remove(at),
                 None => State { stance: level.silently(&watch), watch, told: 0 },
             }
         }));
+        if old.iter().any(|state| state.stance == Stance::Fired) {
+            // A rule that comes under the name of one that has fired must not fire under its identity: (card, rule, arming).
+            self.arming = self.arming.saturating_add(1);
+        }
         let gone = old.iter().filter(|state| state.told > 0);
         let gone = gone.map(|state| level.data(&state.watch, state.told)).collect();
         out.extend(level.by_severity(gone).map(EventBody::AlertResolved));

@@ -155,7 +155,8 @@ fn new_rules_are_measured_silently_and_the_alert_of_a_dropped_one_resolves() {
     ];
     card.at(day(1), |account, ctx| account.set_rules(ctx, &own, &mut out)).unwrap();
     assert_eq!(out.iter().map(told).collect::<Vec<_>>(), ["resolved burnt-50 #1"]);
-    assert_eq!(card.uses(day(1), 100), ["fired own-70 #1"]);
+    // Its arming is over: burnt-50 has fired in it.
+    assert_eq!(card.uses(day(1), 100), ["fired own-70 #2"]);
     assert_eq!(
         card.view(day(1)).rules.iter().map(|r| r.stance).collect::<Vec<_>>(),
         [Stance::Held, Stance::Fired]
@@ -163,8 +164,20 @@ fn new_rules_are_measured_silently_and_the_alert_of_a_dropped_one_resolves() {
     // Back to the plan's: 70 % is beyond 50 already.
     out.clear();
     card.at(day(1), |account, ctx| account.set_rules(ctx, &[], &mut out)).unwrap();
-    assert_eq!(out.iter().map(told).collect::<Vec<_>>(), ["resolved own-70 #1"]);
+    assert_eq!(out.iter().map(told).collect::<Vec<_>>(), ["resolved own-70 #2"]);
     assert_eq!(card.uses(day(1), 1), NOTHING);
+}
+
+#[test]
+fn a_rule_under_the_name_of_one_that_fired_fires_another_alert() {
+    let mut card = Card::new(&[HALF]);
+    card.buys(day(1), &Ordered::new("o1", 1_000));
+    let mut out = Vec::new();
+    let mine = |percent| [Rule { name: "mine".to_owned(), kind: RuleKind::BurntPercent(percent) }];
+    card.at(day(1), |account, ctx| account.set_rules(ctx, &mine(50), &mut out)).unwrap();
+    assert_eq!(card.uses(day(1), 500), ["fired mine #1"]);
+    card.at(day(1), |account, ctx| account.set_rules(ctx, &mine(80), &mut out)).unwrap();
+    assert_eq!(card.uses(day(1), 300), ["fired mine #2"]);
 }
 
 #[test]
