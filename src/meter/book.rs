@@ -21,6 +21,10 @@ pub(super) fn tell<R>(
     call: impl FnOnce(&mut Account, &account::Ctx<'_>, &mut Vec<EventBody>) -> R,
 ) -> R {
     let segments = segments(card, ctx);
+    if card.usage.cycle(ctx.calendar().day_of(because.at)).is_none() {
+        // A cycle begins with this look, and has a row from now on.
+        ctx.changed(card, effects);
+    }
     let usage = usage_now(card, ctx, because.at);
     let mut said = Vec::new();
     let told = account_ctx(card, ctx, because.at, usage, &segments);
@@ -146,7 +150,13 @@ fn segments_of(card: &Card, day: &DaySpan) -> impl Iterator<Item = Segment> {
 
 /// Usage of the cycle that holds `at`, which begins if it has not.
 fn usage_now(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) -> account::Usage {
-    let _ = card.usage.open_cycle(ctx.calendar(), ctx.calendar().day_of(at));
+    let day = ctx.calendar().day_of(at);
+    if card.usage.cycle(day).is_none()
+        && let Some(cycle) = card.usage.open_cycle(ctx.calendar(), day)
+    {
+        // Its row goes out even if it is over by the time that rows are taken.
+        cycle.changed_at = ctx.position.offset;
+    }
     usage_at(card, ctx, at)
 }
 
