@@ -94,7 +94,7 @@ impl Broker {
             }
             if self.rng.happens(self.setup.rebalance) {
                 self.trace.note(now_ms, format_args!("{what}s rebalance"));
-                group.rebalance(now_ms);
+                if self.rng.coin() { group.rebalance(now_ms) } else { group.shuffle(&mut self.rng, now_ms) }
             }
         }
         self.clean();

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::rng::Rng;
 use crate::log::{Committed, Generation, TopicPartition};
 
 /// What a member has to be told, in order.
@@ -54,6 +55,8 @@ pub(super) struct Group {
     committed: BTreeMap<TopicPartition, Committed>,
     /// Offsets of open transactions, by writer.
     pending: BTreeMap<u64, Vec<(TopicPartition, Committed)>>,
+    /// Whom each partition is meant for.
+    target: BTreeMap<TopicPartition, String>,
 }
 
 impl Group {
@@ -67,6 +70,7 @@ impl Group {
             incarnations: 0,
             committed: BTreeMap::new(),
             pending: BTreeMap::new(),
+            target: BTreeMap::new(),
         }
     }
 
@@ -128,7 +132,7 @@ impl Group {
         }
         if joining {
             member.joined = true;
-            self.finish_if_all_joined(now_ms);
+            self.finish_if_all_joined();
         }
         Ok(None)
     }
@@ -168,11 +172,11 @@ impl Group {
             self.joining_since_ms = None;
             self.rebalance(now_ms);
         }
-        self.finish_if_all_joined(now_ms);
+        self.finish_if_all_joined();
         names
     }
 
-    fn finish_if_all_joined(&mut self, _now_ms: i64) {
+    fn finish_if_all_joined(&mut self) {
         if self.joining_since_ms.is_none()
             || self.members.is_empty()
             || self.members.values().any(|m| !m.joined)
@@ -181,22 +185,21 @@ impl Group {
         }
         self.joining_since_ms = None;
         self.generation += 1;
-        self.assign_sticky();
+        self.assign();
     }
 
-    /// Everyone keeps up to its share, gives back what is more, and gets of what nobody holds.
-    fn assign_sticky(&mut self) {
-        let (count, all) = (self.members.len(), self.partitions.len());
+    /// Everyone gives back what is not meant for it, and gets of what nobody holds.
+    fn assign(&mut self) {
+        if !self.is_balanced() {
+            self.target = self.sticky();
+        }
         let held: BTreeSet<_> = self.members.values().flat_map(|m| m.owned.iter().copied()).collect();
-        let mut free: VecDeque<_> = self.partitions.iter().copied().filter(|p| !held.contains(p)).collect();
-        let mut extra = all % count;
         let generation = Generation(self.generation);
-        for member in self.by_most_owned() {
-            let share = all / count + usize::from(extra > 0);
-            extra = extra.saturating_sub(1);
-            let surplus: Vec<_> = member.owned.iter().copied().skip(share).collect();
+        for (name, member) in &mut self.members {
+            let mine = |p: &TopicPartition| self.target.get(p) == Some(name);
+            let surplus: Vec<_> = member.owned.iter().copied().filter(|p| !mine(p)).collect();
             let gets: Vec<_> =
-                free.drain(..share.saturating_sub(member.owned.len()).min(free.len())).collect();
+                self.partitions.iter().copied().filter(|p| mine(p) && !held.contains(p)).collect();
             member.owned.extend(&gets);
             member.leaving = surplus.iter().copied().collect();
             if !surplus.is_empty() {
@@ -206,10 +209,51 @@ impl Group {
         }
     }
 
-    fn by_most_owned(&mut self) -> Vec<&mut Member> {
-        let mut members: Vec<_> = self.members.values_mut().collect();
-        members.sort_by_key(|m| std::cmp::Reverse(m.owned.len()));
-        members
+    /// Whether every partition is meant for a member, and none for more than its share.
+    fn is_balanced(&self) -> bool {
+        let share = self.partitions.len().div_ceil(self.members.len().max(1));
+        let meant = |name: &String| self.target.values().filter(|target| *target == name).count();
+        self.target.len() == self.partitions.len()
+            && self.target.values().all(|name| self.members.contains_key(name))
+            && self
+                .members
+                .keys()
+                .all(|name| (self.partitions.len() / self.members.len()..=share).contains(&meant(name)))
+    }
+
+    /// Everyone keeps what it owns up to its share; what is more, and what nobody owns, goes to those with least.
+    fn sticky(&self) -> BTreeMap<TopicPartition, String> {
+        let (least, mut extra) =
+            (self.partitions.len() / self.members.len(), self.partitions.len() % self.members.len());
+        let mut target = BTreeMap::new();
+        let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+        for (name, member) in &self.members {
+            let one_more = usize::from(extra > 0 && member.owned.len() > least);
+            extra -= one_more;
+            let kept = member.owned.iter().take(least + one_more);
+            target.extend(kept.map(|partition| (*partition, name.clone())));
+            counts.insert(name, member.owned.len().min(least + one_more));
+        }
+        for partition in &self.partitions {
+            if !target.contains_key(partition)
+                && let Some((name, count)) = counts.iter_mut().min_by_key(|(_, count)| **count)
+            {
+                *count += 1;
+                target.insert(*partition, (*name).clone());
+            }
+        }
+        target
+    }
+
+    /// Partitions move for no reason, as an assignor may have it.
+    pub(super) fn shuffle(&mut self, rng: &mut Rng, now_ms: i64) {
+        let mut names: Vec<_> = self.members.keys().cloned().collect();
+        rng.shuffle(&mut names);
+        if !names.is_empty() {
+            let round = self.partitions.iter().copied().zip(names.iter().cycle().cloned());
+            self.target = round.collect();
+        }
+        self.rebalance(now_ms);
     }
 
     /// Commits offsets of a member at once.
