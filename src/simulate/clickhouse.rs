@@ -15,11 +15,11 @@ type Versioned<R> = BTreeMap<(CardId, Day), (u64, R)>;
 
 /// What the tables hold: of each key the row of the greatest version.
 #[derive(Debug, Default)]
-pub struct Tables {
-    pub months: Versioned<MonthRow>,
-    pub days: Versioned<DayRow>,
+pub(super) struct Tables {
+    pub(super) months: Versioned<MonthRow>,
+    pub(super) days: Versioned<DayRow>,
     /// Rows of one key and one version that said different things: nobody could tell which one is shown.
-    pub contradictions: Vec<String>,
+    pub(super) contradictions: Vec<String>,
 }
 
 /// Batches of one process on their way, in order.
@@ -41,18 +41,18 @@ struct Store {
 
 /// How the tables' server behaves.
 #[derive(Debug, Clone, Copy)]
-pub struct Faults {
+pub(super) struct Faults {
     /// A batch is not taken.
-    pub busy: Chance,
+    pub(super) busy: Chance,
     /// An insert fails, and is tried again.
-    pub fails: Chance,
+    pub(super) fails: Chance,
     /// An insert is there, its answer is not: it is sent again.
-    pub answer_lost: Chance,
-    pub latency_ms_max: i64,
+    pub(super) answer_lost: Chance,
+    pub(super) latency_ms_max: i64,
 }
 
 impl Faults {
-    pub fn draw(rng: &mut Rng) -> Self {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
         let mut up_to = |most: u32| Chance(rng.below(u64::from(most)) as u32);
         let (busy, fails, answer_lost) = (up_to(300_000), up_to(300_000), up_to(300_000));
         Self { busy, fails, answer_lost, latency_ms_max: rng.between(0, 2_000) }
@@ -61,24 +61,24 @@ impl Faults {
 
 /// The simulated server; a clone is the same.
 #[derive(Debug, Clone)]
-pub struct ClickHouse(Rc<RefCell<Store>>);
+pub(super) struct ClickHouse(Rc<RefCell<Store>>);
 
 /// One process's side of it.
 #[derive(Debug)]
-pub struct Sink {
+pub(super) struct Sink {
     store: ClickHouse,
     process: u64,
 }
 
 impl ClickHouse {
-    pub fn new(mut rng: Rng) -> Self {
+    pub(super) fn new(mut rng: Rng) -> Self {
         let faults = Faults::draw(&mut rng);
         let (tables, flushers) = (Tables::default(), BTreeMap::new());
         Self(Rc::new(RefCell::new(Store { tables, flushers, rng, faults })))
     }
 
     /// The sink of a new process.
-    pub fn sink(&self) -> Sink {
+    pub(super) fn sink(&self) -> Sink {
         let mut store = self.0.borrow_mut();
         let process = store.flushers.len() as u64;
         store.flushers.insert(process, Flusher::default());
@@ -86,7 +86,7 @@ impl ClickHouse {
     }
 
     /// From now on everything works.
-    pub fn heal(&self) {
+    pub(super) fn heal(&self) {
         let quick = Faults {
             busy: Chance::NEVER,
             fails: Chance::NEVER,
@@ -97,7 +97,7 @@ impl ClickHouse {
     }
 
     /// Lets the inserts that are due happen.
-    pub fn advance(&self, now_ms: i64) {
+    pub(super) fn advance(&self, now_ms: i64) {
         let store = &mut *self.0.borrow_mut();
         for flusher in store.flushers.values_mut() {
             while flusher.due_ms <= now_ms && !flusher.queue.is_empty() {
@@ -108,12 +108,12 @@ impl ClickHouse {
     }
 
     /// Whether nothing is on its way.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.0.borrow().flushers.values().all(|f| f.queue.is_empty() && (f.dead || f.acks.is_empty()))
     }
 
     /// Reads the tables.
-    pub fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
         read(&self.0.borrow().tables)
     }
 }

@@ -31,7 +31,7 @@
 //!
 //! See [`audit`]. That the auditor would notice is shown by planting faults ([`Fault`]): each is found within 200 seeds.
 
-pub mod audit;
+mod audit;
 mod clickhouse;
 mod fault;
 mod places;
@@ -43,7 +43,6 @@ mod world;
 
 pub use fault::Fault;
 pub use run::{Options, Outcome, Progress, Summary, run, run_seed, trace};
-pub use world::Evidence;
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,31 +8,31 @@ use crate::model::{
 };
 
 /// Name of the simulated deployment.
-pub const DEPLOYMENT: &str = "sim";
+pub(super) const DEPLOYMENT: &str = "sim";
 /// The channel whose recharges are accepted, and one whose are not.
-pub const OWN_CHANNEL: &str = "shop";
-pub const FOREIGN_CHANNEL: &str = "rival";
+pub(super) const OWN_CHANNEL: &str = "shop";
+pub(super) const FOREIGN_CHANNEL: &str = "rival";
 
 /// A carrier and its settling feed.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
-    pub carrier: &'static str,
-    pub settling: Option<&'static str>,
+pub(super) struct Place {
+    pub(super) carrier: &'static str,
+    pub(super) settling: Option<&'static str>,
 }
 
 /// Carriers by number.
-pub const PLACES: [Place; 3] = [
+pub(super) const PLACES: [Place; 3] = [
     Place { carrier: "alpha", settling: Some("alpha-cdr") },
     Place { carrier: "beta", settling: Some("beta-cdr") },
     Place { carrier: "gamma", settling: None },
 ];
 
 /// The estimating feed that sends CDRs; the other is the modem.
-pub const ROAMING: &str = "roam";
-pub const PLANS: [&str; 2] = ["plain", "capped"];
+pub(super) const ROAMING: &str = "roam";
+pub(super) const PLANS: [&str; 2] = ["plain", "capped"];
 
 /// Days since 1970 of a date.
-pub fn day(year: i32, month: u32, day: u32) -> Day {
+pub(super) fn day(year: i32, month: u32, day: u32) -> Day {
     let last = (28..=31).rev().find_map(|last| NaiveDate::from_ymd_opt(year, month, day.min(last)));
     last.map_or(0, |date| date.num_days_from_ce() - 719_163)
 }
@@ -57,7 +57,7 @@ fn rule(name: &str, kind: RuleKind) -> Rule {
 }
 
 /// The catalogue of a world, as drawn.
-pub fn catalogue(rng: &mut Rng) -> Catalogue {
+pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
     let splits = [SplitRule::Split, SplitRule::Split, SplitRule::Start, SplitRule::End];
     let mut split = || rng.pick(&splits).copied().unwrap_or_default();
     let carriers = vec![
@@ -108,7 +108,7 @@ fn carrier(place: usize, split: SplitRule, calendar: Calendar) -> Carrier {
 }
 
 /// The next version: other default rules, all else as it was.
-pub fn revised(before: &Catalogue, rng: &mut Rng) -> Catalogue {
+pub(super) fn revised(before: &Catalogue, rng: &mut Rng) -> Catalogue {
     let percent = 40 + rng.below(50) as u8;
     Catalogue {
         version: before.version + 1,

@@ -6,33 +6,33 @@ use crate::model::Catalogue;
 
 /// A world as drawn from its seed.
 #[derive(Debug)]
-pub struct Plan {
-    pub setup: Setup,
-    pub workers: usize,
-    pub ingests: usize,
-    pub phases: usize,
+pub(super) struct Plan {
+    pub(super) setup: Setup,
+    pub(super) workers: usize,
+    pub(super) ingests: usize,
+    pub(super) phases: usize,
     /// Rounds of a phase: in each, every process that runs makes a step.
-    pub rounds: u64,
-    pub catalogue: Catalogue,
+    pub(super) rounds: u64,
+    pub(super) catalogue: Catalogue,
     /// Records that a restore may have to replay: small, so that chunks are written all the time.
-    pub debt_records: u64,
+    pub(super) debt_records: u64,
     /// That a process is put to sleep, a round.
-    pub sleep: Chance,
+    pub(super) sleep: Chance,
     /// That a process is killed from outside, a round.
-    pub kill: Chance,
+    pub(super) kill: Chance,
     /// That a worker's clock jumps, a round.
-    pub clock_jump: Chance,
+    pub(super) clock_jump: Chance,
     /// That a second process is started under the name of one that lives, a round.
-    pub twin: Chance,
+    pub(super) twin: Chance,
 }
 
 impl Plan {
-    pub fn draw(rng: &mut Rng) -> Self {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
         let mut chance = |most: u32| {
             if rng.below(3) > 0 { Chance(rng.below(u64::from(most)) as u32) } else { Chance::NEVER }
         };
         let (sleep, kill, clock_jump, twin) = (chance(8_000), chance(8_000), chance(20_000), chance(3_000));
-        let (late_markers, rebalance, compaction) = (chance(300_000), chance(10_000), chance(40_000));
+        let (late_markers, rebalance, compaction) = (chance(300_000), chance(80_000), chance(40_000));
         let setup = Setup {
             outside_partitions: 1 + rng.below(3) as u32,
             stamp: if rng.below(4) == 0 { Stamp::Created } else { Stamp::Appended },
@@ -43,9 +43,10 @@ impl Plan {
             ..Setup::quiet(start_ms(rng), 1 + rng.below(4) as u32)
         };
         Self {
-            setup,
             workers: 1 + rng.below(3) as usize,
-            ingests: 1 + rng.below(3) as usize,
+            // Where the outside supplies the clock, one ingest sees all of it.
+            ingests: if setup.stamp == Stamp::Created { 1 } else { 1 + rng.below(3) as usize },
+            setup,
             phases: 8 + rng.below(9) as usize,
             rounds: 12 + rng.below(16),
             catalogue: places::catalogue(rng),
@@ -58,7 +59,7 @@ impl Plan {
     }
 
     /// The faults of a process that starts now.
-    pub fn faults(rng: &mut Rng) -> FaultRates {
+    pub(super) fn faults(rng: &mut Rng) -> FaultRates {
         if rng.below(5) == 0 { FaultRates::none() } else { FaultRates::draw(rng) }
     }
 }
@@ -71,7 +72,7 @@ fn start_ms(rng: &mut Rng) -> i64 {
 }
 
 /// Virtual time between two rounds: mostly milliseconds, now and then longer than a session.
-pub fn between_rounds_ms(rng: &mut Rng) -> i64 {
+pub(super) fn between_rounds_ms(rng: &mut Rng) -> i64 {
     match rng.below(100) {
         0..75 => rng.between(1, 40),
         75..96 => rng.between(40, 1_500),
@@ -80,7 +81,7 @@ pub fn between_rounds_ms(rng: &mut Rng) -> i64 {
 }
 
 /// Virtual time between two phases: up to three days.
-pub fn between_phases_ms(rng: &mut Rng) -> i64 {
+pub(super) fn between_phases_ms(rng: &mut Rng) -> i64 {
     let seconds = match rng.below(4) {
         0 => rng.between(1, 1_800),
         1 => rng.between(1_800, 30_000),

@@ -9,26 +9,26 @@ use crate::log::sim::{Crashed, SimIngestLog, SimWorkerLog};
 use crate::worker::{Now, Worker, WorkerError};
 
 /// What runs in a process.
-pub enum Program {
+pub(super) enum Program {
     Worker(Box<Worker<SimWorkerLog, Sink>>),
     Ingest(Box<Ingest<SimIngestLog>>),
 }
 
 /// A process under an instance name.
-pub struct Process {
-    pub name: String,
-    pub program: Program,
+pub(super) struct Process {
+    pub(super) name: String,
+    pub(super) program: Program,
     /// Asleep until this virtual time: its calls are not made, its session runs out.
-    pub asleep_until_ms: i64,
+    pub(super) asleep_until_ms: i64,
     /// How far its own clock is off, milliseconds.
-    pub skew_ms: i64,
+    pub(super) skew_ms: i64,
     /// What it had to say about its troubles in the last step.
-    pub troubles: Vec<String>,
+    pub(super) troubles: Vec<String>,
 }
 
 /// How a step ended.
 #[derive(Debug, PartialEq)]
-pub enum Stepped {
+pub(super) enum Stepped {
     /// It goes on; whether there was anything to do.
     Busy,
     Idle,
@@ -40,7 +40,7 @@ pub enum Stepped {
 
 impl Process {
     /// Makes one step as of now.
-    pub fn step(&mut self, now_ms: i64, started_ms: i64) -> Stepped {
+    pub(super) fn step(&mut self, now_ms: i64, started_ms: i64) -> Stepped {
         let clock = Now { ms: now_ms - started_ms, clock_ms: now_ms + self.skew_ms };
         self.troubles.clear();
         let (program, troubles) = (&mut self.program, &mut self.troubles);
@@ -52,7 +52,7 @@ impl Process {
     }
 
     /// From now on nothing fails at its log any more.
-    pub fn heal(&mut self) {
+    pub(super) fn heal(&mut self) {
         self.skew_ms = 0;
         match &mut self.program {
             Program::Worker(worker) => worker.log_mut().heal(),
@@ -61,7 +61,7 @@ impl Process {
     }
 
     /// The ledger of an ingest.
-    pub fn ingest_ledger(&self) -> Option<IngestLedger> {
+    pub(super) fn ingest_ledger(&self) -> Option<IngestLedger> {
         match &self.program {
             Program::Ingest(ingest) => Some(*ingest.ledger()),
             Program::Worker(_) => None,
@@ -89,7 +89,7 @@ impl Program {
 }
 
 /// The text of a panic.
-pub fn text(payload: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text").to_owned()
 }

@@ -10,9 +10,9 @@ use crate::log::sim::{Chance, Rng};
 
 /// A message of the outside world.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outside {
-    pub topic: Topic,
-    pub value: Vec<u8>,
+pub(super) struct Outside {
+    pub(super) topic: Topic,
+    pub(super) value: Vec<u8>,
 }
 
 /// A card as the outside world knows it.
@@ -39,7 +39,7 @@ struct Modem {
 
 /// The source of all outside messages of one world.
 #[derive(Debug)]
-pub struct Workload {
+pub(super) struct Workload {
     rng: Rng,
     cards: Vec<Sim>,
     /// Everything sent, to be sent again.
@@ -65,7 +65,7 @@ fn time(at: i64, rng: &mut Rng) -> String {
 }
 
 impl Workload {
-    pub fn new(mut rng: Rng, phases: usize) -> Self {
+    pub(super) fn new(mut rng: Rng, phases: usize) -> Self {
         let count = 30 + rng.below(90);
         let cards = (0..count).map(|n| card(n, phases, &mut rng)).collect();
         let records_a_phase = 300 / phases as u64 + rng.below(900 / phases as u64);
@@ -82,7 +82,7 @@ impl Workload {
     }
 
     /// What is sent in the next phase, as of now.
-    pub fn next_phase(&mut self, now: i64) -> Vec<Outside> {
+    pub(super) fn next_phase(&mut self, now: i64) -> Vec<Outside> {
         let mut out = Vec::new();
         for n in 0..self.cards.len() {
             if self.cards[n].registered_in == self.phase {
@@ -99,7 +99,7 @@ impl Workload {
     }
 
     /// Registrations that have not been sent, and the end of the story.
-    pub fn last_phase(&mut self, now: i64) -> Vec<Outside> {
+    pub(super) fn last_phase(&mut self, now: i64) -> Vec<Outside> {
         let mut out = Vec::new();
         for n in 0..self.cards.len() {
             if self.cards[n].registered_in >= self.phase && self.rng.coin() {
@@ -297,8 +297,6 @@ impl Workload {
     fn contradiction(&mut self, out: &mut Vec<Outside>) {
         if self.rng.below(4) == 0 {
             let Some(mut command) = self.rng.pick(&self.commands).cloned() else { return };
-            command["at"] =
-                command["at"].as_str().map_or(Value::Null, |at| json!(at.replacen("20", "20", 1)));
             if let Some(package) = command.get_mut("package") {
                 package["priority"] = json!(9);
             }

@@ -1,5 +1,7 @@
 //! The world: brokers, tables, processes and the outside, run from a seed through all its faults, healed, and drained.
 
+use std::collections::BTreeSet;
+
 use super::clickhouse::ClickHouse;
 use super::places::{self, DEPLOYMENT};
 use super::plan::{self, Plan};
@@ -11,27 +13,26 @@ use crate::ingest::{self, Ingest, IngestLedger, PlainDirectory};
 use crate::log::sim::{FaultRates, Rng, Sim, Stamp, Trace};
 use crate::log::{Topic, TopicPartition};
 use crate::model::{Catalogue, LogOffset, Record};
-use crate::worker::{Clock, New, Pace, Settings, Worker};
+use crate::worker::{Clock, New, Now, Pace, PartitionStatus, Settings, StateName, Worker};
 
 /// An outside message as it was taken by the brokers.
 #[derive(Debug, Clone)]
-pub struct Sent {
-    pub at: TopicPartition,
-    pub offset: LogOffset,
-    pub message: Outside,
+pub(super) struct Sent {
+    pub(super) at: TopicPartition,
+    pub(super) offset: LogOffset,
+    pub(super) message: Outside,
 }
 
 /// A world after it has run: what an auditor may look at.
-pub struct Evidence {
-    pub sim: Sim,
-    pub partitions: u32,
-    pub outside_partitions: u32,
-    pub stamp: Stamp,
-    pub sent: Vec<Sent>,
-    pub tables: ClickHouse,
-    pub ingest_ledgers: Vec<IngestLedger>,
+pub(super) struct Evidence {
+    pub(super) sim: Sim,
+    pub(super) partitions: u32,
+    pub(super) outside_partitions: u32,
+    pub(super) sent: Vec<Sent>,
+    pub(super) tables: ClickHouse,
+    pub(super) ingest_ledgers: Vec<IngestLedger>,
     /// What went wrong while it ran.
-    pub findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
 }
 
 /// What has to be started when.
@@ -40,7 +41,7 @@ struct Absent {
     from_ms: i64,
 }
 
-pub struct World {
+pub(super) struct World {
     sim: Sim,
     rng: Rng,
     plan: Plan,
@@ -64,7 +65,7 @@ const DRAIN_ROUNDS_MAX: usize = 6_000;
 const PARKING_MS: i64 = 25 * 3_600 * 1_000;
 
 impl World {
-    pub fn new(seed: u64, fault: Option<Fault>, trace: Trace) -> Self {
+    pub(super) fn new(seed: u64, fault: Option<Fault>, trace: Trace) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::draw(&mut rng);
         let sim = Sim::new(plan.setup.clone(), rng.word(), trace);
@@ -93,11 +94,13 @@ impl World {
     }
 
     /// Runs the whole story.
-    pub fn run(mut self) -> Evidence {
+    pub(super) fn run(mut self) -> Evidence {
         self.apply_catalogue();
         for phase in 0..self.plan.phases {
             self.phase();
-            if phase == self.plan.phases / 2 && self.rng.coin() {
+            // Supplied times do not tell what came after the catalogue from what came before it.
+            let tells = self.plan.setup.stamp == Stamp::Appended;
+            if phase == self.plan.phases / 2 && tells && self.rng.coin() {
                 self.catalogue = places::revised(&self.catalogue, &mut self.rng);
                 self.apply_catalogue();
                 // Cards take new rules in the next second; what comes in this one may meet either.
@@ -115,7 +118,9 @@ impl World {
         while messages.peek().is_some() {
             let count = self.rng.below(2 * a_round + 1) as usize;
             let some: Vec<_> = messages.by_ref().take(count).collect();
-            some.into_iter().for_each(|message| self.send(message));
+            for message in some {
+                self.send(message);
+            }
             self.round();
         }
         let leap_ms = plan::between_phases_ms(&mut self.rng);
@@ -179,7 +184,9 @@ impl World {
         let (due, later) = std::mem::take(&mut self.absent).into_iter().partition(|a| a.from_ms <= now_ms);
         self.absent = later;
         let due: Vec<Absent> = due;
-        due.into_iter().for_each(|absent| self.start(absent.name));
+        for absent in due {
+            self.start(absent.name);
+        }
     }
 
     fn start(&mut self, name: String) {
@@ -239,6 +246,10 @@ impl World {
 
     fn send(&mut self, message: Outside) {
         let partition = self.rng.below(u64::from(self.plan.setup.outside_partitions)) as u32;
+        self.send_to(partition, message);
+    }
+
+    fn send_to(&mut self, partition: u32, message: Outside) {
         let at = TopicPartition { topic: message.topic, partition };
         if let Some(offset) = self.sim.produce(at, None, &message.value) {
             self.sent.push(Sent { at, offset, message });
@@ -251,7 +262,8 @@ impl World {
         let mut writer = PackWriter::new();
         for partition in 0..self.plan.setup.partitions {
             for _ in 0..=self.rng.below(2) {
-                writer.push(&Record::Catalogue { json: &json });
+                let fits = writer.push(&Record::Catalogue { json: &json });
+                assert!(fits, "a catalogue is far below a pack");
                 let at = TopicPartition { topic: Topic::Log, partition };
                 self.sim.produce_at(at, &writer.finish(), self.sim.now_ms());
             }
@@ -271,8 +283,20 @@ impl World {
         self.until_quiet("before the parked records expire");
         self.sim.leap(PARKING_MS);
         let last = self.workload.last_phase(self.sim.now_ms() / 1_000);
-        last.into_iter().for_each(|message| self.send(message));
+        for message in last {
+            self.send(message);
+        }
+        self.wake_all();
         self.until_quiet("after the parked records expired");
+    }
+
+    /// A message everywhere: where the outside supplies the clock, time goes on only with it.
+    fn wake_all(&mut self) {
+        for topic in [Topic::Cdr, Topic::Modem, Topic::Commands] {
+            for partition in 0..self.plan.setup.outside_partitions {
+                self.send_to(partition, Outside { topic, value: b"{}".to_vec() });
+            }
+        }
     }
 
     fn until_quiet(&mut self, when: &str) {
@@ -288,7 +312,14 @@ impl World {
     }
 
     fn is_quiet(&self) -> bool {
-        self.tables.is_idle() && self.dirty() == 0 && self.behind().is_empty()
+        self.tables.is_idle() && self.dirty() == 0 && self.behind().is_empty() && self.all_run()
+    }
+
+    /// Whether every partition is in somebody's memory, so that nobody has to find out yet what is to be done.
+    fn all_run(&self) -> bool {
+        let running = |status: &PartitionStatus| status.state == StateName::Running;
+        let running: BTreeSet<u32> = self.statuses().filter(running).map(|status| status.partition).collect();
+        running.len() == self.plan.setup.partitions as usize
     }
 
     /// Cards whose rows have not been handed over, or not been acknowledged.
@@ -296,9 +327,9 @@ impl World {
         self.statuses().map(|status| status.dirty_cards).sum()
     }
 
-    fn statuses(&self) -> impl Iterator<Item = crate::worker::PartitionStatus> {
+    fn statuses(&self) -> impl Iterator<Item = PartitionStatus> {
         let now_ms = self.sim.now_ms();
-        let clock = crate::worker::Now { ms: now_ms - self.started_ms, clock_ms: now_ms };
+        let clock = Now { ms: now_ms - self.started_ms, clock_ms: now_ms };
         self.processes.iter().flat_map(move |process| match &process.program {
             Program::Worker(worker) => worker.status(clock),
             Program::Ingest(_) => Vec::new(),
@@ -337,7 +368,6 @@ impl World {
             sim: self.sim,
             partitions: self.plan.setup.partitions,
             outside_partitions: self.plan.setup.outside_partitions,
-            stamp: self.plan.setup.stamp,
             sent: self.sent,
             tables: self.tables,
             ingest_ledgers: self.ingest_ledgers,

@@ -4,15 +4,15 @@ use crate::model::{SplitRule, UnixTime};
 
 /// Bytes from one edge to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
+pub(super) struct Share {
     /// First second of the share within the interval.
-    pub from: UnixTime,
-    pub up: u64,
-    pub down: u64,
+    pub(super) from: UnixTime,
+    pub(super) up: u64,
+    pub(super) down: u64,
 }
 
 /// Splits an interval at every edge inside it. `edges` need no order.
-pub fn share(
+pub(super) fn share(
     rule: SplitRule,
     (start, end): (UnixTime, UnixTime),
     (up, down): (u64, u64),

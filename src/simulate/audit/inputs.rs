@@ -70,7 +70,13 @@ enum Meant {
 }
 
 /// Holds the inputs against the log and the topics of what was not logged.
-pub fn judge(sent: &[Sent], log: &[Vec<Batch>], dead: &[Read], unknown: &[Read], out: &mut Vec<Finding>) {
+pub(super) fn judge(
+    sent: &[Sent],
+    log: &[Vec<Batch>],
+    dead: &[Read],
+    unknown: &[Read],
+    out: &mut Vec<Finding>,
+) {
     let logged = logged(log);
     let (dead, unknown) = (places(dead), places(unknown));
     for message in sent {
@@ -238,7 +244,7 @@ fn places(messages: &[Read]) -> BTreeSet<Place> {
 }
 
 /// A header as text.
-pub fn header(message: &Read, name: &str) -> Option<String> {
+pub(super) fn header(message: &Read, name: &str) -> Option<String> {
     let (_, value) = message.headers.iter().find(|(key, _)| key == name)?;
     String::from_utf8(value.clone()).ok()
 }

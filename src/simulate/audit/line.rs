@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dating;
-use super::logbook::{Cdr, Reading};
+use super::logbook::Cdr;
 use super::wallet::{Scene, Segment, Totals, Wallet};
 use super::zone::Zone;
 use crate::model::{Carrier, Catalogue, Day, FeedRole, Number, Outcome, Rule, UnixTime};
 
 /// Whose figures a piece of usage is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub(super) enum Source {
     Settling,
     /// The estimating feed, by the order in which the card met it.
     Estimate(usize),
@@ -31,65 +31,73 @@ struct Use {
 type Content = (UnixTime, u64, u64, Vec<(UnixTime, u64, u64)>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     Registered,
     Active,
-    Suspended { by_owner: bool },
+    Suspended(By),
     Cancelled,
+}
+
+/// Who or what suspended a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Owner,
+    Expiry,
+    Exhaustion,
 }
 
 /// A cycle of which anything is known.
 #[derive(Debug, Clone, Default)]
-pub struct Cycle {
-    pub next: Day,
-    pub closed: bool,
+pub(super) struct Cycle {
+    pub(super) next: Day,
+    pub(super) closed: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Counter {
-    key: (String, u64, String),
-    session: String,
-    at: UnixTime,
-    figures: (u64, u64),
+pub(super) struct Counter {
+    pub(super) key: (String, u64, String),
+    pub(super) session: String,
+    pub(super) at: UnixTime,
+    pub(super) figures: (u64, u64),
 }
 
 /// What became of a usage record.
-pub struct Verdict {
-    pub outcome: Outcome,
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
     /// Bytes for the ledger.
-    pub bytes: u64,
+    pub(super) bytes: u64,
 }
 
 /// The card.
 #[derive(Debug, Clone)]
-pub struct Line {
-    pub iccid: String,
-    pub carrier: String,
-    pub plan: String,
-    pub channel: String,
-    pub state: State,
-    pub numbers: Vec<(Number, UnixTime, Option<UnixTime>)>,
-    pub wallet: Wallet,
-    pub commands: BTreeMap<String, (Vec<u8>, UnixTime)>,
-    pub cycles: BTreeMap<Day, Cycle>,
-    pub closed_through: Day,
-    pub complete_through: Day,
+pub(super) struct Line {
+    pub(super) iccid: String,
+    pub(super) carrier: String,
+    pub(super) plan: String,
+    pub(super) channel: String,
+    pub(super) state: State,
+    pub(super) numbers: Vec<(Number, UnixTime, Option<UnixTime>)>,
+    pub(super) wallet: Wallet,
+    pub(super) commands: BTreeMap<String, (Vec<u8>, UnixTime)>,
+    pub(super) cycles: BTreeMap<Day, Cycle>,
+    pub(super) closed_through: Day,
+    pub(super) complete_through: Day,
     /// Days that closed, and whether they were complete then.
-    pub closed_days: BTreeMap<Day, bool>,
+    pub(super) closed_days: BTreeMap<Day, bool>,
     estimates: Vec<String>,
     ids: BTreeMap<(String, String, UnixTime), Content>,
     uses: Vec<Use>,
-    counters: Vec<Counter>,
+    pub(super) counters: Vec<Counter>,
     cuts: BTreeSet<UnixTime>,
 }
 
 /// The catalogue's terms for a card.
 #[derive(Clone, Copy)]
-pub struct Terms<'a> {
-    pub catalogue: &'a Catalogue,
-    pub carrier: &'a Carrier,
-    pub zone: &'a Zone,
-    pub now: UnixTime,
+pub(super) struct Terms<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) carrier: &'a Carrier,
+    pub(super) zone: &'a Zone,
+    pub(super) now: UnixTime,
 }
 
 impl<'a> Terms<'a> {
@@ -97,7 +105,7 @@ impl<'a> Terms<'a> {
         i64::from(self.catalogue.late_horizon_days) * 86_400
     }
 
-    pub fn rules(&self, plan: &str) -> &'a [Rule] {
+    pub(super) fn rules(&self, plan: &str) -> &'a [Rule] {
         let plan = self.catalogue.plans.iter().find(|p| p.name == plan);
         plan.map(|p| p.rules.as_slice()).filter(|r| !r.is_empty()).unwrap_or(&self.catalogue.default_rules)
     }
@@ -112,7 +120,7 @@ impl<'a> Terms<'a> {
 }
 
 impl Line {
-    pub fn new(carrier: String, plan: String, channel: String) -> Self {
+    pub(super) fn new(carrier: String, plan: String, channel: String) -> Self {
         Self {
             iccid: String::new(),
             carrier,
@@ -135,10 +143,10 @@ impl Line {
     }
 
     /// Judges a CDR and counts it if it counts.
-    pub fn cdr(&mut self, cdr: &Cdr, terms: Terms<'_>) -> Verdict {
+    pub(super) fn cdr(&mut self, cdr: &Cdr, terms: Terms<'_>) -> Verdict {
         let bytes = cdr.up + cdr.down;
         let outcome = self.judge_cdr(cdr, terms).unwrap_or_else(|source| {
-            self.count_cdr(cdr, source, terms);
+            self.count_cdr(cdr, &source, terms);
             Outcome::Counted
         });
         Verdict { outcome, bytes }
@@ -170,34 +178,34 @@ impl Line {
         }
     }
 
-    fn count_cdr(&mut self, cdr: &Cdr, source: Source, terms: Terms<'_>) {
+    fn count_cdr(&mut self, cdr: &Cdr, source: &Source, terms: Terms<'_>) {
         self.ids.insert((cdr.feed.clone(), cdr.id.clone(), cdr.start), content(cdr));
-        self.meet(&cdr.feed, &source);
+        self.meet(&cdr.feed, source);
         if cdr.slices.is_empty() {
-            return self.spread(&source, (cdr.start, cdr.end), (cdr.up, cdr.down), terms);
+            return self.spread(source, (cdr.start, cdr.end), (cdr.up, cdr.down), terms);
         }
         let mut from = cdr.start;
         for slice in &cdr.slices {
-            self.spread(&source, (from, slice.end), (slice.up, slice.down), terms);
+            self.spread(source, (from, slice.end), (slice.up, slice.down), terms);
             from = from.max(slice.end);
         }
     }
 
-    fn meet(&mut self, feed: &str, source: &Source) {
+    pub(super) fn meet(&mut self, feed: &str, source: &Source) {
         if matches!(source, Source::Estimate(at) if *at == self.estimates.len()) {
             self.estimates.push(feed.to_owned());
         }
     }
 
     /// The place of an estimating feed on this card; `None` if it cannot count.
-    fn estimate(&self, feed: &str, catalogue: &Catalogue) -> Option<Source> {
+    pub(super) fn estimate(&self, feed: &str, catalogue: &Catalogue) -> Option<Source> {
         let role = catalogue.feeds.iter().find(|f| f.name == feed).map(|f| f.role);
         let role = role.or_else(|| (feed == "modem").then_some(FeedRole::Estimate));
         let place = self.estimates.iter().position(|held| held == feed).unwrap_or(self.estimates.len());
         (role == Some(FeedRole::Estimate) && place < 2).then_some(Source::Estimate(place))
     }
 
-    fn holds(&self, number: Option<Number>, at: UnixTime) -> bool {
+    pub(super) fn holds(&self, number: Option<Number>, at: UnixTime) -> bool {
         number.is_none_or(|number| {
             self.numbers
                 .iter()
@@ -205,12 +213,12 @@ impl Line {
         })
     }
 
-    fn is_open(&self, day: Day, terms: Terms<'_>) -> bool {
+    pub(super) fn is_open(&self, day: Day, terms: Terms<'_>) -> bool {
         day > self.closed_through && terms.now < terms.zone.end(day) + terms.horizon()
     }
 
     /// Dates bytes and adds them to what was used.
-    fn spread(
+    pub(super) fn spread(
         &mut self,
         source: &Source,
         interval: (UnixTime, UnixTime),
@@ -230,98 +238,19 @@ impl Line {
         }
     }
 
-    pub fn know_cycle(&mut self, zone: &Zone, day: Day) {
+    pub(super) fn know_cycle(&mut self, zone: &Zone, day: Day) {
         if let Some((first, next)) = zone.cycle(day) {
             self.cycles.entry(first).or_insert(Cycle { next, closed: false });
         }
     }
 
-    /// Judges a reading and counts what it adds.
-    pub fn reading(&mut self, reading: &Reading, terms: Terms<'_>) -> Verdict {
-        let not = |outcome| Verdict { outcome, bytes: 0 };
-        let Some(source) =
-            self.estimate(&reading.feed, terms.catalogue).filter(|_| reading.at <= terms.now + 600)
-        else {
-            return not(Outcome::Rejected);
-        };
-        if !self.holds(reading.number, reading.at) {
-            return not(Outcome::Unknown);
-        }
-        if !self.is_open(terms.zone.day(reading.at), terms) {
-            return not(Outcome::Late);
-        }
-        let key = (reading.feed.clone(), reading.imei, reading.counter.clone());
-        let figures = (reading.tx, reading.rx);
-        let increase = match self.increase(&key, reading, figures) {
-            Ok(increase) => increase,
-            Err(outcome) => return not(outcome),
-        };
-        self.meet(&reading.feed, &source);
-        self.take_counter(key, reading, figures);
-        let Some((from, up, down)) = increase.filter(|(_, up, down)| up + down > 0) else {
-            return not(Outcome::Counted);
-        };
-        // A closed day takes nothing more.
-        let open =
-            (terms.zone.day(terms.now) - 60..).find(|day| self.is_open(*day, terms)).unwrap_or_default();
-        let from = from.max(terms.zone.start(open));
-        self.spread_reading(&source, (from, reading.at), (up, down), terms);
-        Verdict { outcome: Outcome::Counted, bytes: up + down }
-    }
-
-    /// A reading's increase is spread over its interval whatever the carrier's rule for CDRs.
-    fn spread_reading(
-        &mut self,
-        source: &Source,
-        interval: (UnixTime, UnixTime),
-        bytes: (u64, u64),
-        terms: Terms<'_>,
-    ) {
-        let carrier = Carrier { split: crate::model::SplitRule::Split, ..terms.carrier.clone() };
-        self.spread(source, interval, bytes, Terms { carrier: &carrier, ..terms });
-    }
-
-    /// What a reading adds since when; `None`: it is a base.
-    fn increase(
-        &self,
-        key: &(String, u64, String),
-        reading: &Reading,
-        (tx, rx): (u64, u64),
-    ) -> Result<Option<(UnixTime, u64, u64)>, Outcome> {
-        let device: Vec<_> = self.counters.iter().filter(|c| c.key == *key).collect();
-        if let Some(held) = device.iter().find(|c| c.session == reading.session) {
-            return match reading.at.cmp(&held.at) {
-                std::cmp::Ordering::Less => Err(Outcome::Late),
-                std::cmp::Ordering::Equal if held.figures == (tx, rx) => Err(Outcome::Duplicate),
-                std::cmp::Ordering::Equal => Err(Outcome::Late),
-                std::cmp::Ordering::Greater if tx >= held.figures.0 && rx >= held.figures.1 => {
-                    Ok(Some((held.at, tx - held.figures.0, rx - held.figures.1)))
-                }
-                std::cmp::Ordering::Greater => Ok(None),
-            };
-        }
-        let newest = device.iter().map(|c| c.at).max();
-        Ok(newest.filter(|at| !reading.session.is_empty() && reading.at > *at).map(|at| (at, tx, rx)))
-    }
-
-    fn take_counter(&mut self, key: (String, u64, String), reading: &Reading, figures: (u64, u64)) {
-        self.counters.retain(|c| c.key != key || c.session != reading.session);
-        if self.counters.len() == 4 {
-            let oldest = self.counters.iter().map(|c| c.at).min();
-            if let Some(at) = self.counters.iter().position(|c| Some(c.at) == oldest) {
-                self.counters.remove(at);
-            }
-        }
-        self.counters.push(Counter { key, session: reading.session.clone(), at: reading.at, figures });
-    }
-
     /// Days are cut where packages begin and end.
-    pub fn cut(&mut self) {
+    pub(super) fn cut(&mut self) {
         self.cuts.extend(self.wallet.edges());
     }
 
     /// Up and down of a day by source.
-    pub fn of_day(&self, day: Day) -> BTreeMap<Source, (u64, u64)> {
+    pub(super) fn of_day(&self, day: Day) -> BTreeMap<Source, (u64, u64)> {
         let mut out = BTreeMap::new();
         for piece in self.uses.iter().filter(|u| u.day == day) {
             let sum: &mut (u64, u64) = out.entry(piece.source.clone()).or_default();
@@ -331,20 +260,20 @@ impl Line {
     }
 
     /// How many pieces of usage were counted.
-    pub fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         self.uses.len()
     }
 
-    pub fn days(&self) -> BTreeSet<Day> {
+    pub(super) fn days(&self) -> BTreeSet<Day> {
         self.uses.iter().map(|u| u.day).collect()
     }
 
-    pub fn is_complete(&self, day: Day) -> bool {
+    pub(super) fn is_complete(&self, day: Day) -> bool {
         self.closed_days.get(&day).copied().unwrap_or(day <= self.complete_through)
     }
 
     /// Whose total is the day's, and the total (`domain.md` C4).
-    pub fn used_of_day(&self, day: Day) -> (Source, u64) {
+    pub(super) fn used_of_day(&self, day: Day) -> (Source, u64) {
         let of = self.of_day(day);
         let total = |source: &Source| of.get(source).map_or(0, |(up, down)| up + down);
         let mut best = (Source::Settling, total(&Source::Settling));
@@ -359,7 +288,7 @@ impl Line {
     }
 
     /// Used and settled of a cycle.
-    pub fn used_of_cycle(&self, zone: &Zone, cycle: Day) -> (u64, u64) {
+    pub(super) fn used_of_cycle(&self, zone: &Zone, cycle: Day) -> (u64, u64) {
         let days =
             self.days().into_iter().filter(|day| zone.cycle(*day).is_some_and(|(first, _)| first == cycle));
         days.fold((0, 0), |(used, settled), day| {
@@ -369,7 +298,7 @@ impl Line {
     }
 
     /// Up and down of a cycle by source.
-    pub fn of_cycle(&self, zone: &Zone, cycle: Day) -> BTreeMap<Source, (u64, u64)> {
+    pub(super) fn of_cycle(&self, zone: &Zone, cycle: Day) -> BTreeMap<Source, (u64, u64)> {
         let mut out: BTreeMap<Source, (u64, u64)> = BTreeMap::new();
         for day in
             self.days().into_iter().filter(|day| zone.cycle(*day).is_some_and(|(first, _)| first == cycle))
@@ -395,7 +324,7 @@ impl Line {
     }
 
     /// Calls the wallet with what it must know as of `at`.
-    pub fn with_wallet<R>(
+    pub(super) fn with_wallet<R>(
         &mut self,
         terms: Terms<'_>,
         at: UnixTime,
@@ -426,41 +355,41 @@ impl Line {
         }
     }
 
-    pub fn totals(&self, terms: Terms<'_>, at: UnixTime) -> Totals {
+    pub(super) fn totals(&self, terms: Terms<'_>, at: UnixTime) -> Totals {
         let segments = self.segments();
         self.wallet.totals(&self.scene(terms, at, &segments))
     }
 
-    pub fn burnt_in(&self, terms: Terms<'_>, cycle: Day) -> u64 {
+    pub(super) fn burnt_in(&self, terms: Terms<'_>, cycle: Day) -> u64 {
         let segments = self.segments();
         self.wallet.burnt_in(&self.scene(terms, terms.now, &segments), cycle)
     }
 
     /// When the next day or cycle closes.
-    pub fn next_close(&self, terms: Terms<'_>) -> Option<UnixTime> {
+    pub(super) fn next_close(&self, terms: Terms<'_>) -> Option<UnixTime> {
         let day = self.first_open_day().map(|day| terms.zone.end(day));
         let cycle = self.cycles.values().filter(|c| !c.closed).map(|c| terms.zone.start(c.next)).min();
         day.into_iter().chain(cycle).min().map(|end| end + terms.horizon())
     }
 
-    pub fn first_open_day(&self) -> Option<Day> {
+    pub(super) fn first_open_day(&self) -> Option<Day> {
         self.days().into_iter().find(|day| *day > self.closed_through)
     }
 
     /// Closes the first open day.
-    pub fn close_day(&mut self, day: Day) {
+    pub(super) fn close_day(&mut self, day: Day) {
         self.closed_days.insert(day, day <= self.complete_through);
         self.closed_through = day;
     }
 
     /// Days of a cycle that closed without having been complete.
-    pub fn unsettled(&self, zone: &Zone, cycle: Day) -> u16 {
+    pub(super) fn unsettled(&self, zone: &Zone, cycle: Day) -> u16 {
         let of_cycle = |day: &Day| zone.cycle(*day).is_some_and(|(first, _)| first == cycle);
         self.closed_days.iter().filter(|(day, complete)| of_cycle(day) && !**complete).count() as u16
     }
 
     /// The estimating feeds met.
-    pub fn estimates(&self) -> &[String] {
+    pub(super) fn estimates(&self) -> &[String] {
         &self.estimates
     }
 }

@@ -1,7 +1,5 @@
 //! The log as a reader of committed messages gets it, with log time, records owned.
 
-use serde_json::value::RawValue;
-
 use crate::codec::pack::Pack;
 use crate::log::sim::Read;
 use crate::model::{
@@ -10,40 +8,40 @@ use crate::model::{
 
 /// Where ingest had a record from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    pub topic: String,
-    pub partition: u32,
-    pub offset: u64,
+pub(super) struct Place {
+    pub(super) topic: String,
+    pub(super) partition: u32,
+    pub(super) offset: u64,
 }
 
 #[derive(Debug, Clone)]
-pub struct Cdr {
-    pub card: CardId,
-    pub feed: String,
-    pub id: String,
-    pub start: UnixTime,
-    pub end: UnixTime,
-    pub up: u64,
-    pub down: u64,
-    pub slices: Vec<Slice>,
-    pub number: Option<Number>,
+pub(super) struct Cdr {
+    pub(super) card: CardId,
+    pub(super) feed: String,
+    pub(super) id: String,
+    pub(super) start: UnixTime,
+    pub(super) end: UnixTime,
+    pub(super) up: u64,
+    pub(super) down: u64,
+    pub(super) slices: Vec<Slice>,
+    pub(super) number: Option<Number>,
 }
 
 #[derive(Debug, Clone)]
-pub struct Reading {
-    pub card: CardId,
-    pub feed: String,
-    pub imei: u64,
-    pub counter: String,
-    pub session: String,
-    pub at: UnixTime,
-    pub tx: u64,
-    pub rx: u64,
-    pub number: Option<Number>,
+pub(super) struct Reading {
+    pub(super) card: CardId,
+    pub(super) feed: String,
+    pub(super) imei: u64,
+    pub(super) counter: String,
+    pub(super) session: String,
+    pub(super) at: UnixTime,
+    pub(super) tx: u64,
+    pub(super) rx: u64,
+    pub(super) number: Option<Number>,
 }
 
 #[derive(Debug, Clone)]
-pub enum What {
+pub(super) enum What {
     Cdr(Cdr),
     Reading(Reading),
     Command { card: CardId, json: Vec<u8>, command: Box<Result<CardCommand, String>> },
@@ -54,26 +52,26 @@ pub enum What {
 
 /// One record of one partition.
 #[derive(Debug, Clone)]
-pub struct Entry {
-    pub position: Position,
-    pub origin: Option<Place>,
-    pub what: What,
+pub(super) struct Entry {
+    pub(super) position: Position,
+    pub(super) origin: Option<Place>,
+    pub(super) what: What,
 }
 
 /// One message of the log.
 #[derive(Debug, Clone)]
-pub struct Batch {
-    pub offset: LogOffset,
+pub(super) struct Batch {
+    pub(super) offset: LogOffset,
     /// Log time: the running maximum, seconds.
-    pub now: UnixTime,
-    pub entries: Vec<Entry>,
+    pub(super) now: UnixTime,
+    pub(super) entries: Vec<Entry>,
 }
 
 /// Reads a partition's messages.
 ///
 /// # Errors
 /// A message that is no pack, by its offset.
-pub fn read(partition: u32, messages: &[Read]) -> Result<Vec<Batch>, String> {
+pub(super) fn read(partition: u32, messages: &[Read]) -> Result<Vec<Batch>, String> {
     let mut now = UnixTime::MIN;
     let mut batches = Vec::new();
     for message in messages {
@@ -143,9 +141,4 @@ fn own_reading(reading: &crate::model::Reading<'_>) -> Reading {
         rx: reading.rx,
         number: reading.number,
     }
-}
-
-/// Whether bytes are one JSON value in UTF-8.
-pub fn is_json(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<&RawValue>(bytes).is_ok()
 }

@@ -8,7 +8,7 @@
 //! | file | what it judges |
 //! |---|---|
 //! | `inputs` | each outside message is logged as it was meant, or in dead letter, or unknown |
-//! | `fold`, `line`, `wallet`, `dating`, `zone` | what each log record came to, and what had to be published |
+//! | `fold`, `obey`, `line`, `readings`, `wallet`, `terms`, `dating`, `zone` | what each log record came to, and what had to be published |
 //! | `visible` | each event once, with its id and its content; each uncounted record kept once |
 //! | `tables` | the rows of `ClickHouse`, to the byte |
 //! | `replay` | every chunk is what the log makes, byte for byte; restore and replay come to the same |
@@ -18,8 +18,11 @@ mod fold;
 mod inputs;
 mod line;
 mod logbook;
+mod obey;
+mod readings;
 mod replay;
 mod tables;
+mod terms;
 mod visible;
 mod wallet;
 mod zone;
@@ -33,7 +36,7 @@ use fold::Fold;
 use logbook::Batch;
 
 /// Judges a world that has run. Empty: everything is as it should be.
-pub fn judge(evidence: &Evidence) -> Vec<Finding> {
+pub(super) fn judge(evidence: &Evidence) -> Vec<Finding> {
     let mut out = evidence.findings.clone();
     if let Err(problem) = judge_all(evidence, &mut out) {
         out.push(Finding::new("log", problem));
@@ -68,7 +71,9 @@ fn judge_all(evidence: &Evidence, out: &mut Vec<Finding>) -> Result<(), String> 
 
 fn fold(batches: &[Batch]) -> Fold {
     let mut fold = Fold::default();
-    batches.iter().for_each(|batch| fold.batch(batch));
+    for batch in batches {
+        fold.batch(batch);
+    }
     fold
 }
 

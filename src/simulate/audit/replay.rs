@@ -19,7 +19,7 @@ use crate::simulate::world::Evidence;
 type Chunks = BTreeMap<u64, Vec<(usize, Vec<u8>)>>;
 
 /// Replays a partition; answers the ledger of its last head, if it has one.
-pub fn judge(partition: u32, evidence: &Evidence, out: &mut Vec<Finding>) -> Option<Ledger> {
+pub(super) fn judge(partition: u32, evidence: &Evidence, out: &mut Vec<Finding>) -> Option<Ledger> {
     let log = history(evidence, Topic::Log, partition);
     let checkpoint = history(evidence, Topic::Checkpoint, partition);
     let chunks = chunks(&checkpoint);
@@ -31,8 +31,8 @@ pub fn judge(partition: u32, evidence: &Evidence, out: &mut Vec<Finding>) -> Opt
 }
 
 fn last_head(checkpoint: &[Read]) -> Option<Head> {
-    let heads = checkpoint.iter().filter(|m| key(m) == Some(Key::Head));
-    heads.last().and_then(|m| decode(m.value.as_deref()?).ok())
+    let mut heads = checkpoint.iter().filter(|m| key(m) == Some(Key::Head));
+    heads.next_back().and_then(|m| decode(m.value.as_deref()?).ok())
 }
 
 fn key(message: &Read) -> Option<Key> {

@@ -8,7 +8,7 @@ use crate::simulate::Finding;
 use crate::simulate::clickhouse::Tables;
 
 /// Holds the tables against one partition's cards; answers how many rows they account for.
-pub fn judge(fold: &Fold, tables: &Tables, out: &mut Vec<Finding>) -> (usize, usize) {
+pub(super) fn judge(fold: &Fold, tables: &Tables, out: &mut Vec<Finding>) -> (usize, usize) {
     let (mut months, mut days) = (0, 0);
     for (card, line) in &fold.lines {
         let Some((catalogue, zone)) = fold.catalogue.as_ref().zip(fold.zone(&line.carrier)) else { continue };
@@ -35,7 +35,14 @@ fn judge_month(
     out: &mut Vec<Finding>,
 ) {
     let Some((_, row)) = tables.months.get(&(card, cycle)) else {
-        return out.push(Finding::new("tables", format!("card_month has no row of {card} {cycle}")));
+        return out.push(Finding::new(
+            "tables",
+            format!(
+                "card_month has no row of {card} {cycle}; its cycles are {:?}, its days {:?}",
+                line.cycles,
+                line.days()
+            ),
+        ));
     };
     let (used, settled) = line.used_of_cycle(terms.zone, cycle);
     let burnt = line.burnt_in(terms, cycle);

@@ -11,18 +11,18 @@ use crate::model::{Event, EventBody, LogOffset, Outcome, Position};
 use crate::simulate::Finding;
 
 /// Holds events against expectations: each exactly once, under the right id, saying the right thing.
-pub fn judge_events(topics: &[(Topic, Vec<Read>)], expected: &[Expected], out: &mut Vec<Finding>) {
+pub(super) fn judge_events(topics: &[(Topic, Vec<Read>)], expected: &[Expected], out: &mut Vec<Finding>) {
     let mut found: BTreeMap<String, Vec<Event>> = BTreeMap::new();
     for (topic, message) in
         topics.iter().flat_map(|(topic, messages)| messages.iter().map(move |m| (*topic, m)))
     {
         match event::read(message.value.as_deref().unwrap_or_default()) {
             Ok(event) if topic_of(&event.body) == topic => {
-                found.entry(event.id.clone()).or_default().push(event)
+                found.entry(event.id.clone()).or_default().push(event);
             }
             Ok(event) => out.push(Finding::new("events", format!("{} is on {topic}", event.id))),
             Err(problem) => {
-                out.push(Finding::new("events", format!("{topic} {}: {problem}", message.offset.0)))
+                out.push(Finding::new("events", format!("{topic} {}: {problem}", message.offset.0)));
             }
         }
     }
@@ -92,7 +92,7 @@ fn topic_of(body: &EventBody) -> Topic {
 }
 
 /// Records of the log that are in quarantine or dead letter, by position, with how often.
-pub fn kept(messages: &[Read]) -> BTreeMap<Position, (String, usize)> {
+pub(super) fn kept(messages: &[Read]) -> BTreeMap<Position, (String, usize)> {
     let mut out: BTreeMap<Position, (String, usize)> = BTreeMap::new();
     for message in messages {
         let Some(position) = header(message, "position").as_deref().and_then(position) else { continue };
@@ -110,7 +110,7 @@ fn position(text: &str) -> Option<Position> {
 
 /// Holds what was kept against the outcomes. Answers how many conflicts passed for duplicates: eight bits of content tell
 /// them apart, so one in 256 does.
-pub fn judge_kept(
+pub(super) fn judge_kept(
     found: &BTreeMap<Position, (String, usize)>,
     wanted: &BTreeMap<Position, Outcome>,
     out: &mut Vec<Finding>,

@@ -4,20 +4,20 @@
 
 use std::collections::BTreeMap;
 
+use super::terms::{admit, alert, data, end, first_end, reached};
 use super::zone::Zone;
 use crate::model::{
-    AlertData, Day, EventBody, Mode, PackageData, PackageKind, PackageSpec, Payment, Per, Rule, RuleKind,
-    UnixTime, Validity,
+    Day, EventBody, Mode, PackageData, PackageKind, PackageSpec, Payment, Per, Rule, RuleKind, UnixTime,
 };
 
 /// An order as it was taken.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Order {
-    pub id: String,
-    pub channel: String,
-    pub payment: Payment,
-    pub spec: PackageSpec,
-    pub mode: Mode,
+pub(super) struct Order {
+    pub(super) id: String,
+    pub(super) channel: String,
+    pub(super) payment: Payment,
+    pub(super) spec: PackageSpec,
+    pub(super) mode: Mode,
 }
 
 /// A package that has begun.
@@ -49,7 +49,7 @@ struct Watch {
 
 /// Everything about packages and alerts of a card.
 #[derive(Debug, Clone, Default)]
-pub struct Wallet {
+pub(super) struct Wallet {
     packages: Vec<Package>,
     queue: Vec<(usize, Order)>,
     orders: Vec<(Order, UnixTime)>,
@@ -59,31 +59,31 @@ pub struct Wallet {
     watches: Vec<Watch>,
     arming: u32,
     /// Whether it ever had an order or rules.
-    pub begun: bool,
+    pub(super) begun: bool,
 }
 
 /// Used bytes from a second on, until the next edge.
 #[derive(Debug, Clone, Copy)]
-pub struct Segment {
-    pub start: UnixTime,
-    pub bytes: u64,
+pub(super) struct Segment {
+    pub(super) start: UnixTime,
+    pub(super) bytes: u64,
 }
 
 /// What the wallet is told of its card.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
-    pub zone: &'a Zone,
-    pub now: UnixTime,
-    pub at: UnixTime,
+pub(super) struct Scene<'a> {
+    pub(super) zone: &'a Zone,
+    pub(super) now: UnixTime,
+    pub(super) at: UnixTime,
     /// Of the cycle that holds `at`.
-    pub cycle: Day,
-    pub used: u64,
-    pub settled: u64,
-    pub settling: bool,
+    pub(super) cycle: Day,
+    pub(super) used: u64,
+    pub(super) settled: u64,
+    pub(super) settling: bool,
     /// Of the card's whole life, in event order.
-    pub segments: &'a [Segment],
-    pub plan_rules: &'a [Rule],
-    pub own_channels: &'a [String],
+    pub(super) segments: &'a [Segment],
+    pub(super) plan_rules: &'a [Rule],
+    pub(super) own_channels: &'a [String],
 }
 
 /// Who paid what.
@@ -96,11 +96,11 @@ struct Burn {
 
 /// Sums over the packages in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
-    pub quota: Option<u64>,
-    pub burnt: u64,
-    pub remaining: Option<u64>,
-    pub overage: u64,
+pub(super) struct Totals {
+    pub(super) quota: Option<u64>,
+    pub(super) burnt: u64,
+    pub(super) remaining: Option<u64>,
+    pub(super) overage: u64,
 }
 
 impl Wallet {
@@ -129,11 +129,11 @@ impl Wallet {
     }
 
     /// Burnt in a cycle by all packages.
-    pub fn burnt_in(&self, scene: &Scene<'_>, cycle: Day) -> u64 {
+    pub(super) fn burnt_in(&self, scene: &Scene<'_>, cycle: Day) -> u64 {
         self.burn(scene).by_cycle.get(&cycle).copied().unwrap_or_default()
     }
 
-    pub fn totals(&self, scene: &Scene<'_>) -> Totals {
+    pub(super) fn totals(&self, scene: &Scene<'_>) -> Totals {
         let burn = self.burn(scene);
         let (mut quota, mut remaining, mut burnt) = (Some(0), Some(0), 0);
         for (at, package) in self.packages.iter().enumerate().filter(|(_, p)| p.covers(scene.at)) {
@@ -146,21 +146,21 @@ impl Wallet {
         Totals { quota, burnt, remaining, overage: scene.used - in_cycle }
     }
 
-    pub fn has_base(&self, at: UnixTime) -> bool {
+    pub(super) fn has_base(&self, at: UnixTime) -> bool {
         self.packages.iter().any(|p| p.order.spec.kind == PackageKind::Base && p.covers(at))
     }
 
-    pub fn has_package(&self, at: UnixTime) -> bool {
+    pub(super) fn has_package(&self, at: UnixTime) -> bool {
         self.packages.iter().any(|p| p.covers(at))
     }
 
     /// Starts and ends of all packages that have begun.
-    pub fn edges(&self) -> Vec<UnixTime> {
+    pub(super) fn edges(&self) -> Vec<UnixTime> {
         self.packages.iter().flat_map(|p| [p.from, p.to]).collect()
     }
 
     /// Takes an order: `Ok(true)` applied, `Ok(false)` a repeat.
-    pub fn recharge(
+    pub(super) fn recharge(
         &mut self,
         scene: &Scene<'_>,
         order: Order,
@@ -172,7 +172,7 @@ impl Wallet {
         {
             return if *held == order { Ok(false) } else { Err("order reused".to_owned()) };
         }
-        self.admit(scene, &order, cancelled)?;
+        admit(scene, &order, cancelled)?;
         self.begun = true;
         self.taken += 1;
         self.orders.push((order.clone(), scene.now));
@@ -195,27 +195,6 @@ impl Wallet {
         Ok(true)
     }
 
-    fn admit(&self, scene: &Scene<'_>, order: &Order, cancelled: bool) -> Result<(), String> {
-        let (count, in_cycles) = match order.spec.validity {
-            Validity::Days(n) => (n, false),
-            Validity::Months(n) | Validity::Cycles(n) => (n, true),
-        };
-        let no = |why: &str| Err(why.to_owned());
-        if cancelled {
-            return no("cancelled");
-        }
-        if !scene.own_channels.contains(&order.channel) {
-            return no("foreign channel");
-        }
-        if order.spec.quota.is_some_and(|quota| quota == 0 || quota > 1 << 48) {
-            return no("quota");
-        }
-        if count == 0 || in_cycles && scene.zone.cycles_later(scene.now, usize::from(count)).is_none() {
-            return no("validity");
-        }
-        Ok(())
-    }
-
     fn begin(
         &mut self,
         order: Order,
@@ -233,7 +212,7 @@ impl Wallet {
     }
 
     /// When time changes something: a package ends, or a cycle begins for packages that live or wait.
-    pub fn next_due(&self) -> Option<UnixTime> {
+    pub(super) fn next_due(&self) -> Option<UnixTime> {
         let alive: Vec<_> = self.packages.iter().filter(|p| !p.expired).map(|p| p.to).collect();
         let waits = self.queue.iter().any(|(_, order)| order.mode == Mode::NextCycle);
         let edge = self.cycle_edge.filter(|_| waits || !alive.is_empty());
@@ -241,7 +220,7 @@ impl Wallet {
     }
 
     /// What is due at `scene.at`.
-    pub fn time(&mut self, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
+    pub(super) fn time(&mut self, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
         let burn = self.burn(scene);
         let last = scene.zone.cycle_at(scene.at - 1);
         for (at, package) in self.packages.iter_mut().enumerate() {
@@ -260,7 +239,9 @@ impl Wallet {
             let (waiting, rest) = self.queue.drain(..).partition(|(_, order)| order.mode == Mode::NextCycle);
             self.queue = rest;
             let waiting: Vec<(usize, Order)> = waiting;
-            waiting.into_iter().for_each(|(seq, order)| self.begin_queued(seq, order, scene, out));
+            for (seq, order) in waiting {
+                self.begin_queued(seq, order, scene, out);
+            }
         }
         self.note_edge(scene);
         self.look(scene, true, out);
@@ -282,7 +263,7 @@ impl Wallet {
     }
 
     /// The card's own rules.
-    pub fn set_rules(
+    pub(super) fn set_rules(
         &mut self,
         scene: &Scene<'_>,
         rules: &[Rule],
@@ -305,7 +286,7 @@ impl Wallet {
     }
 
     /// Tells of what is exhausted or reached. Raising re-arms in silence and resolves.
-    pub fn look(&mut self, scene: &Scene<'_>, raise: bool, out: &mut Vec<EventBody>) {
+    pub(super) fn look(&mut self, scene: &Scene<'_>, raise: bool, out: &mut Vec<EventBody>) {
         if !self.begun {
             return;
         }
@@ -367,6 +348,10 @@ impl Wallet {
                 before.iter().find(|watch| watch.rule == *rule).cloned().unwrap_or_else(new)
             })
             .collect();
+        if before.iter().any(|watch| watch.stance == Stance::Fired && !rules.contains(&watch.rule)) {
+            // A rule under the name of one that has fired and is gone fires other alerts.
+            self.arming += 1;
+        }
         for gone in before.iter().filter(|watch| !rules.contains(&watch.rule)) {
             if let Some(told) = gone.told {
                 out.push(EventBody::AlertResolved(alert(&gone.rule, told, scene, totals)));
@@ -390,74 +375,5 @@ impl Burn {
 impl Package {
     fn covers(&self, at: UnixTime) -> bool {
         self.from <= at && at < self.to
-    }
-}
-
-/// Whether a rule is reached; `None`: it has nothing to speak of.
-fn reached(kind: RuleKind, totals: &Totals) -> Option<bool> {
-    let (quota, remaining) = (totals.quota.filter(|q| *q > 0)?, totals.remaining?);
-    let (quota_, burnt_, remaining_) =
-        (i128::from(quota), i128::from(quota - remaining), i128::from(remaining));
-    match kind {
-        RuleKind::BurntPercent(percent) => Some(burnt_ * 100 >= quota_ * i128::from(percent)),
-        RuleKind::RemainingPercent(percent) => Some(remaining_ * 100 <= quota_ * i128::from(percent)),
-        RuleKind::RemainingBytes(bytes) => (bytes < quota).then_some(remaining <= bytes),
-    }
-}
-
-fn alert(rule: &Rule, arming: u32, scene: &Scene<'_>, totals: &Totals) -> AlertData {
-    AlertData {
-        rule: rule.name.clone(),
-        kind: rule.kind,
-        arming,
-        used: scene.used,
-        settled: scene.settled,
-        provisional: scene.used - scene.settled,
-        quota: totals.quota.unwrap_or(0),
-        burnt: totals.burnt,
-        remaining: totals.remaining.unwrap_or(0),
-        overage: totals.overage,
-        settling: scene.settling,
-        cycle: scene.cycle,
-    }
-}
-
-fn data(order: &Order, burnt: u64, span: Option<(UnixTime, UnixTime)>) -> PackageData {
-    PackageData {
-        order: order.id.clone(),
-        payment: order.payment.clone(),
-        kind: order.spec.kind,
-        mode: order.mode,
-        quota: order.spec.quota,
-        burnt,
-        effective_at: span.map(|(from, _)| from),
-        expires_at: span.map(|(_, to)| to),
-        cycle: None,
-    }
-}
-
-/// The end of a package that begins at once: an immediate one paid within the last 24 h counts from its payment, unless
-/// it would be over already.
-fn first_end(order: &Order, scene: &Scene<'_>) -> UnixTime {
-    let paid = order.payment.paid_at;
-    let from_payment = end(order.spec.validity, paid, scene.zone);
-    let recent = paid <= scene.now && scene.now - paid <= 86_400;
-    if order.mode == Mode::Immediate && recent && from_payment > scene.now {
-        return from_payment;
-    }
-    end(order.spec.validity, scene.now, scene.zone)
-}
-
-/// First second after a validity that counts from a second.
-fn end(validity: Validity, from: UnixTime, zone: &Zone) -> UnixTime {
-    match validity {
-        Validity::Months(n) | Validity::Cycles(n) => {
-            zone.cycles_later(from, usize::from(n)).map_or(UnixTime::MAX, |day| zone.start(day))
-        }
-        Validity::Days(n) => {
-            let (day, last) = (zone.day(from), zone.day(from) + Day::from(n));
-            // The same wall-clock time; on a shorter day at most its end.
-            (zone.start(last) + (from - zone.start(day))).min(zone.end(last))
-        }
     }
 }

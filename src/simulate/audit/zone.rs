@@ -4,19 +4,19 @@ use crate::model::{Calendar, Day, UnixTime};
 
 /// A carrier's time.
 #[derive(Debug, Clone)]
-pub struct Zone {
+pub(super) struct Zone {
     offsets: Vec<(Day, i64)>,
     cycle_starts: Vec<Day>,
 }
 
 impl Zone {
-    pub fn new(calendar: &Calendar) -> Self {
+    pub(super) fn new(calendar: &Calendar) -> Self {
         let offsets = calendar.offsets.iter().map(|o| (o.from, i64::from(o.offset_s))).collect();
         Self { offsets, cycle_starts: calendar.cycle_starts.clone() }
     }
 
     /// First second of a day.
-    pub fn start(&self, day: Day) -> UnixTime {
+    pub(super) fn start(&self, day: Day) -> UnixTime {
         let mut offset = self.offsets[0].1;
         for &(from, value) in &self.offsets {
             if from <= day {
@@ -27,29 +27,29 @@ impl Zone {
     }
 
     /// First second after a day.
-    pub fn end(&self, day: Day) -> UnixTime {
+    pub(super) fn end(&self, day: Day) -> UnixTime {
         self.start(day + 1)
     }
 
-    pub fn day(&self, time: UnixTime) -> Day {
+    pub(super) fn day(&self, time: UnixTime) -> Day {
         let about = (time / 86_400) as Day;
         let holds = |day: &Day| self.start(*day) <= time && time < self.end(*day);
         (about - 3..=about + 3).find(holds).unwrap_or(about)
     }
 
     /// First day of the cycle that holds a day, and first day of the next.
-    pub fn cycle(&self, day: Day) -> Option<(Day, Day)> {
+    pub(super) fn cycle(&self, day: Day) -> Option<(Day, Day)> {
         let pairs = self.cycle_starts.iter().zip(self.cycle_starts.iter().skip(1));
         pairs.map(|(a, b)| (*a, *b)).find(|(first, next)| *first <= day && day < *next)
     }
 
     /// First day of the cycle that holds a second.
-    pub fn cycle_at(&self, time: UnixTime) -> Day {
+    pub(super) fn cycle_at(&self, time: UnixTime) -> Day {
         self.cycle(self.day(time)).map_or(Day::MIN, |(first, _)| first)
     }
 
     /// First day of the `count`th cycle after the one that holds a second; `None` outside the months known.
-    pub fn cycles_later(&self, time: UnixTime, count: usize) -> Option<Day> {
+    pub(super) fn cycles_later(&self, time: UnixTime, count: usize) -> Option<Day> {
         let at = self.cycle_starts.iter().position(|start| *start == self.cycle_at(time))?;
         self.cycle_starts.get(at + count).copied()
     }

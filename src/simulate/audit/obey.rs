@@ -1,0 +1,315 @@
+//! What happens to one card: commands, states, closing cycles, and the events of all that.
+
+use super::fold::{Cause, Expected};
+use super::line::{By, Line, State, Terms};
+use super::wallet::Order;
+use crate::model::{
+    CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Outcome, Register, UnixTime,
+};
+
+/// Whether a command's time is neither too old nor in the future.
+pub(super) fn in_time(at: UnixTime, now: UnixTime) -> bool {
+    at >= now - 90 * 86_400 && at <= now + 600
+}
+
+pub(super) fn registers(register: &Register, catalogue: &Catalogue) -> bool {
+    catalogue.carriers.iter().any(|c| c.name == register.carrier)
+        && catalogue.plans.iter().any(|p| p.name == register.plan)
+}
+
+pub(super) fn obey(
+    card: CardId,
+    line: &mut Line,
+    command: &CardCommand,
+    json: &[u8],
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) -> Outcome {
+    let now = terms.now;
+    line.commands.retain(|_, (_, at)| *at >= now - 90 * 86_400);
+    if let Some((held, _)) = line.commands.get(&command.id) {
+        return if held == json { Outcome::Duplicate } else { Outcome::Conflict };
+    }
+    line.commands.insert(command.id.clone(), (json.to_vec(), now));
+    let applied = in_time(command.at, now) && apply(card, line, command, cause, terms, out);
+    let body = if applied {
+        EventBody::CommandApplied { command: command.id.clone() }
+    } else {
+        EventBody::CommandRefused { command: command.id.clone(), reason: String::new() }
+    };
+    emit(card, line, cause, terms, body, out);
+    Outcome::Counted
+}
+
+/// Does what a command says; whether it was applied.
+fn apply(
+    card: CardId,
+    line: &mut Line,
+    command: &CardCommand,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) -> bool {
+    let cancelled = line.state == State::Cancelled;
+    let why =
+        |reason: &Option<String>| reason.as_ref().map_or("command".to_owned(), |r| format!("command: {r}"));
+    match &command.body {
+        CommandBody::Recharge { order, channel, payment, package, mode } => {
+            let channel = if channel.is_empty() { line.channel.clone() } else { channel.clone() };
+            let (id, payment) = (order.clone(), payment.clone());
+            let order = Order { id, channel, payment, spec: package.clone(), mode: *mode };
+            recharge(card, line, order, cause, terms, out)
+        }
+        _ if cancelled => false,
+        CommandBody::Register(register) => register_line(card, line, command, register, cause, terms, out),
+        CommandBody::Suspend { .. } if line.state == State::Suspended(By::Owner) => false,
+        CommandBody::Suspend { reason } => {
+            line.state = State::Suspended(By::Owner);
+            emit(card, line, cause, terms, EventBody::CardSuspended { cause: why(reason) }, out);
+            true
+        }
+        CommandBody::Resume => {
+            let suspended = matches!(line.state, State::Suspended(_));
+            if suspended {
+                line.state = State::Active;
+                emit(card, line, cause, terms, EventBody::CardResumed { cause: "command".to_owned() }, out);
+            }
+            suspended
+        }
+        CommandBody::Cancel { reason } => {
+            line.state = State::Cancelled;
+            emit(card, line, cause, terms, EventBody::CardCancelled { cause: why(reason) }, out);
+            true
+        }
+        CommandBody::RulesSet { rules } => {
+            let mut said = Vec::new();
+            let set =
+                line.with_wallet(terms, cause.at, |wallet, scene| wallet.set_rules(scene, rules, &mut said));
+            say(card, line, said, cause, terms, out);
+            set.is_ok()
+        }
+        CommandBody::Unsupported { .. } => false,
+    }
+}
+
+fn recharge(
+    card: CardId,
+    line: &mut Line,
+    order: Order,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) -> bool {
+    let (id, payment) = (order.id.clone(), order.payment.clone());
+    let (cancelled, covered_before) = (line.state == State::Cancelled, line.wallet.has_base(cause.at - 1));
+    let mut said = Vec::new();
+    let taken = line
+        .with_wallet(terms, cause.at, |wallet, scene| wallet.recharge(scene, order, cancelled, &mut said));
+    if taken.is_err() {
+        said.push(EventBody::RechargeRefused { order: id, payment, reason: String::new() });
+    }
+    say(card, line, said, cause, terms, out);
+    if taken == Ok(true) {
+        follow(card, line, covered_before, cause, terms, out);
+    }
+    taken.is_ok()
+}
+
+fn register_line(
+    card: CardId,
+    line: &mut Line,
+    command: &CardCommand,
+    register: &Register,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) -> bool {
+    let moves = line.carrier != register.carrier && !(line.days().is_empty() && line.cycles.is_empty());
+    if !registers(register, terms.catalogue) || moves {
+        return false;
+    }
+    let replanned = line.plan != register.plan;
+    (line.carrier, line.plan, line.channel) =
+        (register.carrier.clone(), register.plan.clone(), register.channel.clone());
+    if command.iccid.len() == 20 || line.iccid.is_empty() {
+        line.iccid =
+            if command.iccid.len() == 20 { command.iccid.to_ascii_uppercase() } else { card.to_string() };
+    }
+    for (number, from, to) in
+        line.numbers.iter_mut().filter(|(n, _, to)| to.is_none() && !register.numbers.contains(n))
+    {
+        let _ = number;
+        *to = Some(command.at.max(*from));
+    }
+    for number in &register.numbers {
+        if !line.numbers.iter().any(|(held, _, to)| held == number && to.is_none()) {
+            line.numbers.push((*number, command.at, None));
+        }
+    }
+    let (channel, carrier, plan) =
+        (register.channel.clone(), register.carrier.clone(), register.plan.clone());
+    emit(card, line, cause, terms, EventBody::CardRegistered { channel, carrier, plan }, out);
+    if replanned {
+        look(card, line, cause, terms, out);
+    }
+    true
+}
+
+/// Packages and alerts are looked at anew.
+pub(super) fn look(
+    card: CardId,
+    line: &mut Line,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    if !line.wallet.begun {
+        return;
+    }
+    let mut said = Vec::new();
+    line.with_wallet(terms, cause.at, |wallet, scene| wallet.look(scene, false, &mut said));
+    say(card, line, said, cause, terms, out);
+}
+
+/// Publishes what the wallet said. A plan may stop a card of which nothing is left.
+pub(super) fn say(
+    card: CardId,
+    line: &mut Line,
+    said: Vec<EventBody>,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    let exhausted = said.iter().any(|body| matches!(body, EventBody::PackageExhausted(_)));
+    for body in said {
+        emit(card, line, cause, terms, body, out);
+    }
+    let stops = terms.catalogue.plans.iter().any(|p| p.name == line.plan && p.suspend_on_exhaustion);
+    if exhausted && stops && line.state == State::Active && line.totals(terms, cause.at).remaining == Some(0)
+    {
+        line.state = State::Suspended(By::Exhaustion);
+        let body = EventBody::CardSuspended { cause: "exhaustion".to_owned() };
+        emit(card, line, cause, terms, body, out);
+    }
+}
+
+/// The card's state follows its packages.
+pub(super) fn follow(
+    card: CardId,
+    line: &mut Line,
+    covered_before: bool,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    line.cut();
+    let has_base = line.wallet.has_base(cause.at);
+    let (state, body) = match line.state {
+        State::Registered if line.wallet.has_package(cause.at) => {
+            (State::Active, EventBody::CardActivated { cause: "package".to_owned() })
+        }
+        State::Suspended(By::Expiry) if has_base => {
+            (State::Active, EventBody::CardResumed { cause: "recharge".to_owned() })
+        }
+        State::Suspended(By::Exhaustion) if line.totals(terms, cause.at).remaining != Some(0) => {
+            let why = if cause.command.is_some() { "recharge" } else { "quota" };
+            (State::Active, EventBody::CardResumed { cause: why.to_owned() })
+        }
+        State::Active if covered_before && !has_base => {
+            (State::Suspended(By::Expiry), EventBody::CardSuspended { cause: "expiry".to_owned() })
+        }
+        _ => return,
+    };
+    line.state = state;
+    emit(card, line, cause, terms, body, out);
+}
+
+pub(super) fn close_cycles(
+    card: CardId,
+    line: &mut Line,
+    horizon: i64,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    let over =
+        |cycle: &super::line::Cycle| !cycle.closed && terms.zone.start(cycle.next) + horizon <= cause.at;
+    let ending: Vec<Day> =
+        line.cycles.iter().filter(|(_, cycle)| over(cycle)).map(|(first, _)| *first).collect();
+    for first in ending {
+        let Some(cycle) = line.cycles.get_mut(&first) else { continue };
+        cycle.closed = true;
+        line.closed_through = line.closed_through.max(cycle.next - 1);
+        let (used, settled) = line.used_of_cycle(terms.zone, first);
+        let estimates = line.of_cycle(terms.zone, first);
+        let estimate = estimates
+            .iter()
+            .filter(|(s, _)| **s != super::line::Source::Settling)
+            .map(|(_, (up, down))| up + down);
+        let body = EventBody::CycleClosed {
+            cycle: first,
+            used,
+            settled,
+            estimate: estimate.max().unwrap_or(0),
+            overage: used - line.burnt_in(terms, first),
+            unsettled_days: line.unsettled(terms.zone, first),
+            revision: 0,
+        };
+        emit(card, line, cause, terms, body, out);
+    }
+}
+
+pub(super) fn emit(
+    card: CardId,
+    line: &Line,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    body: EventBody,
+    out: &mut Vec<Expected>,
+) {
+    let _ = line;
+    // A declaration counts from its own second; the card may have learnt of it a little later.
+    let declared = cause.position.is_none()
+        && matches!(
+            body,
+            EventBody::AlertFired(_)
+                | EventBody::AlertResolved(_)
+                | EventBody::PackageExhausted(_)
+                | EventBody::CardSuspended { .. }
+        );
+    out.push(Expected {
+        card,
+        id: id(card, cause, &body),
+        at: cause.at,
+        log_time: (!declared).then_some(terms.now),
+        cause: cause.position,
+        body,
+        forgettable: false,
+    });
+}
+
+/// The id of an event: card, what, and which one of it.
+pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
+    let kind = body.kind();
+    match body {
+        EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => {
+            format!("{card}/{kind}/{}/{}", alert.rule, alert.arming)
+        }
+        EventBody::PackageExhausted(package) if package.cycle.is_some() => {
+            format!("{card}/{kind}/{}/{}", package.order, package.cycle.unwrap_or_default())
+        }
+        EventBody::PackageQueued(package)
+        | EventBody::PackageActivated(package)
+        | EventBody::PackageExpired(package)
+        | EventBody::PackageExhausted(package) => format!("{card}/{kind}/{}", package.order),
+        EventBody::CycleClosed { cycle, revision, .. } => format!("{card}/{kind}/{cycle}/{revision}"),
+        EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
+            format!("{card}/command/{command}")
+        }
+        _ => match cause.command {
+            Some(command) => format!("{card}/{kind}/{command}"),
+            None => format!("{card}/{kind}/{}", cause.at),
+        },
+    }
+}

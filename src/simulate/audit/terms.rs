@@ -1,0 +1,96 @@
+//! What an order and a rule mean: which orders are right, when a validity ends, when a rule is reached.
+
+use super::wallet::{Order, Scene, Totals};
+use super::zone::Zone;
+use crate::model::{AlertData, Day, Mode, PackageData, Rule, RuleKind, UnixTime, Validity};
+
+/// Whether an order is right (`domain.md` P5).
+pub(super) fn admit(scene: &Scene<'_>, order: &Order, cancelled: bool) -> Result<(), String> {
+    let (count, in_cycles) = match order.spec.validity {
+        Validity::Days(n) => (n, false),
+        Validity::Months(n) | Validity::Cycles(n) => (n, true),
+    };
+    let no = |why: &str| Err(why.to_owned());
+    if cancelled {
+        return no("cancelled");
+    }
+    if !scene.own_channels.contains(&order.channel) {
+        return no("foreign channel");
+    }
+    if order.spec.quota.is_some_and(|quota| quota == 0 || quota > 1 << 48) {
+        return no("quota");
+    }
+    if count == 0 || in_cycles && scene.zone.cycles_later(scene.now, usize::from(count)).is_none() {
+        return no("validity");
+    }
+    Ok(())
+}
+
+/// Whether a rule is reached; `None`: it has nothing to speak of.
+pub(super) fn reached(kind: RuleKind, totals: &Totals) -> Option<bool> {
+    let (quota, remaining) = (totals.quota.filter(|q| *q > 0)?, totals.remaining?);
+    let (quota_, burnt_, remaining_) =
+        (i128::from(quota), i128::from(quota - remaining), i128::from(remaining));
+    match kind {
+        RuleKind::BurntPercent(percent) => Some(burnt_ * 100 >= quota_ * i128::from(percent)),
+        RuleKind::RemainingPercent(percent) => Some(remaining_ * 100 <= quota_ * i128::from(percent)),
+        RuleKind::RemainingBytes(bytes) => (bytes < quota).then_some(remaining <= bytes),
+    }
+}
+
+pub(super) fn alert(rule: &Rule, arming: u32, scene: &Scene<'_>, totals: &Totals) -> AlertData {
+    AlertData {
+        rule: rule.name.clone(),
+        kind: rule.kind,
+        arming,
+        used: scene.used,
+        settled: scene.settled,
+        provisional: scene.used - scene.settled,
+        quota: totals.quota.unwrap_or(0),
+        burnt: totals.burnt,
+        remaining: totals.remaining.unwrap_or(0),
+        overage: totals.overage,
+        settling: scene.settling,
+        cycle: scene.cycle,
+    }
+}
+
+pub(super) fn data(order: &Order, burnt: u64, span: Option<(UnixTime, UnixTime)>) -> PackageData {
+    PackageData {
+        order: order.id.clone(),
+        payment: order.payment.clone(),
+        kind: order.spec.kind,
+        mode: order.mode,
+        quota: order.spec.quota,
+        burnt,
+        effective_at: span.map(|(from, _)| from),
+        expires_at: span.map(|(_, to)| to),
+        cycle: None,
+    }
+}
+
+/// The end of a package that begins at once: an immediate one paid within the last 24 h counts from its payment, unless
+/// it would be over already.
+pub(super) fn first_end(order: &Order, scene: &Scene<'_>) -> UnixTime {
+    let paid = order.payment.paid_at;
+    let from_payment = end(order.spec.validity, paid, scene.zone);
+    let recent = paid <= scene.now && scene.now - paid <= 86_400;
+    if order.mode == Mode::Immediate && recent && from_payment > scene.now {
+        return from_payment;
+    }
+    end(order.spec.validity, scene.now, scene.zone)
+}
+
+/// First second after a validity that counts from a second.
+pub(super) fn end(validity: Validity, from: UnixTime, zone: &Zone) -> UnixTime {
+    match validity {
+        Validity::Months(n) | Validity::Cycles(n) => {
+            zone.cycles_later(from, usize::from(n)).map_or(UnixTime::MAX, |day| zone.start(day))
+        }
+        Validity::Days(n) => {
+            let (day, last) = (zone.day(from), zone.day(from) + Day::from(n));
+            // The same wall-clock time; on a shorter day at most its end.
+            (zone.start(last) + (from - zone.start(day))).min(zone.end(last))
+        }
+    }
+}
