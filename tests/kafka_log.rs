@@ -5,10 +5,10 @@ mod log_contract;
 mod support;
 
 mod kafka_log {
-    pub mod exactly_once;
-    pub mod ingest;
-    pub mod topics;
-    pub mod transactions;
+    pub(crate) mod exactly_once;
+    pub(crate) mod ingest;
+    pub(crate) mod topics;
+    pub(crate) mod transactions;
 }
 
 use log_contract::Deployment;

@@ -1,4 +1,5 @@
 //! The contract of the log, on the logs that need no broker: the simulated brokers, and a directory.
+#![allow(clippy::unwrap_used, reason = "a test that meets an error fails")]
 
 mod log_contract;
 

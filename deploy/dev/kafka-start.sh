@@ -11,6 +11,7 @@
 # DIR, PORT, NODES, NODE may also be given in the environment. All listen on 127.0.0.1 only:
 # broker N (from 1) on PORT + 2(N-1), its controller on the port after that.
 #   HEAP                                            java heap of a broker, default 512m
+#   FOR=measuring                                   slower to start, faster to run: for benchmarks
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -87,7 +88,9 @@ log=$home/server.log
 exec 7>"$home/lock"
 flock -w 2 7 || fail "a broker is running over $home: stop it, or give another DIR"
 # Started quickly before run fast: the C1 compiler alone and the serial collector suit seconds of life on few cores.
-java=(java "-Xmx${HEAP:-512m}" -Xms128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError
+speed=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1)
+[[ ${FOR:-} == measuring ]] && speed=(-XX:+UseG1GC -XX:MaxGCPauseMillis=20)
+java=(java "-Xmx${HEAP:-512m}" -Xms128m "${speed[@]}" -XX:+ExitOnOutOfMemoryError
     -Djava.awt.headless=true "-Dlog4j2.configurationFile=$here/kafka/log4j2.xml" "-Dtidegauge.log=$log" -cp "$libs/*")
 configure
 format

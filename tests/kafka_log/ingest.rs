@@ -171,7 +171,7 @@ fn the_directory_is_read_whole_and_then_followed() {
     cluster.append(Topic::Directory, 1, &["y"]);
     while seen.len() < 4 {
         log.poll_directory(&mut |m| {
-            seen.push((m.partition, String::from_utf8(m.value.unwrap().to_vec()).unwrap()))
+            seen.push((m.partition, String::from_utf8(m.value.unwrap().to_vec()).unwrap()));
         })
         .unwrap();
         patience.check("what came later");

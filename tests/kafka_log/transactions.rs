@@ -18,7 +18,7 @@ use crate::support::Cluster;
 
 /// A worker that died with its transaction open: it has written to checkpoint partition 0 and sent an offset of log
 /// partition 0. It is kept, so that it can try to go on.
-fn dead_worker(cluster: &Cluster, id: &str) -> BaseProducer {
+pub(crate) fn dead_worker(cluster: &Cluster, id: &str) -> BaseProducer {
     let producer: BaseProducer = cluster.outside().set("transactional.id", id).create().unwrap();
     producer.init_transactions(Duration::from_secs(10)).unwrap();
     producer.begin_transaction().unwrap();
@@ -81,8 +81,11 @@ fn a_scan_reaches_the_high_watermark_over_markers() {
         let offsets = vec![(0, at(round)), (1, at(0))];
         commit(&cluster, &mut log, Transaction { generation, outputs, offsets });
     }
-    let high = log.bounds(Topic::Checkpoint, 0).unwrap().1;
-    assert_eq!(high, LogOffset(10), "five messages and five markers");
+    // Five messages and five markers; the last marker is written after the commit was answered.
+    let high = until(&cluster, "the last marker", || {
+        let high = log.bounds(Topic::Checkpoint, 0).unwrap().1;
+        (high == LogOffset(10)).then_some(high)
+    });
     let values: Vec<_> = scan(&mut log, Topic::Checkpoint, 0).into_iter().map(|(_, value)| value).collect();
     assert_eq!(values, ["0", "1", "2", "3", "4"]);
     // The last offset is a marker: nothing is there to be read, and the end is reached all the same.

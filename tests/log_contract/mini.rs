@@ -15,6 +15,8 @@ use tidegauge::model::LogOffset;
 /// See the module.
 pub struct Mini<L> {
     pub log: L,
+    /// Makes the log's handle anew when it was fenced.
+    open_log: Box<dyn Fn() -> L>,
     generation: Generation,
     parts: BTreeMap<u32, Part>,
     /// The transaction on its way, with each partition's offset before it.
@@ -31,6 +33,7 @@ pub struct Told {
     pub assigned: usize,
     pub revoked: usize,
     pub lost: usize,
+    pub fenced: usize,
     pub committed: usize,
     pub unresolved: Vec<String>,
 }
@@ -50,10 +53,14 @@ struct Open {
 
 const BUDGET: PollBudget = PollBudget { messages: 50, bytes: 1 << 20, wait_ms: 10 };
 
+/// How often a stable offset is asked for before the test fails.
+const STABLE_ROUNDS: usize = 100;
+
 impl<L: WorkerLog> Mini<L> {
-    pub fn new(log: L, predecessors: &[String]) -> Self {
+    pub fn new(open_log: impl Fn() -> L + 'static, predecessors: &[String]) -> Self {
         Self {
-            log,
+            log: open_log(),
+            open_log: Box::new(open_log),
             generation: Generation::default(),
             parts: BTreeMap::new(),
             open: None,
@@ -67,7 +74,12 @@ impl<L: WorkerLog> Mini<L> {
         self.parts.keys().copied().collect()
     }
 
-    /// Messages folded whose outputs are not yet committed.
+    /// Whether messages were folded that no transaction holds yet.
+    pub fn has_unsealed(&self) -> bool {
+        self.parts.values().any(|p| !p.outputs.is_empty())
+    }
+
+    /// Whether every output is committed.
     pub fn is_idle(&self) -> bool {
         self.open.is_none() && self.parts.values().all(|p| p.outputs.is_empty())
     }
@@ -85,7 +97,8 @@ impl<L: WorkerLog> Mini<L> {
         }
     }
 
-    fn poll(&mut self) {
+    /// Folds what has come, and nothing else.
+    pub fn poll(&mut self) {
         let parts = &mut self.parts;
         let polled = self.log.poll(BUDGET, &mut |m| {
             let part = parts.get_mut(&m.partition).expect("messages of assigned partitions only");
@@ -96,8 +109,18 @@ impl<L: WorkerLog> Mini<L> {
         match polled {
             Ok(event) => self.events.extend(event),
             Err(LogError::Retriable(_)) => {}
+            Err(LogError::Fenced(_)) => self.begin_anew(),
             Err(error) => panic!("polling: {error}"),
         }
+    }
+
+    /// A fenced member is over, with all that it held; under the same name a new one begins.
+    fn begin_anew(&mut self) {
+        self.told.fenced += 1;
+        self.parts.clear();
+        self.events.clear();
+        self.open = None;
+        self.log = (self.open_log)();
     }
 
     /// Begins a transaction of all that is folded, with the offsets of all partitions.
@@ -144,13 +167,17 @@ impl<L: WorkerLog> Mini<L> {
     /// The architecture's rule: the end of this commit = done; the end of the one before = again; else = not ours.
     fn resolve(&mut self) {
         while let Err(error) = self.log.renew_producer() {
-            assert!(matches!(error, LogError::Retriable(_)), "renewing: {error}");
+            match error {
+                LogError::Retriable(_) => {}
+                LogError::Fenced(_) => return self.begin_anew(),
+                error => panic!("renewing: {error}"),
+            }
         }
         let Some(open) = self.open.take() else { return };
         let mut again = Transaction { generation: self.generation, outputs: Vec::new(), offsets: Vec::new() };
         let mut before = BTreeMap::new();
         for (partition, committed) in &open.transaction.offsets {
-            let stable = self.stable(*partition);
+            let Some(stable) = self.stable(*partition) else { return };
             let Some(part) = self.parts.get_mut(partition) else { continue };
             if stable == committed.offset {
                 part.committed = stable;
@@ -188,7 +215,7 @@ impl<L: WorkerLog> Mini<L> {
                 self.generation = generation;
                 let mut from = Vec::new();
                 for partition in partitions {
-                    let place = self.stable(partition);
+                    let Some(place) = self.stable(partition) else { return };
                     from.push((partition, place));
                     self.parts
                         .insert(partition, Part { folded: place, committed: place, outputs: Vec::new() });
@@ -221,22 +248,34 @@ impl<L: WorkerLog> Mini<L> {
         self.log.unassign(partitions).expect("giving up");
     }
 
-    /// The stable offset; an open transaction that stays is a dead predecessor's, and is ended.
-    fn stable(&mut self, partition: u32) -> LogOffset {
-        for round in 0.. {
-            match self.log.stable_offset(partition) {
-                Ok(Some(committed)) => return committed.offset,
-                Ok(None) => return self.log.bounds(Topic::Log, partition).expect("bounds").0,
-                Err(LogError::Retriable(_)) if round > 0 => {
-                    for id in self.predecessors.clone() {
-                        let _ = self.log.end_transaction_of(&id);
-                    }
+    /// The stable offset; an open transaction that stays is a dead predecessor's, and is ended. `None`: we were fenced.
+    fn stable(&mut self, partition: u32) -> Option<LogOffset> {
+        for round in 0..STABLE_ROUNDS {
+            let first = |(first, _)| Some(first);
+            let stable = match self.log.stable_offset(partition) {
+                Ok(None) => self.log.bounds(Topic::Log, partition).map(first),
+                Ok(Some(committed)) => Ok(Some(committed.offset)),
+                Err(error) => Err(error),
+            };
+            match stable {
+                Ok(offset) => return offset,
+                Err(LogError::Retriable(_)) => self.end_predecessors(round),
+                Err(LogError::Fenced(_)) => {
+                    self.begin_anew();
+                    return None;
                 }
-                Err(LogError::Retriable(_)) => {}
                 Err(error) => panic!("the stable offset of {partition}: {error}"),
             }
         }
-        unreachable!("the loop has no end")
+        panic!("the offset of partition {partition} stays unstable: a transaction is open that nobody ends")
+    }
+
+    /// After a first wait.
+    fn end_predecessors(&mut self, round: usize) {
+        for id in self.predecessors.iter().filter(|_| round > 0) {
+            // While the brokers are away this fails, and is tried again in the next round.
+            let _ = self.log.end_transaction_of(id);
+        }
     }
 }
 

@@ -140,12 +140,12 @@ fn remove_leftovers() {
 
 /// Short waits, so that failures show within a test's patience.
 pub const TIMEOUTS: Timeouts = Timeouts {
-    session: Duration::from_millis(2_000),
+    session: Duration::from_secs(2),
     heartbeat: Duration::from_millis(200),
     request: Duration::from_secs(10),
     stable: Duration::from_millis(300),
     commit: Duration::from_secs(10),
-    transaction: Duration::from_secs(60),
+    transaction: Duration::from_mins(1),
     scan_idle: Duration::from_secs(20),
     poll: Duration::from_mins(5),
 };

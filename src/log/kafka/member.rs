@@ -4,9 +4,10 @@
 //! before a seek, a revocation or a pause is never handed over twice, whatever still lies in a queue.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -40,6 +41,10 @@ pub(super) struct Reading {
     pub(super) gaps: Gaps,
     pub(super) headers: Headers,
 }
+
+/// Events served by one call: the crate does not tell an event from none, and log lines and errors may stand before a
+/// membership change.
+const EVENTS: usize = 4;
 
 /// The member. Dropping it leaves the group; a static member's partitions wait for its return, or for its session's end.
 pub(super) struct Member {
@@ -87,14 +92,19 @@ impl Member {
     }
 
     /// Serves what comes beside messages: membership changes are noted, errors that end the member are returned.
+    ///
+    /// To be called at least twice a second whatever else goes on, for the sake of losses: see `group`.
     pub(super) fn serve(&self) -> Result<(), LogError> {
-        match self.consumer().poll(std::time::Duration::ZERO) {
-            None => Ok(()),
-            Some(Ok(_)) => {
-                unreachable!("every partition is forwarded to the batch queue before it is assigned")
+        for _ in 0..EVENTS {
+            match self.consumer().poll(Duration::ZERO) {
+                None => {}
+                Some(Ok(_)) => {
+                    unreachable!("every partition is forwarded to the batch queue before it is assigned")
+                }
+                Some(Err(error)) => judge(&error, self.consumer().client().fatal_error())?,
             }
-            Some(Err(error)) => judge(&error, self.consumer().client().fatal_error()),
         }
+        Ok(())
     }
 
     /// The next membership change. It must be answered: [`Self::assign`], [`Self::unassign`].
@@ -152,7 +162,9 @@ impl Member {
             return Ok(());
         }
         release(self.consumer(), &list)
-            .map_err(|e| from_kafka(&format!("giving up {} partitions", partitions.len()), &e))
+            .map_err(|e| from_kafka(&format!("giving up {} partitions", partitions.len()), &e))?;
+        settle(self.consumer(), &list);
+        Ok(())
     }
 
     fn holds_any(&self, list: &TopicPartitionList) -> Result<bool, LogError> {
@@ -320,6 +332,22 @@ impl Drop for Member {
     }
 }
 
+/// Waits until librdkafka has stopped fetching partitions that were given up.
+///
+/// The stop is handled by another thread, and takes the forwarding to our queue away. Were it handled after the partition
+/// is forwarded anew, its messages would lie where nobody reads: no error, no message, for ever. Each partition's orders
+/// are handled one after another, and a seek is waited for; that it is refused is expected.
+pub(super) fn settle<C: ConsumerContext>(consumer: &BaseConsumer<C>, partitions: &TopicPartitionList) {
+    for at in partitions.elements() {
+        if let Err(error) = consumer.seek(at.topic(), at.partition(), Offset::Offset(0), SETTLED_WITHIN) {
+            tracing::trace!(%error, topic = at.topic(), partition = at.partition(), "stopped");
+        }
+    }
+}
+
+/// The other thread does nothing that takes long.
+const SETTLED_WITHIN: Duration = Duration::from_secs(1);
+
 /// What a poll may still take.
 struct Left {
     messages: usize,
@@ -384,7 +412,8 @@ fn judge(error: &KafkaError, fatal: Option<(RDKafkaErrorCode, String)>) -> Resul
     if let Some((code, text)) = fatal {
         return Err(match code {
             RDKafkaErrorCode::FencedInstanceId => LogError::Fenced(format!(
-                "another member runs under this instance id ({text}); give every instance its own name"
+                "{text}: another member runs under this instance id, or the brokers were away for longer than a \
+                 session; a new handle settles it; if this comes again and again, give every instance its own name"
             )),
             _ => LogError::Fatal(format!("{doing}: {text}; start the member anew")),
         });

@@ -10,9 +10,10 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
 use super::config::KafkaConfig;
-use super::error::from_kafka;
+use super::deadline::Deadline;
+use super::error::{from_kafka, is_retriable};
 use super::group::{log_error, log_line};
-use crate::log::{LogError, Output};
+use crate::log::{LogError, Output, Topic};
 
 /// A producer whose deliveries are noted under the token they were sent with.
 pub(super) type Producer = BaseProducer<Deliveries>;
@@ -94,8 +95,8 @@ fn headers(output: &Output) -> Option<OwnedHeaders> {
 
 /// A producer under a transactional id, which ends whatever a former one under this id left open.
 ///
-/// Blocks up to `wait`. A producer that did not get through is given back, to be asked again: its
-/// initialisation goes on where it was.
+/// Blocks for `wait` if that does not go through. The producer is given back then, to be asked again: its initialisation
+/// goes on where it was.
 pub(super) fn initialise(
     config: &KafkaConfig,
     id: &str,
@@ -106,12 +107,14 @@ pub(super) fn initialise(
         Ok(producer) => producer,
         Err(error) => return Initialised::Failed(error, None),
     };
-    let doing = format!("initialising transactional id {id} at {}", config.brokers);
-    match producer.init_transactions(wait) {
+    let deadline = Deadline::after(wait);
+    // Connected first: the look-up of the coordinator, made before there is a connection, is repeated after 500 ms.
+    let connected = producer.client().fetch_metadata(Some(&config.topic_name(Topic::Log)), wait).map(drop);
+    match connected.and_then(|()| producer.init_transactions(deadline.left())) {
         Ok(()) => Initialised::Ready(producer),
         Err(error) => {
-            producer.poll(Duration::ZERO);
-            failed(&doing, &error, producer)
+            let doing = format!("initialising transactional id {id} at {}", config.brokers);
+            failed(&doing, &error, producer, deadline)
         }
     }
 }
@@ -123,11 +126,14 @@ pub(super) enum Initialised {
     Failed(LogError, Option<Producer>),
 }
 
-fn failed(doing: &str, error: &KafkaError, producer: Producer) -> Initialised {
-    let KafkaError::Transaction(inner) = error else {
-        return Initialised::Failed(from_kafka(doing, error), None);
+fn failed(doing: &str, error: &KafkaError, producer: Producer, deadline: Deadline) -> Initialised {
+    let again = match error {
+        KafkaError::Transaction(inner) => inner.is_retriable(),
+        other => is_retriable(other),
     };
-    if inner.is_retriable() {
+    if again {
+        // Some failures come at once; the time is spent all the same, serving librdkafka's log lines.
+        producer.poll(deadline.left());
         return Initialised::Failed(LogError::Retriable(format!("{doing}: {error}")), Some(producer));
     }
     match from_kafka(doing, error) {

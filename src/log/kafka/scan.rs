@@ -15,7 +15,7 @@ use super::deadline::Deadline;
 use super::error::{from_kafka, from_native};
 use super::ffi::{BatchConsumer, Fetched};
 use super::group::PlainContext;
-use super::member::{Headers, hand};
+use super::member::{Headers, hand, settle};
 use crate::limits::KAFKA_BATCH_MAX;
 use crate::log::{LogError, Message, TopicPartition};
 use crate::model::LogOffset;
@@ -64,7 +64,7 @@ impl Scanner {
         }
         self.assign(stretch)?;
         let result = self.read(stretch, each, meanwhile);
-        self.release();
+        self.release(stretch.at);
         result
     }
 
@@ -81,10 +81,13 @@ impl Scanner {
             .map_err(|e| from_kafka(&doing, &e))
     }
 
-    fn release(&mut self) {
+    fn release(&mut self, at: TopicPartition) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.config.topic_name(at.topic), at.partition as i32);
         if let Err(error) = self.inbox.consumer().unassign() {
             tracing::warn!(%error, "ending a scan");
         }
+        settle(self.inbox.consumer(), &list);
         self.inbox.retain(|_, _| false);
     }
 

@@ -33,8 +33,8 @@ use crate::model::LogOffset;
 /// Longest wait for messages in one poll: membership changes are seen at least this often.
 const WAIT_MS_MAX: u64 = 100;
 
-/// Longest wait in which the group is not heard.
-const SLICE: Duration = Duration::from_millis(500);
+/// First wait in which the group is not heard.
+const SLICE: Duration = Duration::from_millis(100);
 
 /// See the module.
 pub struct KafkaWorkerLog {
@@ -110,7 +110,12 @@ impl KafkaWorkerLog {
             return;
         }
         let Some(metadata) = &note.metadata else { return };
-        self.current = Generation(metadata.generation().max(0) as u64);
+        let generation = Generation(metadata.generation().max(0) as u64);
+        if generation < self.current {
+            // The group began anew: claims of its former life are worth nothing.
+            self.generations.clear();
+        }
+        self.current = generation;
         self.generations.insert(self.current, Arc::clone(metadata));
         while self.generations.len() > KAFKA_GENERATIONS_KEPT {
             self.generations.pop_first();
@@ -216,9 +221,12 @@ impl WorkerLog for KafkaWorkerLog {
             _ => None,
         };
         let deadline = Deadline::after(self.config.timeouts.request);
+        // In slices, so that the group is heard meanwhile (see `group` on losses), and growing ones, so that brokers far
+        // away have time to answer.
+        let mut slice = SLICE;
         loop {
-            // In slices, so that the group is heard meanwhile: see `group` on losses.
-            let wait = deadline.left().min(SLICE);
+            let wait = deadline.left().min(slice);
+            slice = slice.saturating_mul(2);
             match producer::initialise(&self.config, &self.member_id, started, wait) {
                 Initialised::Ready(producer) => {
                     self.producer = TransactionalProducer::Ready(Committer::start(&self.config, producer)?);
@@ -266,6 +274,7 @@ impl WorkerLog for KafkaWorkerLog {
     }
 
     fn bounds(&mut self, topic: Topic, partition: u32) -> Result<(LogOffset, LogOffset), LogError> {
+        self.member.serve()?;
         self.asking.bounds(topic, partition)
     }
 
