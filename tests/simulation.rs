@@ -16,8 +16,7 @@ fn run(options: Options) -> Summary {
 fn no_seed_loses_doubles_or_invents_anything() {
     let summary = run(Options { seeds: SEEDS, first: 1, fault: None, threads: 1 });
     for outcome in &summary.failed {
-        println!("tidegauge simulate --seed {}", outcome.seed);
-        outcome.findings.iter().take(5).for_each(|finding| println!("    {finding}"));
+        println!("{outcome}");
     }
     assert_eq!(summary.seeds, SEEDS);
     assert!(summary.failed.is_empty(), "{} of {SEEDS} seeds fail", summary.failed.len());

@@ -73,6 +73,14 @@ pub fn run(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Summary {
     summary
 }
 
+impl std::fmt::Display for Outcome {
+    /// The command that replays it, and what was found.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "tidegauge simulate --seed {}", self.seed)?;
+        self.findings.iter().try_for_each(|finding| write!(f, "\n    {finding}"))
+    }
+}
+
 impl Summary {
     fn add(&mut self, outcome: Outcome) {
         self.seeds += 1;
