@@ -17,8 +17,8 @@ demo: ## A simulated fleet on this machine; brings the ClickHouse engine where n
 	target/release/tidegauge demo
 
 test: kafka clickhouse-engine ## Every test, with a real Kafka and the real ClickHouse engine
-	cargo test --all-targets
-	cargo test --doc
+	cargo test
+
 
 check: fmt clippy core deny docs ## Formatting, lints, the core alone, dependencies, docs
 
@@ -44,8 +44,8 @@ docs:
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
 
 bench: kafka ## Parts (criterion) and the whole on a real Kafka, each beside its bare floor
-	cargo bench --bench codec --bench meter
-	cargo run --release --example harness
+	cargo bench --no-default-features --bench codec
+	cargo bench --bench harness
 
 simulate: ## SEEDS=20000 seeded crashes of the whole, audited
 	cargo run --release -- simulate --seeds $(SEEDS)

@@ -17,7 +17,8 @@ const BUDGET: PollBudget = PollBudget { messages: 100, bytes: 1 << 20, wait_ms: 
 
 fn open(directory: &Path) -> Arc<Store> {
     let clock = AtomicI64::new(1_000);
-    Store::open(directory, 4, Arc::new(move || clock.fetch_add(1, Ordering::Relaxed))).unwrap()
+    Store::open(directory, 4, Arc::new(move || clock.fetch_add(1, Ordering::Relaxed)))
+        .expect("the store works")
 }
 
 fn message(topic: Topic, partition: u32, key: &str, value: Option<&str>) -> Output {
@@ -33,14 +34,14 @@ fn message(topic: Topic, partition: u32, key: &str, value: Option<&str>) -> Outp
 
 /// (offset, key, value) of what a scan gives.
 fn scanned(log: &mut FileWorkerLog, topic: Topic, partition: u32) -> Vec<(u64, String, Option<String>)> {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let (from, to) = log.bounds(topic, partition).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the store works");
+    let (from, to) = log.bounds(topic, partition).expect("the store works");
     let mut out = Vec::new();
     log.scan(topic, partition, from, to, &mut |m| {
         out.push((m.offset.0, m.key.map(text).unwrap_or_default(), m.value.map(text)));
         true
     })
-    .unwrap();
+    .expect("the store works");
     out
 }
 

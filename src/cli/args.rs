@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Usage metering for IoT SIM cards: to the byte, once, whatever crashes.
 #[derive(Debug, Parser)]
@@ -25,15 +25,108 @@ pub(super) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Everything on this machine with nothing installed, and a simulated fleet to look at.
+    Demo(DemoArgs),
+    /// Ingest, meter and answer, until SIGTERM.
+    Run(RunArgs),
+    /// Bring ClickHouse's tables up to this version; does nothing when they are.
+    Migrate,
+    /// Kafka topics: what is there against what should be.
+    #[command(subcommand)]
+    Topics(TopicsCommand),
+    /// Carriers, plans, rules and horizons.
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
     /// The configuration itself.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Files of carriers.
+    #[command(subcommand)]
+    Ingest(IngestCommand),
+    /// Look at one card, by ICCID, through a running instance.
+    Card(CardArgs),
+    /// Restore every partition two ways and compare byte for byte. Read only.
+    Verify,
+    /// Have running instances write all chunks at their last offset, before an upgrade.
+    Drain(InstanceArgs),
+    /// Have the owner of a halted partition pass over one log message, which goes to quarantine.
+    Skip(SkipArgs),
+    /// Seeded crashes of the whole, judged by an independent auditor.
+    Simulate(SimulateArgs),
     /// The ClickHouse engine as a library behind HTTP on loopback, for development.
     Clickhouse(ClickhouseArgs),
     /// Completion script for a shell.
     Completions { shell: clap_complete::Shell },
     /// Manual page on standard output.
     Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Cards of the fleet.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub cards: u32,
+    /// Where the log is kept; a second start goes on from there.
+    #[arg(long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Where HTTP listens.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Simulated seconds a second.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub speed: u32,
+    /// End after so many seconds instead of at Ctrl-C.
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+    /// Lines instead of the live view; so it is when standard output is no terminal.
+    #[arg(long)]
+    pub plain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Roles of this process.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Ingest, Role::Meter, Role::Api])]
+    pub roles: Vec<Role>,
+    /// Accept a deployment that has no state yet: no committed offsets and no checkpoint.
+    #[arg(long)]
+    pub new: bool,
+}
+
+/// A part of the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Role {
+    Ingest,
+    Meter,
+    Api,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TopicsCommand {
+    /// Print what `apply` would do.
+    Plan,
+    /// Make what is missing and set what differs; partitions are never changed.
+    Apply,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CatalogueCommand {
+    /// Compile a catalogue file and append it to every partition of the log.
+    Apply(CatalogueApplyArgs),
+    /// Compile a catalogue file and print what would be applied.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CatalogueApplyArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// Do not wait until a running instance shows the version in every partition.
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -44,6 +137,71 @@ pub(super) enum ConfigCommand {
     Show,
     /// Every key with its type, default and meaning.
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum IngestCommand {
+    /// Decode files and sum them up; Kafka is not needed.
+    Check(FilesArgs),
+    /// Decode files into the log. Doing it again counts nothing twice.
+    File(FilesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FilesArgs {
+    /// The feed's name in the catalogue.
+    #[arg(long)]
+    pub feed: String,
+    /// Files: 3GPP PGW-CDRs, plain BER or TS 32.297; told apart by content.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CardArgs {
+    /// 19 or 20 characters.
+    pub iccid: String,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InstanceArgs {
+    /// Any running instance [default: api.listen of the configuration].
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SkipArgs {
+    /// Partition of tidegauge.log.
+    pub partition: u32,
+    /// The message's offset, as the halted partition names it.
+    pub offset: u64,
+    /// Why; kept beside the checkpoint.
+    #[arg(long)]
+    pub reason: String,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    pub seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    pub first: u64,
+    /// One seed with its whole trace.
+    #[arg(long, conflicts_with_all = ["seeds", "first"])]
+    pub seed: Option<u64>,
+    /// Switch a planted fault on: the audit must fail. An unknown name lists them.
+    #[arg(long)]
+    pub fault: Option<String>,
+    /// Threads [default: one a core].
+    #[arg(long)]
+    pub threads: Option<usize>,
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,11 @@ pub(super) struct Failed {
 }
 
 impl Failed {
+    /// What was given to us cannot be read.
+    pub(super) fn bad_data(error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), exit: Exit::BadData }
+    }
+
     /// Kafka, ClickHouse or a running instance is not there.
     pub(super) fn unavailable(error: impl Into<anyhow::Error>) -> Self {
         Self { error: error.into(), exit: Exit::Unavailable }

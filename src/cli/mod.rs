@@ -3,11 +3,24 @@
 //! Invariant: every failure ends in one sentence that says what, where and what to do, and in the exit code of its kind.
 
 mod args;
+mod catalogue;
 mod config;
+mod demo;
 mod exit;
+mod ingest;
+mod kafka;
+mod migrate;
+mod observe;
+mod remote;
+mod rollups;
+mod run;
+mod simulate;
+mod topics;
+mod verify;
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::config::load;
 use crate::demo::clickhouse;
 use args::{Cli, ClickhouseArgs, Command};
 pub use exit::Exit;
@@ -17,7 +30,7 @@ use exit::Failed;
 #[must_use]
 pub fn main() -> Exit {
     let cli = Cli::parse();
-    match run(cli) {
+    match obey(cli) {
         Ok(exit) => exit,
         Err(failed) => {
             eprintln!("tidegauge: {:#}", failed.error);
@@ -26,9 +39,20 @@ pub fn main() -> Exit {
     }
 }
 
-fn run(cli: Cli) -> Result<Exit, Failed> {
+fn obey(cli: Cli) -> Result<Exit, Failed> {
     let path = cli.config.as_deref();
     match cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Run(args) => run::run(&args, &load(path)?),
+        Command::Migrate => migrate::run(&load(path)?, cli.json),
+        Command::Topics(command) => topics::run(&command, &load(path)?, cli.json),
+        Command::Catalogue(command) => catalogue::run(&command, path),
+        Command::Ingest(command) => ingest::run(&command, path, cli.json),
+        Command::Card(args) => remote::card(&args, &load(path)?),
+        Command::Verify => verify::run(&load(path)?, cli.json),
+        Command::Drain(args) => remote::drain(&args, &load(path)?),
+        Command::Skip(args) => remote::skip(&args, &load(path)?),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Config(command) => config::run(&command, path, cli.json),
         Command::Clickhouse(args) => serve_clickhouse(args),
         Command::Completions { shell } => {

@@ -190,7 +190,7 @@ impl Fleet {
         match op {
             Op::Usage(usage) => self.usage(usage),
             Op::Reading { card, minutes_ago, tx, session } => {
-                self.reading(*card, *minutes_ago, *tx, *session)
+                self.reading(*card, *minutes_ago, *tx, *session);
             }
             Op::Recharge { card, order, spec, mode, paid_hours_ago } => {
                 let paid_at = self.now - paid_hours_ago * 3_600;
@@ -207,7 +207,7 @@ impl Fleet {
                 );
             }
             Op::Rules { card, percent } => {
-                self.command(*card, CommandBody::RulesSet { rules: rules(*percent) })
+                self.command(*card, CommandBody::RulesSet { rules: rules(*percent) });
             }
             Op::Suspend { card } => self.command(*card, CommandBody::Suspend { reason: None }),
             Op::Resume { card } => self.command(*card, CommandBody::Resume),

@@ -131,7 +131,9 @@ proptest! {
     #[test]
     fn every_record_has_an_outcome_and_every_event_its_own_id(ops in fleet::ops()) {
         let mut fleet = Fleet::new();
-        ops.iter().for_each(|op| fleet.run(op));
+        for op in &ops {
+            fleet.run(op);
+        }
         let ledger = fleet.meter.ledger();
         prop_assert!(ledger.adds_up());
         prop_assert_eq!(ledger.folded(Input::Cdr) + ledger.folded(Input::Reading) + ledger.folded(Input::Command),

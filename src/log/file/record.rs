@@ -1,6 +1,7 @@
 //! Keys and values of the store: one message each.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use super::FileLogError;
 use crate::log::{Output, Topic};
@@ -10,18 +11,22 @@ use crate::model::LogOffset;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stored {
     pub(super) time_ms: i64,
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) value: Option<Vec<u8>>,
-    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(super) key: Option<ByteBuf>,
+    pub(super) value: Option<ByteBuf>,
+    pub(super) headers: Vec<(String, ByteBuf)>,
 }
 
 impl Stored {
     pub(super) fn of(output: Output, stamp_ms: i64) -> Self {
         Self {
             time_ms: output.time_ms.unwrap_or(stamp_ms),
-            key: (!output.key.is_empty()).then_some(output.key),
-            value: output.value,
-            headers: output.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            key: (!output.key.is_empty()).then(|| output.key.into()),
+            value: output.value.map(ByteBuf::from),
+            headers: output
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .collect(),
         }
     }
 

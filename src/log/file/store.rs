@@ -141,7 +141,7 @@ impl Store {
                     &mut batch,
                     &mut within,
                     (topic, partition, *end),
-                    stored.key.as_deref().unwrap_or(&[]),
+                    stored.key.as_ref().map_or(&[][..], |key| key.as_slice()),
                 )?;
             }
             batch.insert(&self.messages, place(topic, partition, *end), stored.encode()?);
@@ -288,14 +288,14 @@ fn hand_over(
     each: &mut dyn FnMut(Message<'_>) -> bool,
 ) -> bool {
     let headers: Vec<(&str, &[u8])> =
-        stored.headers.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
+        stored.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
     each(Message {
         topic,
         partition,
         offset,
         time_ms: stored.time_ms,
-        key: stored.key.as_deref(),
-        value: stored.value.as_deref(),
+        key: stored.key.as_ref().map(|key| key.as_slice()),
+        value: stored.value.as_ref().map(|value| value.as_slice()),
         headers: &headers,
     })
 }

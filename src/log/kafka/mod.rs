@@ -25,7 +25,9 @@ mod ffi;
 mod follow;
 mod group;
 mod ingest;
+mod look;
 mod member;
+mod offsets;
 mod producer;
 mod reader;
 mod scan;
@@ -34,5 +36,6 @@ mod worker;
 
 pub use config::{KafkaConfig, Timeouts};
 pub use ingest::KafkaIngestLog;
+pub use look::KafkaLook;
 pub use reader::KafkaReader;
 pub use worker::KafkaWorkerLog;

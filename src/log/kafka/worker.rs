@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use rdkafka::consumer::Consumer;
 use rdkafka::producer::Producer as _;
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::asking::Asking;
 use super::commit::{Committer, Job};
@@ -21,6 +19,7 @@ use super::error::from_kafka;
 use super::ffi::GroupMetadata;
 use super::group::{Change, Note};
 use super::member::{Gaps, Headers, Member, Reading};
+use super::offsets;
 use super::producer::{self, Initialised, Producer};
 use super::scan::{Scanner, Stretch};
 use crate::limits::KAFKA_GENERATIONS_KEPT;
@@ -243,27 +242,7 @@ impl WorkerLog for KafkaWorkerLog {
     }
 
     fn stable_offset(&mut self, partition: u32) -> Result<Option<Committed>, LogError> {
-        let name = self.config.topic_name(Topic::Log);
-        let doing =
-            format!("asking for the offset of group {} in {name} [{partition}]", self.config.group_id());
-        let mut list = TopicPartitionList::new();
-        list.add_partition(&name, partition as i32);
-        let list = self
-            .member
-            .consumer()
-            .committed_offsets(list, self.config.timeouts.stable)
-            .map_err(|e| from_kafka(&doing, &e))?;
-        let place = list
-            .find_partition(&name, partition as i32)
-            .ok_or_else(|| LogError::Retriable(format!("{doing}: no answer")))?;
-        place.error().map_err(|e| from_kafka(&doing, &e))?;
-        Ok(match place.offset() {
-            Offset::Offset(offset) => Some(Committed {
-                offset: LogOffset(offset.max(0) as u64),
-                metadata: place.metadata().to_owned(),
-            }),
-            _ => None,
-        })
+        offsets::stable(&self.config, self.member.consumer(), partition)
     }
 
     fn end_transaction_of(&mut self, transactional_id: &str) -> Result<(), LogError> {

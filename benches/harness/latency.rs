@@ -1,0 +1,89 @@
+//! Outside record to alert at a steady rate: from the record's Kafka time to a `read_committed` consumer's hands.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use clap::Args;
+use tidegauge::log::kafka::topics::Stamps;
+use tidegauge::shell::{Clocks, wall_ms};
+
+use crate::broker::{Broker, make_topics};
+use crate::load::{Load, iccid};
+use crate::product::{Product, alerts};
+
+/// How fast, how long.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// CDRs a second.
+    #[arg(long, default_value_t = 10_000)]
+    rate: u64,
+    /// Seconds.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// One record in so many makes an alert.
+    #[arg(long, default_value_t = 100)]
+    alert_every: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { rate: 10_000, seconds: 30, alert_every: 100 }
+    }
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let broker = Broker::start()?;
+    let (brokers, prefix) = (broker.address.as_str(), "l.");
+    make_topics(brokers, prefix, Stamps::Brokers)?;
+    let load = Load::new(brokers, prefix)?;
+    let records = options.rate * options.seconds;
+    let crossings = (records / options.alert_every) as u32;
+    load.catalogue()?;
+    load.cards(crossings + 1, true)?;
+    let seen = alerts(brokers, prefix)?;
+    let _product = Product::start(brokers, prefix)?;
+    // The last card's alert says that everything before it has been folded.
+    load.crossing(u64::MAX / 2, crossings)?;
+    load.flush()?;
+    while seen.recv_timeout(Duration::from_mins(2))?.iccid != iccid(crossings) {}
+    let sent = send(options, &load, crossings)?;
+    let mut latencies = Vec::with_capacity(sent.len());
+    while latencies.len() < sent.len() {
+        let alert = seen.recv_timeout(Duration::from_mins(1))?;
+        if let Some(sent_ms) = sent.get(&alert.iccid) {
+            latencies.push(alert.at_ms - sent_ms);
+        }
+    }
+    latencies.sort_unstable();
+    let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100];
+    println!(
+        "latency: {} alerts at {} records/s: p50 {} ms, p99 {} ms, greatest {} ms",
+        latencies.len(),
+        options.rate,
+        at(50),
+        at(99),
+        at(100)
+    );
+    Ok(())
+}
+
+/// Sends at the rate; when each card crossed.
+fn send(options: &Options, load: &Load, crossings: u32) -> anyhow::Result<HashMap<String, i64>> {
+    let clocks = Clocks::start();
+    let mut sent = HashMap::new();
+    for number in 0..options.rate * options.seconds {
+        while (clocks.steady_ms() as u64) * options.rate / 1_000 <= number {
+            load.poll();
+            std::thread::park_timeout(Duration::from_micros(500));
+        }
+        let card = (number / options.alert_every) as u32;
+        if number.is_multiple_of(options.alert_every) && card < crossings {
+            sent.insert(iccid(card), wall_ms());
+            load.crossing(number, card)?;
+        } else {
+            load.cdr(number, (number % u64::from(crossings)) as u32, 1_000)?;
+        }
+    }
+    load.flush()?;
+    Ok(sent)
+}

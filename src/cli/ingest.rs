@@ -1,0 +1,110 @@
+//! `ingest check|file`: carriers' files, looked at or brought into the log.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::args::{FilesArgs, IngestCommand};
+use super::exit::{Exit, Failed};
+use super::kafka;
+use crate::config::{self, Config};
+use crate::ingest::file::{File, FileImport, Progress, check};
+use crate::ingest::{Clock, IngestOutcome, Options, Source};
+use crate::log::LogError;
+use crate::log::kafka::KafkaIngestLog;
+use crate::shell::{Clocks, SharedDirectory, wall_ms};
+
+/// Pause between two steps in which nothing moved.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
+
+pub(super) fn run(command: &IngestCommand, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
+    match command {
+        IngestCommand::Check(args) => look(args, json),
+        IngestCommand::File(args) => bring(args, &config::load(path)?, json),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failed> {
+    Ok(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?)
+}
+
+fn look(args: &FilesArgs, json: bool) -> Result<Exit, Failed> {
+    let mut exit = Exit::Done;
+    for file in &args.files {
+        let summary = check(&read(file)?, &args.feed);
+        if summary.broken > 0 || summary.records == 0 {
+            exit = Exit::BadData;
+        }
+        if json {
+            println!("{}", serde_json::json!({"file": file, "summary": summary}));
+        } else {
+            println!("{}\n{summary}", file.display());
+        }
+    }
+    Ok(exit)
+}
+
+fn bring(args: &FilesArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
+    let client = kafka::member(
+        config,
+        &format!("{}-files", config.kafka.group),
+        &format!("file-{}", std::process::id()),
+    );
+    let mut log = KafkaIngestLog::open(client).map_err(Failed::unavailable)?;
+    let clock = if config.clock_supplied { Clock::Supplied } else { Clock::Log };
+    let options = Options::new(&config.deployment, clock);
+    for path in &args.files {
+        let bytes = read(path)?;
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let file = File { name: &name, bytes: &bytes, feed: &args.feed };
+        let place = (config.kafka.partitions, wall_ms());
+        let mut import = FileImport::new(file, SharedDirectory::default(), &options, place);
+        follow(&mut import, &mut log, &name)?;
+        report(&name, &import, json);
+    }
+    Ok(Exit::Done)
+}
+
+fn follow(
+    import: &mut FileImport<'_, SharedDirectory>,
+    log: &mut KafkaIngestLog,
+    name: &str,
+) -> Result<(), Failed> {
+    let clocks = Clocks::start();
+    let (mut last, mut told_ms) = (Progress::default(), 0);
+    loop {
+        let progress = match import.step(log, clocks.steady_ms()) {
+            Err(LogError::Retriable(_)) => last,
+            step => step.map_err(Failed::unavailable)?,
+        };
+        if progress.done {
+            return Ok(());
+        }
+        if clocks.steady_ms() - told_ms >= 1_000 {
+            told_ms = clocks.steady_ms();
+            eprintln!(
+                "{name}: {} of {} bytes, {} records",
+                progress.bytes, progress.bytes_of, progress.records
+            );
+        }
+        if progress == last {
+            std::thread::park_timeout(PAUSE);
+        }
+        last = progress;
+    }
+}
+
+fn report(name: &str, import: &FileImport<'_, SharedDirectory>, json: bool) {
+    let of = |outcome| import.ledger().records(Source::File, outcome);
+    let read = import.ledger().read(Source::File);
+    if json {
+        let outcomes: serde_json::Map<String, serde_json::Value> =
+            IngestOutcome::ALL.into_iter().map(|o| (o.name().to_owned(), of(o).into())).collect();
+        println!("{}", serde_json::json!({"file": name, "read": read, "outcomes": outcomes}));
+        return;
+    }
+    let parts: Vec<String> =
+        IngestOutcome::ALL.into_iter().map(|o| format!("{} {}", of(o), o.name())).collect();
+    println!("{name}: {read} read = {}", parts.join(" + "));
+}

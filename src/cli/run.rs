@@ -1,0 +1,92 @@
+//! `run`: ingest, meter and answer, until told to stop.
+
+use anyhow::Context as _;
+
+use super::args::{Role, RunArgs};
+use super::exit::{Exit, Failed};
+use super::rollups::{Rollups, Sink};
+use super::{kafka, observe};
+use crate::api::metrics;
+use crate::config::Config;
+use crate::ingest::{Clock as IngestClock, Options};
+use crate::log::kafka::{KafkaIngestLog, KafkaWorkerLog};
+use crate::shell::{Inbox, Instance, SharedDirectory, Size, listen, told_to_stop};
+use crate::worker::{Clock, New, Pace, Settings};
+
+/// Runs the roles asked for.
+pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
+    observe::start(config)?;
+    super::runtime()?.block_on(serve(args, config))
+}
+
+async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
+    let metrics = metrics::install().context("metrics")?;
+    let count = |role, threads: u16| if args.roles.contains(&role) { usize::from(threads) } else { 0 };
+    let size = Size {
+        workers: count(Role::Meter, config.worker_threads),
+        ingests: count(Role::Ingest, config.ingest_threads),
+        partitions: config.kafka.partitions,
+    };
+    let (mut instance, inboxes) = Instance::new(size);
+    let rollups = Rollups::start(config);
+    start_workers(&mut instance, inboxes, args, config, &rollups)?;
+    start_ingests(&mut instance, size.ingests, config)?;
+    let history = if size.workers > 0 { Rollups::start_history(config)? } else { None };
+    if args.roles.contains(&Role::Api) {
+        let address = listen(config.api_listen, instance.api(metrics, config.clock_supplied)).await?;
+        tracing::info!(%address, "HTTP");
+    }
+    tracing::info!(workers = size.workers, ingests = size.ingests, deployment = config.deployment, "running");
+    told_to_stop().await?;
+    tracing::info!("told to stop: sealing, committing, leaving");
+    let stopped = tokio::task::spawn_blocking(move || instance.stop()).await;
+    if let Some(history) = history
+        && let Err(error) = history.stop()
+    {
+        tracing::warn!(%error, "the history had ended; it goes on from its offsets");
+    }
+    rollups.stop().await;
+    stopped.context("stopping")?;
+    Ok(Exit::Done)
+}
+
+fn start_workers(
+    instance: &mut Instance,
+    inboxes: Vec<Inbox>,
+    args: &RunArgs,
+    config: &Config,
+    rollups: &Rollups,
+) -> Result<(), Failed> {
+    let settings = settings(args, config);
+    for (number, inbox) in inboxes.into_iter().enumerate() {
+        let kafka = kafka::member(config, &config.kafka.group, &format!("worker-{number}"));
+        let rollups = rollups.clone();
+        let make = move || Ok((KafkaWorkerLog::open(kafka.clone())?, rollups.sink()));
+        instance.start_worker::<_, Sink>(number, settings.clone(), inbox, make)?;
+    }
+    Ok(())
+}
+
+fn settings(args: &RunArgs, config: &Config) -> Settings {
+    let mut settings = Settings::new(&config.deployment, &config.kafka.instance, config.kafka.partitions);
+    settings.address = format!("http://{}", config.api_listen);
+    settings.clock = if config.clock_supplied { Clock::Supplied } else { Clock::Log };
+    settings.new = if args.new { New::Allowed } else { New::Refused };
+    settings.pace = Pace { records: config.replay_debt_records, seconds: config.replay_debt_s };
+    settings
+}
+
+fn start_ingests(instance: &mut Instance, ingests: usize, config: &Config) -> Result<(), Failed> {
+    let directory = SharedDirectory::default();
+    let clock = if config.clock_supplied { IngestClock::Supplied } else { IngestClock::Log };
+    for number in 0..ingests {
+        let kafka = kafka::member(config, &kafka::ingest_group(config), &format!("ingest-{number}"));
+        let directory = directory.clone();
+        let mut options = Options::new(&config.deployment, clock);
+        options.wait_ms = crate::limits::STEP_WAIT_MS;
+        instance.start_ingest(number, options, move || {
+            Ok((KafkaIngestLog::open(kafka.clone())?, directory.clone()))
+        })?;
+    }
+    Ok(())
+}
