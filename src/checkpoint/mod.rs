@@ -7,7 +7,7 @@
 //! It is fuzzy: each chunk is of its own offset, oldest written first, paced by replay debt ([`Marks`]). There is no
 //! barrier and no pause; what it costs is the size of the state a period, whatever the input rate. [`Restore`] reads
 //! chunks, then the log from the oldest chunk on, each shard from its own offset; what comes out is exact or
-//! [`Refused`]: **invariants 6 and 7**. [`verify`] proves the same of a checkpoint at rest.
+//! [`Refused`]: **invariants 6 and 7**. [`verify()`] proves the same of a checkpoint at rest.
 
 mod checks;
 mod chunk;

@@ -1,7 +1,7 @@
 //! The one log, behind traits: what a worker, ingest and a reader need of it, and nothing of Kafka's own words beyond
 //! topic, partition, offset, group and transaction.
 //!
-//! Three implementations keep the same contract: [`kafka`] (the product), [`file`] (one process, durable, nothing
+//! Three implementations keep the same contract: [`kafka`] (the product), [`mod@file`] (one process, durable, nothing
 //! installed) and [`sim`] (a simulated broker with faults, driven by a seed). The traits poll and never wait longer than
 //! they are told, so that a simulation can drive worker and ingest call by call and crash them between any two.
 //!
@@ -38,7 +38,7 @@ pub struct Message<'a> {
     pub key: Option<&'a [u8]>,
     /// `None` is a tombstone.
     pub value: Option<&'a [u8]>,
-    /// Headers packed as [`Headers`]; empty on topics that are read without them.
+    /// Headers packed as pairs of name and value; empty on topics that are read without them.
     pub headers: &'a [(&'a str, &'a [u8])],
 }
 

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 pub enum Verdict {
     /// It passes by itself: soon again, with growing waits.
     Retry,
-    /// It needs somebody: the rows are kept and tried each [`crate::limits::KEEP_RETRY_MS`].
+    /// It needs somebody: the rows are kept and tried each `KEEP_RETRY_MS`.
     Keep,
 }
 
@@ -21,7 +21,7 @@ pub struct Failure {
     /// `tidegauge_rollup_errors_total`.
     pub code: Cow<'static, str>,
     pub verdict: Verdict,
-    /// The message as it came, at most [`TEXT_BYTES_MAX`].
+    /// The message as it came, at most `TEXT_BYTES_MAX`.
     pub text: String,
 }
 

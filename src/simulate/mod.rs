@@ -29,7 +29,7 @@
 //!
 //! # What is judged
 //!
-//! See [`audit`]. That the auditor would notice is shown by planting faults ([`Fault`]): each is found within 200 seeds.
+//! See `audit`. That the auditor would notice is shown by planting faults ([`Fault`]): each is found within 200 seeds.
 
 mod audit;
 mod clickhouse;

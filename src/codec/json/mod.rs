@@ -4,7 +4,7 @@
 //! missing or ill-typed field is a [`JsonError`] that names it. Optional fields may be `null`. Writing makes what reading
 //! takes, for the quarantine, the demo and tests.
 //!
-//! Invariant: what [`write`] made of a record reads back as the same record.
+//! Invariant: what [`mod@write`] made of a record reads back as the same record.
 
 mod command;
 mod error;

@@ -1,4 +1,4 @@
-//! The model → outside JSON, as [`super::cdr`], [`super::reading`] and [`super::command`] read it.
+//! The model → outside JSON, as [`super::cdr`], [`super::reading`] and `super::command` read it.
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Files: a carrier's records brought in by hand, or looked at without any log.
 //!
 //! A file's records are those that the same carrier's topic would have brought: the same ids, so that a file imported
-//! again, or after its records came another way, is duplicates. [`FileReader`] reads them, [`check`] looks at them,
+//! again, or after its records came another way, is duplicates. [`FileReader`] reads them, [`check()`] looks at them,
 //! [`FileImport`] appends them to the log.
 
 mod check;

@@ -52,7 +52,7 @@ fn walk(mut reader: Reader<'_>) -> Result<Fields<'_>, RecordError> {
     Ok(fields)
 }
 
-/// subscriberIdentifier: type [0], data [1]; a type other than IMSI or SUPI (NAI) is left to the data's own form.
+/// subscriberIdentifier: type `[0]`, data `[1]`; a type other than IMSI or SUPI (NAI) is left to the data's own form.
 fn subscriber(mut reader: Reader<'_>) -> Result<Option<Number>, RecordError> {
     while let Some(tlv) = reader.element()? {
         if tlv.tag.context_number() == Some(1) {
@@ -62,7 +62,7 @@ fn subscriber(mut reader: Reader<'_>) -> Result<Option<Number>, RecordError> {
     Ok(None)
 }
 
-/// pDUSessionChargingInformation: its charging id [0] stands for the record's own where that is absent.
+/// pDUSessionChargingInformation: its charging id `[0]` stands for the record's own where that is absent.
 fn session(mut reader: Reader<'_>, fields: &mut Fields<'_>) -> Result<(), RecordError> {
     while let Some(tlv) = reader.element()? {
         if tlv.tag.context_number() == Some(0) {
@@ -82,7 +82,7 @@ fn push_id(fields: &Fields<'_>, id: &mut String) {
     .unwrap_or_default();
 }
 
-/// listOfMultipleUnitUsage → usedUnitContainers [1] → containers.
+/// listOfMultipleUnitUsage → usedUnitContainers `[1]` → containers.
 fn units(mut usage: Reader<'_>, out: &mut UsageRecord) -> Result<(), RecordError> {
     while let Some(unit) = usage.element()? {
         let mut parts = usage.inside(&unit)?;

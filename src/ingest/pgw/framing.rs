@@ -43,7 +43,7 @@ const FILE_HEADER: usize = 48;
 const LENGTH_UNKNOWN: u32 = u32::MAX;
 /// BER in the format field of a CDR header.
 const FORMAT_BER: u8 = 1;
-/// Identifier octet of recordType [0], with which records begin in practice.
+/// Identifier octet of recordType `[0]`, with which records begin in practice.
 const RECORD_TYPE: u8 = 0x80;
 /// A release of 7 means that it stands in an extension octet.
 const RELEASE_EXTENDED: u8 = 7;
@@ -155,7 +155,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// The end of the record at a position where one should begin. Other records than usage are told by the type
-    /// [0] that they begin with, so that they are refused one by one and by name.
+    /// `[0]` that they begin with, so that they are refused one by one and by name.
     fn record_at(&self, at: usize) -> Option<usize> {
         let rest = self.file.get(at..)?;
         let mut reader = Reader::new(rest.get(..rest.len().min(BER_RECORD_BYTES_MAX))?, at);

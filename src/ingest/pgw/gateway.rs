@@ -24,7 +24,7 @@ struct Fields<'a> {
     services: Option<Reader<'a>>,
 }
 
-/// recordType of a P-GW record; in an S-GW record tag [34] is something else.
+/// recordType of a P-GW record; in an S-GW record tag `[34]` is something else.
 const PGW_TYPE: u8 = 85;
 
 /// Tags of a container of either list.

@@ -1,5 +1,5 @@
 //! The account of one card: packages, orders, burn and alerts. PURE, and a value by itself: it sees its card's segments
-//! and usage through [`Ctx`] and nothing else.
+//! and usage through `Ctx` and nothing else.
 //!
 //! What was burnt is never kept for open days: it is a function of the packages and of the open days' segments in event
 //! order, worked out anew whenever it is asked for (`domain.md` P3). Kept is only what is final: the burn of closed

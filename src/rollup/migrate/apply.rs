@@ -1,4 +1,4 @@
-//! Applies what [`plan`] has left over, and records it.
+//! Applies what [`plan()`] has left over, and records it.
 
 use serde::{Deserialize, Serialize};
 

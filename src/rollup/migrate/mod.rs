@@ -1,6 +1,6 @@
 //! The tables of `schemas/clickhouse/`, brought to the state that this program knows.
 //!
-//! Invariants: in order, each once, an applied one never edited ([`plan`]). ClickHouse has no transactions for this, so
+//! Invariants: in order, each once, an applied one never edited ([`plan()`]). ClickHouse has no transactions for this, so
 //! every statement can be repeated: a run that was killed anywhere is finished by the next, and two at once end alike.
 
 mod plan;

@@ -13,7 +13,7 @@ pub struct UsageRecord {
     pub start: u32,
     pub feed: String,
     pub id: String,
-    /// [`content_hash`]: the same id with other content is another row, and a conflict.
+    /// `content_hash`: the same id with other content is another row, and a conflict.
     pub content: u64,
     pub end: u32,
     pub up: u64,
