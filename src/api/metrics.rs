@@ -10,6 +10,7 @@ use metrics::{
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::ingest::{IngestLedger, IngestOutcome, Source};
+use crate::meter::CardCounts;
 use crate::model::{Input, Outcome};
 use crate::worker::{PartitionStatus, Report, StateName};
 
@@ -50,6 +51,13 @@ fn describe() {
     for (name, text) in [
         ("tidegauge_log_lag_seconds", "age of a partition's log time by this machine's clock"),
         ("tidegauge_partitions", "partitions held, by state"),
+        ("tidegauge_build_info", "the version that runs"),
+        ("tidegauge_cards", "cards, by state"),
+        (
+            "tidegauge_clock_skew_seconds",
+            "newest log time less this machine's clock: above zero the log runs ahead",
+        ),
+        ("tidegauge_input_lag_seconds", "age of the newest outside message read; 0 when all has been read"),
         ("tidegauge_state_bytes", "memory of the meters' state"),
         ("tidegauge_replay_debt_records", "records that a restore would replay, most indebted partition"),
         ("tidegauge_checkpoint_age_seconds", "log time since the oldest live chunk, oldest partition"),
@@ -195,6 +203,12 @@ pub fn partitions(all: &[PartitionStatus], clock_ms: i64) {
     gauge!("tidegauge_rollup_dirty_cards").set(sum(|s| s.dirty_cards as f64));
     gauge!("tidegauge_replay_debt_records").set(max(|s| s.replay_debt_records as f64));
     gauge!("tidegauge_checkpoint_age_seconds").set(max(|s| s.checkpoint_age_s as f64));
+    let cards = |of: fn(&CardCounts) -> u64| all.iter().map(|s| of(&s.cards)).sum::<u64>() as f64;
+    gauge!("tidegauge_cards", "state" => "registered").set(cards(|c| c.registered));
+    gauge!("tidegauge_cards", "state" => "active").set(cards(|c| c.active));
+    gauge!("tidegauge_cards", "state" => "suspended").set(cards(|c| c.suspended));
+    gauge!("tidegauge_cards", "state" => "cancelled").set(cards(|c| c.cancelled));
+    gauge!("tidegauge_clock_skew_seconds").set(max(|s| s.log_time as f64) - clock_ms as f64 / 1000.0);
     for status in all {
         let labels = [("partition", status.partition.to_string())];
         gauge!("tidegauge_log_lag_seconds", &labels).set((clock_ms / 1000 - status.log_time).max(0) as f64);
@@ -209,6 +223,7 @@ pub struct IngestMetrics {
     bytes: [[Counter; 4]; 5],
     parked: Gauge,
     in_flight: Gauge,
+    lag: Gauge,
     told: IngestLedger,
 }
 
@@ -223,6 +238,7 @@ impl IngestMetrics {
             bytes: table("tidegauge_ingest_bytes_total", sources, outcomes),
             parked: gauge!("tidegauge_parked_records"),
             in_flight: gauge!("tidegauge_input_in_flight_records"),
+            lag: gauge!("tidegauge_input_lag_seconds"),
             told: IngestLedger::default(),
         }
     }
@@ -233,7 +249,8 @@ impl IngestMetrics {
     }
 
     /// Takes up one step: the ledger as it stands, of which the part not yet told is added.
-    pub fn step(&mut self, ledger: &IngestLedger, report: &crate::ingest::Report) {
+    pub fn step(&mut self, ledger: &IngestLedger, report: &crate::ingest::Report, clock_ms: i64) {
+        self.lag.set(if report.idle { 0.0 } else { seconds(clock_ms - report.outside_ms) });
         self.parked.set(report.parked_held as f64);
         self.in_flight.set(report.in_flight_records as f64);
         if *ledger == self.told {

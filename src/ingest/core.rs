@@ -170,6 +170,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
     fn describe(&self, report: &mut Report) {
         let load = self.intake.sources.load();
         (report.in_flight_records, report.in_flight_bytes) = (load.records, load.bytes);
+        report.outside_ms = self.intake.outside_ms();
         report.parked_held = self.intake.parking.records();
         report.paused = self.pausing != Pausing::default();
         report.idle = self.intake.is_idle() && !self.intake.sources.has_uncommitted();

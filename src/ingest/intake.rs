@@ -177,6 +177,11 @@ impl<D: Directory> Intake<D> {
         self.ledger.note(taken.source, outcome, taken.raw.bytes.len());
     }
 
+    /// Newest time of the outside messages, milliseconds; 0 = none yet.
+    pub(super) fn outside_ms(&self) -> i64 {
+        self.outside_ms
+    }
+
     fn post(&mut self, mut output: Output, from: Option<Ref>, outside_ms: i64) {
         output.time_ms = (self.options.clock == Clock::Supplied).then_some(outside_ms);
         self.outbox.post(Letter { output, carried: from.into_iter().collect() });

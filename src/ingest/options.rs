@@ -77,6 +77,8 @@ pub struct Report {
     pub parked_held: usize,
     /// Whether the directory has been read to the end that it had at the start.
     pub directory_ready: bool,
+    /// Newest time of the outside messages read so far, milliseconds since 1970; 0 = none.
+    pub outside_ms: i64,
     /// Whether sources are paused at a bound.
     pub paused: bool,
     /// Nothing in flight, nothing waiting, every finished offset committed.

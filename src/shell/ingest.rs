@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Board, Clocks, backoff::Backoff};
+use super::{Board, Clocks, backoff::Backoff, wall_ms};
 use crate::api::metrics::IngestMetrics;
 use crate::ingest::{Directory, Ingest, Options};
 use crate::limits::STATUS_EVERY_MS;
@@ -61,11 +61,11 @@ fn turn<L: IngestLog, D: Directory>(
         };
         if now_ms >= next_status_ms {
             next_status_ms = now_ms + STATUS_EVERY_MS;
-            metrics.step(ingest.ledger(), &report);
+            metrics.step(ingest.ledger(), &report, wall_ms());
             shared.board.ingest(number, *ingest.ledger(), report);
         }
         if stopping && report.idle {
-            metrics.step(ingest.ledger(), &report);
+            metrics.step(ingest.ledger(), &report, wall_ms());
             return Ok(());
         }
     }
