@@ -10,6 +10,7 @@ use super::names::NameId;
 use super::numbers::Numbers;
 use super::seen::SeenCommands;
 use super::state::{CardState, SuspendedBy};
+use super::table::Line;
 use super::usage::Usage;
 use crate::limits::ESTIMATES_MAX;
 use crate::model::{CardId, LogOffset, UnixTime};
@@ -157,6 +158,12 @@ impl Card {
             + self.numbers.bytes()
             + size_of_val(&*self.cuts)
             + cold
+    }
+}
+
+impl Line for Card {
+    fn card(&self) -> CardId {
+        self.id
     }
 }
 

@@ -50,7 +50,7 @@ mod seen;
 mod shard;
 mod state;
 mod step;
-mod table;
+pub mod table;
 mod timers;
 mod usage;
 mod view;

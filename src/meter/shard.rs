@@ -26,7 +26,7 @@ use crate::model::{
 /// Cards, and what was said to all of them.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    pub table: Table,
+    pub table: Table<Card>,
     pub said: Said,
     timers: Timers,
     /// By number of the carrier's name; `None` where the name is no carrier's.
