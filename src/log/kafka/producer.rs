@@ -77,7 +77,8 @@ pub(super) fn send(
     record.partition = output.partition.map(|p| p as i32);
     record.payload = output.value.as_deref();
     record.key = (!output.key.is_empty()).then_some(output.key.as_slice());
-    record.timestamp = output.time_ms;
+    // The library takes 0 for "now": the beginning of time is its first millisecond.
+    record.timestamp = output.time_ms.map(|ms| ms.max(1));
     record.headers = headers(output);
     producer.send(record).map_err(|(error, _)| error)
 }
