@@ -1,6 +1,8 @@
 //! ClickHouse's engine as a child process of a test, with a directory and a port of its own, which can be killed as a server
 //! dies.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -4,6 +4,7 @@
 //! version = 1                      # raise it with every change
 //! late_horizon_days = 8            # 8..=35: how long after its end a day accepts records
 //! own_channels = ["shop"]          # only these may recharge
+//! calendar_from = "2026-07-15"     # with the supplied clock: the log's today; unsaid it is this machine's
 //!
 //! [[feeds]]
 //! name = "cmcc-pgw-1"
@@ -67,7 +68,7 @@ pub struct Inputs<'a> {
     pub path: &'a str,
     /// The deployment's name, from the configuration.
     pub deployment: &'a str,
-    /// The day from which calendars are compiled, 24 months ahead: today.
+    /// The day from which calendars are compiled, 24 months ahead, unless the file says `calendar_from`: today.
     pub from: NaiveDate,
     /// The catalogue in force, whose begun days and cycles stay as they are.
     pub previous: Option<&'a Catalogue>,
@@ -104,10 +105,11 @@ impl Compiler<'_> {
             None => LATE_HORIZON_DAYS_DEFAULT,
             Some(days) => self.within(&days, LATE_HORIZON_DAYS_DEFAULT..=LATE_HORIZON_DAYS_MAX)?,
         };
+        let from = said.calendar_from.as_ref().map_or(Ok(self.inputs.from), |day| self.day(day))?;
         Ok(Catalogue {
             version: self.within(&said.version, 1..=u32::MAX)?,
             deployment: self.inputs.deployment.to_owned(),
-            carriers: said.carriers.into_iter().map(|c| self.carrier(c)).collect::<Result<_>>()?,
+            carriers: said.carriers.into_iter().map(|c| self.carrier(c, from)).collect::<Result<_>>()?,
             feeds: said.feeds.into_iter().map(|f| self.feed(f)).collect::<Result<_>>()?,
             plans: said.plans.into_iter().map(|p| self.plan(p)).collect::<Result<_>>()?,
             default_rules: self.rules(said.default_rules)?,
@@ -116,12 +118,12 @@ impl Compiler<'_> {
         })
     }
 
-    fn carrier(&self, said: said::Carrier) -> Result<Carrier> {
+    fn carrier(&self, said: said::Carrier, from: NaiveDate) -> Result<Carrier> {
         let name = self.name(said.name)?;
         let zone = self.zone(&said.zone)?;
         let anchor_day = self.within(&said.anchor_day, 1..=31)?;
         let previous = self.inputs.previous.and_then(|p| p.carriers.iter().find(|c| c.name == name));
-        let months = Months { zone, anchor_day, from: self.inputs.from };
+        let months = Months { zone, anchor_day, from };
         Ok(Carrier {
             calendar: compile_calendar(&months, previous.map(|carrier| &carrier.calendar)),
             settling_feed: said.settling_feed.map(|feed| self.name(feed)).transpose()?,
@@ -176,6 +178,11 @@ impl Compiler<'_> {
             said::Amount::Bytes(bytes) => Ok(*bytes),
             said::Amount::Text(text) => amount::parse(text).map_err(|error| self.at(said, error.to_string())),
         }
+    }
+
+    fn day(&self, said: &Spanned<String>) -> Result<NaiveDate> {
+        let problem = |_| self.at(said, format!("{:?} is not a day, like 2026-08-01", said.get_ref()));
+        said.get_ref().parse().map_err(problem)
     }
 
     fn zone(&self, said: &Spanned<String>) -> Result<chrono_tz::Tz> {

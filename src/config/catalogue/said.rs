@@ -10,6 +10,7 @@ use crate::model::SplitRule;
 pub(super) struct File {
     pub version: Spanned<i64>,
     pub late_horizon_days: Option<Spanned<i64>>,
+    pub calendar_from: Option<Spanned<String>>,
     #[serde(default)]
     pub own_channels: Vec<String>,
     #[serde(default)]

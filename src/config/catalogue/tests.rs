@@ -93,6 +93,16 @@ fn what_is_wrong_is_named_with_line_and_column() {
 }
 
 #[test]
+fn a_log_of_another_time_has_calendars_of_that_time() {
+    let file = format!("calendar_from = \"2019-03-10\"\n{FILE}");
+    let calendar = &compile(&file, &inputs()).unwrap().carriers[0].calendar;
+    assert_eq!(calendar.cycle_of(number("2019-03-10")), Some((number("2019-02-27"), number("2019-03-27"))));
+    assert_eq!(calendar.cycle_of(number("2026-08-15")), None);
+    let error = error(&file.replace("2019-03-10", "March"));
+    assert!(error.starts_with("c.toml:1:17: \"March\" is not a day"), "{error}");
+}
+
+#[test]
 fn an_unknown_key_is_an_error_with_its_line() {
     let error = error(&FILE.replace("anchor_day", "anchor"));
     assert!(error.contains("line 17") && error.contains("anchor"), "{error}");

@@ -1,0 +1,56 @@
+//! One HTTP request to a server on loopback, without a client's help: what is asserted is what stands on the wire.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A server that says nothing for so long has failed the test.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: String,
+}
+
+impl Response {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}
+
+/// `None` while nobody listens at the address.
+pub(crate) fn get(address: &str, path: &str) -> Option<Response> {
+    request(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n"))
+}
+
+/// Posts a body; `None` while nobody listens.
+pub(crate) fn post(address: &str, path: &str, body: &str) -> Option<Response> {
+    let head = format!("POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n", body.len());
+    request(address, &(head + body))
+}
+
+/// HTTP/1.0: the answer ends with the connection, and is not in chunks.
+fn request(address: &str, text: &str) -> Option<Response> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(SILENCE)).expect("a timeout");
+    stream.write_all(text.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let header = |name: &str| {
+        head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        })
+    };
+    Some(Response {
+        status: head.split(' ').nth(1)?.parse().ok()?,
+        content_type: header("content-type").unwrap_or_default(),
+        body: body.to_owned(),
+    })
+}

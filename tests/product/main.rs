@@ -1,0 +1,34 @@
+//! The program as its users run it: the real binary, configured by variables, on a real Kafka and a real ClickHouse.
+
+#![cfg(feature = "full")]
+
+mod carrier;
+mod deployment;
+#[path = "../support/clickhouse.rs"]
+mod engine;
+mod gateway;
+mod http;
+mod refusals;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use support::Patience;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Looks until there is an answer.
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let patience = Patience::of(PATIENCE);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        patience.check(what);
+        std::thread::park_timeout(LOOK_EVERY);
+    }
+}

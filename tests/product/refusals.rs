@@ -1,0 +1,91 @@
+//! What the program refuses, and in which words.
+
+use crate::deployment::{Deployment, PARTITIONS, Read};
+use crate::eventually;
+
+/// A time of the deployments here.
+const AT_MS: i64 = 1_785_542_400_000;
+
+/// The message of a topic that holds one.
+fn the_message(deployment: &Deployment, topic: &str, value: &str) -> Read {
+    eventually(value, || deployment.messages(topic).into_iter().find(|m| m.value == value.as_bytes()))
+}
+
+#[test]
+fn a_deployment_without_state_is_ready_only_when_it_is_said_to_be_new() {
+    let deployment = Deployment::new("newness");
+    deployment.tell(&["topics", "apply"]);
+    let running = deployment.run(&[]);
+    let why = eventually("a refusal", || {
+        let answer = running.get("/health/ready")?;
+        assert_eq!(answer.json()["clock"], "supplied");
+        (answer.status == 503 && answer.body.contains("start with --new")).then_some(answer.body)
+    });
+    assert!(why.contains("partition 0 has halted"), "{why}");
+    assert_eq!(running.ask("/health/live").status, 200);
+    assert_eq!(running.terminate().code(), Some(0));
+
+    let running = deployment.run(&["--new"]);
+    running.ready();
+    assert_eq!(running.ask("/health/ready").json()["ready"], true);
+}
+
+#[test]
+fn another_number_of_partitions_than_the_topics_is_refused() {
+    let deployment = Deployment::new("another-n");
+    deployment.tell(&["topics", "apply"]);
+    let wrong = deployment.with("TIDEGAUGE_KAFKA_PARTITIONS", "8");
+    let running = wrong.run(&["--new"]);
+    let sentence = format!("has {PARTITIONS} partitions, 8 are expected");
+    eventually("a refusal in words", || {
+        let said = running.get("/health/ready").filter(|answer| answer.status == 503)?.body;
+        said.contains(&sentence).then_some(())
+    });
+    assert!(wrong.log().contains(&sentence), "{}", wrong.log());
+    let planned = wrong.output(&["topics", "plan"]);
+    assert_eq!(planned.status.code(), Some(1), "{planned:?}");
+    assert!(String::from_utf8_lossy(&planned.stdout).contains("by hand:"), "{planned:?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_a_dead_letter_with_its_reason() {
+    let deployment = Deployment::new("letters");
+    let running = deployment.start();
+    let (broken, unknown) =
+        (r#"{"card": "8986"#, r#"{"id":"1","card":"8986001234567890123","type":"card.sell"}"#);
+    deployment.send("usage.cdr", [("k", broken.as_bytes(), AT_MS)]);
+    deployment.send("card.commands", [("k", unknown.as_bytes(), AT_MS)]);
+    let cases = [(broken, "usage.cdr", "not JSON"), (unknown, "card.commands", "card.sell")];
+    for (value, source, reason) in cases {
+        let letter = the_message(&deployment, "usage.dead-letter", value);
+        assert_eq!((letter.header("outcome"), letter.header("source")), ("rejected", source));
+        assert!(letter.header("reason").contains(reason), "{letter:?}");
+    }
+    eventually("both counted", || {
+        let dead = running.counter("tidegauge_ingest_records_total", &[("outcome", "dead_letter")]);
+        (dead == 2).then_some(())
+    });
+}
+
+#[test]
+fn a_question_that_cannot_be_meant_is_a_problem_in_words() {
+    let deployment = Deployment::new("problems");
+    let running = deployment.start();
+    let cases = [
+        ("/v1/cards/xyz", 400, "bad-request", "xyz"),
+        ("/v1/cards/8986001234567890123", 404, "not-found", "never been registered"),
+        ("/v1/nothing", 404, "not-found", "no such path"),
+    ];
+    for (path, status, kind, detail) in cases {
+        let answer = running.ask(path);
+        assert_eq!(
+            (answer.status, answer.content_type.as_str()),
+            (status, "application/problem+json"),
+            "{path}"
+        );
+        let problem = answer.json();
+        assert_eq!(problem["type"], format!("urn:tidegauge:problem:{kind}"), "{path}");
+        assert_eq!(problem["status"], status, "{path}");
+        assert!(problem["detail"].as_str().is_some_and(|said| said.contains(detail)), "{path}: {problem}");
+    }
+}
