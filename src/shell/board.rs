@@ -42,8 +42,14 @@ impl Board {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A worker that the group has told which partitions are its own.
     pub fn worker(&self, worker: usize, partitions: Vec<PartitionStatus>) {
         self.said().workers.insert(worker, partitions);
+    }
+
+    /// A worker has failed, and the one made in its place has not joined yet.
+    pub fn worker_ended(&self, worker: usize) {
+        self.said().workers.remove(&worker);
     }
 
     pub fn committed(&self, report: &Report) {

@@ -45,7 +45,7 @@ pub fn run<L: WorkerLog, S: RowSink>(
             Err(error) => {
                 let pause = backoff.next();
                 tracing::error!(worker = number, %error, retry_in_s = pause.as_secs(), "the worker has ended; a new one follows");
-                shared.board.worker(number, Vec::new());
+                shared.board.worker_ended(number);
                 Backoff::wait(pause, &shared.stop);
             }
         }
@@ -98,7 +98,9 @@ impl<L: WorkerLog, S: RowSink> Loop<'_, L, S> {
                 }
             }
             self.shared.workers.routes_of(self.number, &status);
-            self.shared.board.worker(self.number, status);
+            if self.worker.has_joined() {
+                self.shared.board.worker(self.number, status);
+            }
         }
     }
 }

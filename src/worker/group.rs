@@ -16,6 +16,8 @@ use crate::rollup::RowSink;
 #[derive(Debug, Default)]
 pub(super) struct Group {
     pub generation: Generation,
+    /// An assignment has come, if only an empty one.
+    pub joined: bool,
     /// Answered with `assign`, not yet with `unassign`.
     pub assigned: BTreeSet<u32>,
     /// Assigned, being restored; to be answered when all are done.
@@ -48,6 +50,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
 
     fn assigned(&mut self, generation: Generation, partitions: Vec<u32>) {
         self.group.generation = self.group.generation.max(generation);
+        self.group.joined = true;
         self.group.pending.get_or_insert_default();
         for partition in partitions {
             let held = self.partitions.get(&partition);

@@ -12,6 +12,11 @@ use crate::model::LogOffset;
 use crate::rollup::RowSink;
 
 impl<L: WorkerLog, S: RowSink> Worker<L, S> {
+    /// Whether the group has told it which partitions are its own: before that it holds none, and that says nothing.
+    pub fn has_joined(&self) -> bool {
+        self.group.joined
+    }
+
     /// The state of every partition held.
     pub fn status(&self, now: Now) -> Vec<PartitionStatus> {
         let of = |(partition, state): (&u32, &Partition)| match state {

@@ -123,7 +123,7 @@ impl Deployment {
         Path::new(self.directory.path()).join("run.log")
     }
 
-    fn client(&self) -> ClientConfig {
+    fn client() -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", broker()).set("enable.idempotence", "true");
         config
@@ -131,7 +131,7 @@ impl Deployment {
 
     /// Sends messages as other programs do, each with its time.
     pub(crate) fn send<'m>(&self, topic: &str, messages: impl IntoIterator<Item = (&'m str, &'m [u8], i64)>) {
-        let producer: BaseProducer = self.client().create().expect("producer");
+        let producer: BaseProducer = Self::client().create().expect("producer");
         let topic = format!("{}{topic}", self.prefix);
         for (key, value, time_ms) in messages {
             let record = BaseRecord::to(&topic).key(key).payload(value).timestamp(time_ms);

@@ -17,7 +17,7 @@ use std::time::Duration;
 use support::Patience;
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
