@@ -6,7 +6,7 @@ DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 SEEDS ?= 20000
 PORT ?= 9092
 
-.PHONY: help demo test check fmt clippy deny docs core bench simulate up kafka clickhouse-engine
+.PHONY: help demo test kills check fmt clippy deny docs core bench simulate up kafka clickhouse-engine
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -18,6 +18,9 @@ demo: ## A simulated fleet on this machine; brings the ClickHouse engine where n
 
 test: kafka clickhouse-engine ## Every test, with a real Kafka and the real ClickHouse engine
 	cargo test
+
+kills: kafka clickhouse-engine ## The long form of tests/kills: 200,000 records, 20 times kill -9, 20 s without ClickHouse
+	TIDEGAUGE_KILLS=full cargo test --test kills -- --nocapture --test-threads=1
 
 check: fmt clippy core deny docs ## Formatting, lints, the core alone, dependencies, docs
 
