@@ -60,10 +60,14 @@ impl Process {
         Self { variables, address, log, child, web }
     }
 
-    /// `kill -9`, and again with the same name.
-    pub(crate) fn kill_and_restart(&mut self) {
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it was started here");
+    }
+
+    /// Again, with the same name.
+    pub(crate) fn restart(&mut self) {
         self.child = spawn(&self.variables, &self.log, &["run"]);
     }
 

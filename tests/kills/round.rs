@@ -16,6 +16,8 @@ use crate::support::Patience;
 
 const SEED: u64 = 7;
 const REST: Duration = Duration::from_mins(3);
+/// Longer than the session of a member.
+const AWAY: Duration = Duration::from_secs(3);
 /// Of the load between two kills.
 const SLICES: u64 = 8;
 
@@ -55,17 +57,22 @@ fn born(place: &Place, fleet: &Fleet, processes: &[Process]) {
     assert!(wall_ms() / 1000 < fleet.born_by(), "too slow: usage would come before its package");
 }
 
-/// Sends the load in slices at an uneven pace. In each part of it, one or the other process dies between two slices.
+/// Sends the load in slices at an uneven pace. In each part of it, one or the other process dies between two slices: it is
+/// back at once, or so late that the other has taken its partitions.
 fn kill_under_load(place: &Place, fleet: &mut Fleet, processes: &mut [Process; 2], size: Size) {
     let load = std::mem::take(&mut fleet.load);
-    for part in load.chunks(load.len().div_ceil(size.kills)) {
+    for (part_number, part) in load.chunks(load.len().div_ceil(size.kills)).enumerate() {
         let (victim, fatal) = (fleet.dice(2) as usize, fleet.dice(SLICES));
         for (number, slice) in (0..).zip(part.chunks(part.len().div_ceil(SLICES as usize))) {
             let pause = Patience::of(Duration::from_millis(fleet.dice(2 * size.pause_ms / SLICES)));
             place.send(slice);
             pause.wait();
             if number == fatal {
-                processes[victim].kill_and_restart();
+                processes[victim].kill();
+                if part_number % 2 == 1 {
+                    Patience::of(AWAY).wait();
+                }
+                processes[victim].restart();
             }
         }
     }
