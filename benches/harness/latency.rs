@@ -39,7 +39,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let records = options.rate * options.seconds;
     let crossings = (records / options.alert_every) as u32;
     load.catalogue()?;
-    load.cards(crossings + 1, true)?;
+    load.cards(crossings + 1)?;
+    load.packages(crossings + 1)?;
     let seen = alerts(brokers, prefix)?;
     let _product = Product::start(brokers, prefix)?;
     // The last card's alert says that everything before it has been folded.

@@ -77,8 +77,8 @@ impl Load {
         self.flush()
     }
 
-    /// Registers cards; `with_package` buys each 1 GiB, whose half is an alert.
-    pub(crate) fn cards(&self, cards: u32, with_package: bool) -> anyhow::Result<u64> {
+    /// Registers cards.
+    pub(crate) fn cards(&self, cards: u32) -> anyhow::Result<u64> {
         let at = time::text(self.now);
         for card in 0..cards {
             let iccid = iccid(card);
@@ -87,14 +87,22 @@ impl Load {
                 &json!({"id": "r", "card": iccid, "at": at, "type": "card.register",
                 "channel": "own", "carrier": "c", "plan": "p"}),
             )?;
-            if with_package {
-                self.command(&iccid, &json!({"id": "p", "card": iccid, "at": at, "type": "recharge", "order": "o",
-                    "channel": "own", "mode": "immediate", "payment": {"provider": "h", "reference": "r", "paid_at": at},
-                    "package": {"kind": "base", "quota": QUOTA, "validity": {"days": 20}}}))?;
-            }
         }
         self.flush()?;
-        Ok(u64::from(cards) * (1 + u64::from(with_package)))
+        Ok(u64::from(cards))
+    }
+
+    /// Buys each card 1 GiB, whose half is an alert.
+    pub(crate) fn packages(&self, cards: u32) -> anyhow::Result<u64> {
+        let at = time::text(self.now);
+        for card in 0..cards {
+            let iccid = iccid(card);
+            self.command(&iccid, &json!({"id": "p", "card": iccid, "at": at, "type": "recharge", "order": "o",
+                "channel": "own", "mode": "immediate", "payment": {"provider": "h", "reference": "r", "paid_at": at},
+                "package": {"kind": "base", "quota": QUOTA, "validity": {"days": 20}}}))?;
+        }
+        self.flush()?;
+        Ok(u64::from(cards))
     }
 
     fn command(&self, iccid: &str, command: &serde_json::Value) -> anyhow::Result<()> {

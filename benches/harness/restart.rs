@@ -34,7 +34,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     make_topics(brokers, prefix, Stamps::Brokers)?;
     let load = Load::new(brokers, prefix)?;
     load.catalogue()?;
-    load.cards(options.cards, true)?;
+    load.cards(options.cards)?;
+    load.packages(options.cards)?;
     load.cdrs(options.cards, u64::from(options.cards))?;
     let seen = alerts(brokers, prefix)?;
     let mut product = Product::start(brokers, prefix)?;

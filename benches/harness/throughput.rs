@@ -62,10 +62,14 @@ fn round(brokers: &str, prefix: &str, size: Size) -> anyhow::Result<Round> {
     Ok(Round { ingest, ingest_floor, meter, meter_floor })
 }
 
-/// Registers cards and folds that, so that what is measured afterwards is usage alone.
+/// Registers cards, buys packages and folds that, so that what is measured afterwards is usage alone. One after the
+/// other: an order of a card that the directory does not know yet would be parked.
 fn registered(brokers: &str, prefix: &str, load: &Load, cards: u32) -> anyhow::Result<u64> {
     load.catalogue()?;
-    let commands = load.cards(cards, true)?;
+    let commands = load.cards(cards)?;
+    spawn(Kind::Ingest, brokers, prefix, commands)?;
+    spawn(Kind::Meter, brokers, prefix, commands)?;
+    let commands = load.packages(cards)?;
     spawn(Kind::Ingest, brokers, prefix, commands)?;
     spawn(Kind::Meter, brokers, prefix, commands)?;
     Ok(commands)
