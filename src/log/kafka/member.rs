@@ -223,6 +223,7 @@ impl Member {
         let list = self.list(&[at]);
         release(self.consumer(), &list)
             .map_err(|e| from_kafka("giving a partition up to take it anew", &e))?;
+        settle(self.consumer(), &list);
         self.fetch(&[(at, to)])?;
         if self.paused.contains(&at) {
             self.pause(&[at]);
