@@ -7,6 +7,7 @@ mod support;
 mod kafka_log {
     pub(crate) mod exactly_once;
     pub(crate) mod ingest;
+    pub(crate) mod leaving;
     pub(crate) mod topics;
     pub(crate) mod transactions;
 }

@@ -6,9 +6,9 @@
 //! nothing can be committed any more, and until then a static member sends heartbeats without a name, for which a broker
 //! that has come back would fence it for good.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -38,6 +38,11 @@ pub(super) enum Change {
 pub(super) struct GroupContext {
     notes: Mutex<VecDeque<Note>>,
     leaving: AtomicBool,
+    /// A leaving member has given its answer.
+    parted: AtomicBool,
+    /// Topic and partition of what is being fetched. librdkafka knows too, but a member that is closing may ask it and get
+    /// no answer, ever.
+    assigned: Mutex<BTreeSet<(String, i32)>>,
 }
 
 impl GroupContext {
@@ -46,9 +51,49 @@ impl GroupContext {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// From now on changes are answered at once: the member is closing.
+    /// From now on the member is closing, and changes are answered here.
     pub(super) fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
+    }
+
+    /// Fetches these partitions too. An empty list answers an assignment as well.
+    pub(super) fn take(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
+        consumer.incremental_assign(list)?;
+        self.assigned().extend(list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())));
+        Ok(())
+    }
+
+    /// Gives up those of a list that are fetched: librdkafka refuses the list if one of them never was.
+    pub(super) fn release(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> KafkaResult<()> {
+        let mut ours = TopicPartitionList::new();
+        for e in list.elements() {
+            if self.assigned().remove(&(e.topic().to_owned(), e.partition())) {
+                ours.add_partition(e.topic(), e.partition());
+            }
+        }
+        consumer.incremental_unassign(&ours)
+    }
+
+    /// Whether any of these is fetched.
+    pub(super) fn holds_any(&self, list: &TopicPartitionList) -> bool {
+        let assigned = self.assigned();
+        list.elements().iter().any(|e| assigned.contains(&(e.topic().to_owned(), e.partition())))
+    }
+
+    fn assigned(&self) -> MutexGuard<'_, BTreeSet<(String, i32)>> {
+        self.assigned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one answer of a member that is closing. librdkafka takes any answer for giving all back, closes, and would not
+    /// reply to a second one, ever; but a second question may be on its way.
+    fn part(&self, consumer: &BaseConsumer<Self>) {
+        if !self.parted.swap(true, Ordering::AcqRel) {
+            log_answer(consumer.incremental_unassign(&TopicPartitionList::new()));
+        }
     }
 
     fn is_leaving(&self) -> bool {
@@ -65,7 +110,7 @@ impl ConsumerContext for GroupContext {
     ) {
         let assigned = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.is_leaving() {
-            answer_leaving(consumer, assigned, partitions);
+            self.part(consumer);
             return;
         }
         let change = match assigned {
@@ -74,7 +119,7 @@ impl ConsumerContext for GroupContext {
             false => Change::Revoked,
         };
         if change == Change::Lost {
-            answer_loss(consumer, partitions);
+            log_answer(self.release(consumer, partitions));
         }
         let metadata =
             GroupMetadata::take(consumer).filter(|metadata| metadata.generation() >= 0).map(Arc::new);
@@ -83,37 +128,10 @@ impl ConsumerContext for GroupContext {
     }
 }
 
-/// Lets everything go: nothing new is taken, and what is taken away is given.
-fn answer_leaving(consumer: &BaseConsumer<GroupContext>, assigned: bool, partitions: &TopicPartitionList) {
-    let answered = if assigned {
-        consumer.incremental_assign(&TopicPartitionList::new())
-    } else {
-        release(consumer, partitions)
-    };
+fn log_answer(answered: KafkaResult<()>) {
     if let Err(error) = answered {
-        tracing::debug!(%error, "leaving the group");
+        tracing::warn!(%error, "answering the group");
     }
-}
-
-fn answer_loss(consumer: &BaseConsumer<GroupContext>, partitions: &TopicPartitionList) {
-    if let Err(error) = release(consumer, partitions) {
-        tracing::warn!(%error, "giving up lost partitions");
-    }
-}
-
-/// Gives up those of `partitions` that are assigned: librdkafka refuses the list if one of them never was.
-pub(super) fn release<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    partitions: &TopicPartitionList,
-) -> KafkaResult<()> {
-    let assigned = consumer.assignment()?;
-    let mut ours = TopicPartitionList::new();
-    for partition in partitions.elements() {
-        if assigned.find_partition(partition.topic(), partition.partition()).is_some() {
-            ours.add_partition(partition.topic(), partition.partition());
-        }
-    }
-    consumer.incremental_unassign(&ours)
 }
 
 impl ClientContext for GroupContext {

@@ -4,17 +4,18 @@
 //! before a seek, a revocation or a pause is never handed over twice, whatever still lies in a queue.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::config::KafkaConfig;
 use super::error::{from_kafka, from_native};
 use super::ffi::{BatchConsumer, Fetched};
-use super::group::{Change, GroupContext, Note, release};
+use super::group::{Change, GroupContext, Note};
 use crate::limits::KAFKA_BATCH_MAX;
 use crate::log::{LogError, Message, PollBudget, Topic, TopicPartition};
 use crate::model::LogOffset;
@@ -145,7 +146,8 @@ impl Member {
             )?;
         }
         self.consumer()
-            .incremental_assign(&list)
+            .context()
+            .take(self.consumer(), &list)
             .map_err(|e| from_kafka(&format!("assigning {} partitions", from.len()), &e))?;
         self.positions.extend(from.iter().map(|(at, offset)| (*at, offset.0)));
         Ok(())
@@ -158,19 +160,17 @@ impl Member {
         self.drop_held(partitions);
         // What was lost is given up already; an answer to nobody could be taken for the one to the next change.
         let list = self.list(partitions);
-        if !self.answered(Change::Revoked) && !self.holds_any(&list)? {
+        if !self.answered(Change::Revoked) && !self.consumer().context().holds_any(&list) {
             return Ok(());
         }
-        release(self.consumer(), &list)
+        self.release(&list)
             .map_err(|e| from_kafka(&format!("giving up {} partitions", partitions.len()), &e))?;
         settle(self.consumer(), &list);
         Ok(())
     }
 
-    fn holds_any(&self, list: &TopicPartitionList) -> Result<bool, LogError> {
-        let assigned =
-            self.consumer().assignment().map_err(|e| from_kafka("asking for the assignment", &e))?;
-        Ok(list.elements().iter().any(|e| assigned.find_partition(e.topic(), e.partition()).is_some()))
+    fn release(&self, list: &TopicPartitionList) -> KafkaResult<()> {
+        self.consumer().context().release(self.consumer(), list)
     }
 
     /// Notes that a change of this kind has its answer. `false`: none was waiting.
@@ -221,8 +221,7 @@ impl Member {
 
     fn assign_anew(&mut self, at: TopicPartition, to: LogOffset) -> Result<(), LogError> {
         let list = self.list(&[at]);
-        release(self.consumer(), &list)
-            .map_err(|e| from_kafka("giving a partition up to take it anew", &e))?;
+        self.release(&list).map_err(|e| from_kafka("giving a partition up to take it anew", &e))?;
         settle(self.consumer(), &list);
         self.fetch(&[(at, to)])?;
         if self.paused.contains(&at) {
@@ -314,20 +313,18 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.consumer().context().leave();
-        // librdkafka closes only when every change has its answer: those taken by our owner, and those nobody took.
+        // A change that was taken and not answered would be waited for.
+        let context = Arc::clone(self.consumer().context());
         let mut open = std::mem::take(&mut self.unanswered);
-        while let Some(note) = self.consumer().context().next() {
-            open.push(note.change);
-        }
+        open.extend(std::iter::from_fn(|| context.next()).map(|note| note.change));
         for change in open {
-            let answer = match change {
+            let answered = match change {
                 Change::Assigned => self.consumer().incremental_assign(&TopicPartitionList::new()),
-                Change::Revoked | Change::Lost => {
-                    self.consumer().assignment().and_then(|all| release(self.consumer(), &all))
-                }
+                Change::Revoked => self.consumer().incremental_unassign(&TopicPartitionList::new()),
+                Change::Lost => Ok(()),
             };
-            if let Err(error) = answer {
-                tracing::debug!(%error, "leaving the group");
+            if let Err(error) = answered {
+                tracing::warn!(%error, "leaving the group");
             }
         }
     }

@@ -1,0 +1,102 @@
+//! A member closes, whatever it has heard of the group and whatever it has answered.
+#![allow(clippy::unwrap_used, reason = "a test that meets an error fails")]
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use tidegauge::log::kafka::{KafkaReader, KafkaWorkerLog};
+use tidegauge::log::{GroupEvent, LogError, PollBudget, Topic, WorkerLog as _};
+use tidegauge::model::LogOffset;
+
+use crate::support::{Cluster, Patience};
+
+const BUDGET: PollBudget = PollBudget { messages: 10, bytes: 1 << 10, wait_ms: 5 };
+
+fn worker(cluster: &Cluster, group: &str, instance: &str) -> KafkaWorkerLog {
+    KafkaWorkerLog::open(cluster.config(group, instance)).unwrap()
+}
+
+/// Polls until the group says something.
+fn event(log: &mut KafkaWorkerLog) -> GroupEvent {
+    let patience = Patience::of(Duration::from_secs(30));
+    loop {
+        match log.poll(BUDGET, &mut |_| {}) {
+            Ok(Some(event)) => return event,
+            Ok(None) | Err(LogError::Retriable(_)) => patience.check("the group"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Polls until partitions are assigned.
+fn assigned(log: &mut KafkaWorkerLog) -> Vec<(u32, LogOffset)> {
+    loop {
+        match event(log) {
+            GroupEvent::Assigned { partitions, .. } if partitions.is_empty() => log.assign(&[]).unwrap(),
+            GroupEvent::Assigned { partitions, .. } => {
+                return partitions.into_iter().map(|p| (p, LogOffset(0))).collect();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Waits until the brokers have given a group's members their partitions.
+fn wait_until_stable(cluster: &Cluster, group: &str) {
+    let name = cluster.config(group, "").group_id();
+    let client: BaseConsumer = cluster.outside().create().unwrap();
+    let patience = Patience::of(Duration::from_secs(30));
+    loop {
+        // While the coordinator is loading there is no answer.
+        let groups = client.fetch_group_list(Some(&name), Duration::from_secs(10));
+        if groups.is_ok_and(|found| found.groups().iter().any(|g| g.state() == "Stable")) {
+            return;
+        }
+        patience.check("the group to be stable");
+    }
+}
+
+/// Drops something on a thread of its own, and fails if that does not end.
+fn drops<T: Send + 'static>(what: T, when: &str) {
+    let (done, ended) = channel();
+    std::thread::spawn(move || {
+        drop(what);
+        done.send(()).unwrap();
+    });
+    assert!(ended.recv_timeout(Duration::from_secs(30)).is_ok(), "a member did not close: {when}");
+}
+
+#[test]
+fn a_member_closes_in_every_state() {
+    let cluster = Cluster::make("leaving", 2);
+
+    let never_polled = worker(&cluster, "unheard", "w");
+    wait_until_stable(&cluster, "unheard");
+    drops(never_polled, "it was given partitions and never looked");
+
+    let reader = KafkaReader::open(cluster.config("reader", "r"), &[Topic::Log]).unwrap();
+    wait_until_stable(&cluster, "reader");
+    drops(reader, "a reader that never looked");
+
+    let mut unanswered = worker(&cluster, "unanswered", "w");
+    assigned(&mut unanswered);
+    drops(unanswered, "it was told of its partitions and did not answer");
+
+    let mut a = worker(&cluster, "revoked", "a");
+    let from = assigned(&mut a);
+    a.assign(&from).unwrap();
+    let b = worker(&cluster, "revoked", "b");
+    while !matches!(event(&mut a), GroupEvent::Revoked { .. }) {
+        a.assign(&[]).unwrap();
+    }
+    drops(a, "partitions were asked back and it did not answer");
+    drops(b, "it waits for partitions of one that has gone");
+
+    let mut steady = worker(&cluster, "steady", "w");
+    let from = assigned(&mut steady);
+    steady.assign(&from).unwrap();
+    drops(steady, "it was reading");
+
+    drops(worker(&cluster, "joining", "w"), "it had only just asked to join");
+}
