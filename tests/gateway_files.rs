@@ -208,6 +208,7 @@ proptest::proptest! {
             damaged[at] = *octet;
         }
         let (before, after) = (readable(&whole), readable(&damaged));
-        proptest::prop_assert!(after + 4 * edits.len() >= before, "{before} records, then {after}");
+        // A damaged length covers some neighbours before the reader finds a record's beginning again.
+        proptest::prop_assert!(after + 16 * edits.len() >= before, "{before} records, then {after}");
     }
 }
