@@ -102,11 +102,19 @@ impl Card {
         &self.cuts
     }
 
-    /// Brings what a CDR will need from memory, without waiting for it.
+    /// Brings what a CDR will need of the line from memory, without waiting for it.
     pub(super) fn warm(&self) {
-        std::hint::black_box((self.changed_at, self.due, self.state));
+        std::hint::black_box((self.id, self.changed_at, self.due, self.state, self.estimates));
+        std::hint::black_box((self.account.is_quiet(0), self.cuts.len(), self.numbers.is_empty()));
         self.usage.warm();
         self.ids.warm();
+    }
+
+    /// Brings what a CDR will need of the heap; the line should be there.
+    pub(super) fn warm_heap(&self) {
+        std::hint::black_box(self.cuts.first().copied());
+        self.usage.warm_heap();
+        self.ids.warm_heap();
     }
 
     /// The cuts, lent out while the rest of the card is written.
@@ -146,7 +154,7 @@ impl Card {
 
     /// Whether packages or own rules were ever set: without, nothing can burn or alert.
     pub(super) fn has_account(&self) -> bool {
-        self.account.heap_bytes() > 0
+        self.account.is_used()
     }
 
     /// Bytes on the heap.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::card::Card;
 use super::ctx::Verdict;
 use super::effects::{CatalogueConflict, Effects};
 use super::index::CatalogueIndex;
 use super::shard::{Moment, Shard, keep};
+use super::table::Place;
 use super::view;
 use super::{CardCounts, CardView, Faults, Rows};
 use crate::codec::pack::{Pack, PackError};
@@ -30,6 +32,14 @@ pub struct Meter {
     pub(super) catalogues: Vec<Arc<Catalogue>>,
     pub(super) shards: Vec<Shard>,
     pub(super) faults: Faults,
+}
+
+/// The card of a CDR or a reading.
+fn usage_of(record: &Record<'_>) -> Option<CardId> {
+    match record {
+        Record::Cdr(Cdr { card, .. }) | Record::Reading(Reading { card, .. }) => Some(*card),
+        _ => None,
+    }
 }
 
 /// Whether log time moved on.
@@ -116,27 +126,32 @@ impl Meter {
             if group.is_empty() {
                 return Ok(());
             }
-            self.warm(&group);
-            for record in &group {
+            let found = self.warm(&group);
+            for (record, found) in group.iter().zip(found) {
                 let position = Position { partition: self.partition, offset, index };
-                self.record(record, position, effects)?;
+                self.record(record, found, position, effects)?;
                 index = index.wrapping_add(1);
             }
         }
     }
 
-    /// Has the memory fetch the cards of some records at once: one after the other each would wait for several lines of it.
-    fn warm(&self, group: &[Record<'_>]) {
-        let mut places = [None; GROUP];
-        for (place, record) in places.iter_mut().zip(group) {
-            let (Record::Cdr(Cdr { card, .. }) | Record::Reading(Reading { card, .. })) = record else {
-                continue;
-            };
-            let shard = &self.shards[shard_of(*card)];
-            *place = shard.table.find(*card).map(|place| (shard, place));
+    /// Finds the cards of some records, and has the memory fetch them at once: one after the other each would wait for
+    /// several lines of it. First the lines, then what they point to.
+    fn warm(&self, group: &[Record<'_>]) -> [Option<Place>; GROUP] {
+        let mut found = [None; GROUP];
+        for (found, record) in found.iter_mut().zip(group) {
+            *found = usage_of(record).and_then(|card| self.shards[shard_of(card)].table.find(card));
         }
-        for (shard, place) in places.into_iter().flatten() {
-            shard.table.get(place).warm();
+        self.each(group, &found, Card::warm);
+        self.each(group, &found, Card::warm_heap);
+        found
+    }
+
+    fn each(&self, group: &[Record<'_>], found: &[Option<Place>; GROUP], look: fn(&Card)) {
+        for (record, found) in group.iter().zip(found) {
+            if let (Some(card), Some(place)) = (usage_of(record), found) {
+                look(self.shards[shard_of(card)].table.get(*place));
+            }
         }
     }
 
@@ -177,13 +192,14 @@ impl Meter {
     fn record(
         &mut self,
         record: &Record<'_>,
+        found: Option<Place>,
         position: Position,
         effects: &mut Effects,
     ) -> Result<(), FoldError> {
         match record {
-            Record::Cdr(cdr) => self.of_card(cdr.card, record, position, effects),
-            Record::Reading(reading) => self.of_card(reading.card, record, position, effects),
-            Record::Command { card, .. } => self.of_card(*card, record, position, effects),
+            Record::Cdr(Cdr { card, .. })
+            | Record::Reading(Reading { card, .. })
+            | Record::Command { card, .. } => self.of_card((*card, found), record, position, effects),
             Record::Broadcast { json, origin } => self.broadcast(json, origin, record, position, effects),
             Record::Catalogue { json } => return self.adopt(json, position.offset, effects),
             Record::Tick(tick) => self.tick(*tick, position.offset),
@@ -191,7 +207,13 @@ impl Meter {
         Ok(())
     }
 
-    fn of_card(&mut self, card: CardId, record: &Record<'_>, position: Position, effects: &mut Effects) {
+    fn of_card(
+        &mut self,
+        (card, found): (CardId, Option<Place>),
+        record: &Record<'_>,
+        position: Position,
+        effects: &mut Effects,
+    ) {
         let moment = Moment { position, now: self.log_time, index: &self.index, faults: self.faults };
         let shard = &mut self.shards[shard_of(card)];
         if shard.resumes_at > position.offset {
@@ -199,7 +221,7 @@ impl Meter {
         }
         match record {
             Record::Command { .. } => shard.command(record, &moment, effects),
-            _ => shard.usage(record, &moment, effects),
+            _ => shard.usage(record, found, &moment, effects),
         }
     }
 

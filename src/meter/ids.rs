@@ -20,6 +20,10 @@ const HEAD: usize = 6;
 const WIDTH: usize = 5;
 /// By how much a full buffer grows: doubling would waste half of the memory of ten million cards.
 const GROWTH: usize = 64;
+/// Bytes that come from memory together.
+const MEMORY_LINE: usize = 64;
+/// As much as a day of a record every 15 minutes.
+const WARMED_LINES: usize = 8;
 
 /// Identity and content of a record in 40 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +115,17 @@ impl Ids {
         self.bytes.capacity()
     }
 
-    /// Brings the heads and the newest ids from memory, without waiting for them.
+    /// Brings the line from memory, without waiting for it.
     pub(super) fn warm(&self) {
-        std::hint::black_box((self.bytes.first().copied(), self.bytes.last().copied()));
+        std::hint::black_box(self.bytes.len());
+    }
+
+    /// Brings the heads and the ids of the newest day: a new one goes anywhere among them and moves those behind it.
+    pub(super) fn warm_heap(&self) {
+        std::hint::black_box(self.bytes.first().copied());
+        for line in self.bytes.rchunks(MEMORY_LINE).take(WARMED_LINES) {
+            std::hint::black_box(line.first().copied());
+        }
     }
 
     /// Where the ids of the first day begin.

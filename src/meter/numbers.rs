@@ -24,6 +24,10 @@ impl Numbers {
         self.0.iter().any(|held| held.number == number && covers(held))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Numbers held now.
     pub(super) fn current(&self) -> impl Iterator<Item = &Held> {
         self.0.iter().filter(|held| held.to.is_none())

@@ -85,8 +85,15 @@ impl Shard {
         self.table.insert(card);
     }
 
-    /// Folds a CDR or a reading.
-    pub(super) fn usage(&mut self, record: &Record<'_>, moment: &Moment<'_>, effects: &mut Effects) {
+    /// Folds a CDR or a reading. `found` is its card's place; `None` = it had none when the record's group was looked up, and
+    /// may have been registered since.
+    pub(super) fn usage(
+        &mut self,
+        record: &Record<'_>,
+        found: Option<Place>,
+        moment: &Moment<'_>,
+        effects: &mut Effects,
+    ) {
         let (card, input, kind, origin, bytes) = match record {
             Record::Cdr(cdr) => (
                 cdr.card,
@@ -100,7 +107,7 @@ impl Shard {
             }
             _ => unreachable!("only usage comes here"),
         };
-        let verdict = match self.table.find(card) {
+        let verdict = match found.or_else(|| self.table.find(card)) {
             Some(place) => {
                 self.with(place, moment, effects, |card, ctx, effects| step::step(card, &input, ctx, effects))
             }

@@ -56,10 +56,17 @@ impl Default for Usage {
 }
 
 impl Usage {
-    /// Brings the newest piece and cycle from memory, without waiting for them.
+    /// Brings the line from memory, without waiting for it.
     pub(super) fn warm(&self) {
+        std::hint::black_box((self.pieces.len(), self.cycles.len(), self.held, self.closed_through));
+    }
+
+    /// Brings the newest piece and cycle.
+    pub(super) fn warm_heap(&self) {
         std::hint::black_box(self.pieces.last().map(|piece| piece.stamp));
-        std::hint::black_box(self.cycles.last().map(|cycle| cycle.used));
+        std::hint::black_box(
+            self.cycles.last().map(|cycle| (cycle.start, cycle.by, cycle.used, cycle.changed_at)),
+        );
     }
 
     pub(super) fn cycles(&self) -> &[Cycle] {

@@ -281,6 +281,11 @@ impl Account {
         self.book.as_ref().map_or_else(|| view::empty(ctx), |book| view::view(book, ctx))
     }
 
+    /// Whether packages or rules were ever set. Looks at nothing on the heap: every CDR asks.
+    pub(crate) fn is_used(&self) -> bool {
+        self.book.is_some()
+    }
+
     /// Heap bytes, roughly.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.book.as_ref().map_or(0, |book| book.heap_bytes())
