@@ -42,19 +42,27 @@ fn assigned(log: &mut KafkaWorkerLog) -> Vec<(u32, LogOffset)> {
     }
 }
 
-/// Waits until the brokers have given a group's members their partitions.
-fn wait_until_stable(cluster: &Cluster, group: &str) {
+const ROUND_TRIPS: u32 = 50;
+
+/// Waits until a group of one member is stable with a member other than `before`, and for some round trips more, in which
+/// the member hears of it. Answers the member's id.
+fn wait_until_stable(cluster: &Cluster, group: &str, before: &str) -> String {
     let name = cluster.config(group, "").group_id();
     let client: BaseConsumer = cluster.outside().create().unwrap();
     let patience = Patience::of(Duration::from_secs(30));
-    loop {
+    let (mut seen, mut member) = (0, String::new());
+    while seen < ROUND_TRIPS {
         // While the coordinator is loading there is no answer.
-        let groups = client.fetch_group_list(Some(&name), Duration::from_secs(10));
-        if groups.is_ok_and(|found| found.groups().iter().any(|g| g.state() == "Stable")) {
-            return;
+        if let Ok(found) = client.fetch_group_list(Some(&name), Duration::from_secs(10))
+            && let Some(group) = found.groups().iter().find(|g| g.state() == "Stable")
+            && let Some(one) = group.members().iter().find(|m| m.id() != before)
+        {
+            one.id().clone_into(&mut member);
+            seen += 1;
         }
         patience.check("the group to be stable");
     }
+    member
 }
 
 /// Drops something on a thread of its own, and fails if that does not end.
@@ -71,13 +79,20 @@ fn drops<T: Send + 'static>(what: T, when: &str) {
 fn a_member_closes_in_every_state() {
     let cluster = Cluster::make("leaving", 2);
 
-    let never_polled = worker(&cluster, "unheard", "w");
-    wait_until_stable(&cluster, "unheard");
-    drops(never_polled, "it was given partitions and never looked");
-
-    let reader = KafkaReader::open(cluster.config("reader", "r"), &[Topic::Log]).unwrap();
-    wait_until_stable(&cluster, "reader");
-    drops(reader, "a reader that never looked");
+    let mut before = String::new();
+    for when in
+        ["it was given partitions and never looked", "it came back to its partitions and never looked"]
+    {
+        let never_polled = worker(&cluster, "unheard", "w");
+        before = wait_until_stable(&cluster, "unheard", &before);
+        drops(never_polled, when);
+    }
+    before.clear();
+    for _ in 0..2 {
+        let reader = KafkaReader::open(cluster.config("reader", "r"), &[Topic::Log]).unwrap();
+        before = wait_until_stable(&cluster, "reader", &before);
+        drops(reader, "a reader that never looked");
+    }
 
     let mut unanswered = worker(&cluster, "unanswered", "w");
     assigned(&mut unanswered);
