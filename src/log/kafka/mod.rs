@@ -11,6 +11,8 @@
 //! | `worker` | [`KafkaWorkerLog`] |
 //! | `reader` | [`KafkaReader`]: topics read as a group, at least once |
 //! | `ingest` | [`KafkaIngestLog`] |
+//! | `follow` | the directory, read whole and then followed |
+//! | `look` | [`KafkaLook`]: everything readable, nothing joined, for `verify` |
 //! | `topics` | what the topics should be, what they are, and how to get there |
 //!
 //! Invariant 2: a commit is one transaction, fenced by the offsets of every partition it speaks for and by the group
@@ -25,6 +27,7 @@ mod ffi;
 mod follow;
 mod group;
 mod ingest;
+mod judge;
 mod look;
 mod member;
 mod offsets;
