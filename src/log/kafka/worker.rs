@@ -242,6 +242,7 @@ impl WorkerLog for KafkaWorkerLog {
     }
 
     fn stable_offset(&mut self, partition: u32) -> Result<Option<Committed>, LogError> {
+        self.member.serve()?;
         offsets::stable(&self.config, self.member.consumer(), partition)
     }
 
