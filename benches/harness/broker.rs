@@ -27,7 +27,7 @@ impl Broker {
             .arg(directory.path())
             .arg(port.to_string())
             .env("HEAP", "1g")
-            .env("FOR", "speed")
+            .env("FOR", "measuring")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
