@@ -2,7 +2,7 @@
 //!
 //! Invariant 5: everything is bounded. At a bound the program pauses, refuses or quarantines; it never grows.
 
-/// Log partitions of a new deployment. Chosen once: more need an offline `reshard`.
+/// Log partitions of a new deployment. Chosen once: choose more for growth.
 pub const PARTITIONS_DEFAULT: u32 = 16;
 /// Shards a partition: the unit of counting, of timers and of the checkpoint.
 pub const SHARDS: usize = 256;

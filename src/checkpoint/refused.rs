@@ -62,8 +62,8 @@ pub enum Why {
     )]
     TopicId { head: String, now: String },
     #[error(
-        "{topic} has {found} partitions, {expected} are expected ({who} says so): the number never changes but by an \
-         offline reshard"
+        "{topic} has {found} partitions, {expected} are expected ({who} says so): the number never changes: \
+         set kafka.partitions to what the log was made with"
     )]
     Partitions { topic: Topic, found: u32, expected: u32, who: &'static str },
     #[error(

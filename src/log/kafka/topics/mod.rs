@@ -56,7 +56,7 @@ impl fmt::Display for Difference {
             Self::Partitions { topic, is, should } if topic.follows_log() => write!(
                 f,
                 "{topic}: {is} partitions, should be {should}; the number is fixed when the log is made: \
-                 set kafka.partitions to {is}, or move to new topics with `tidegauge reshard`"
+                 set kafka.partitions to {is}"
             ),
             Self::Partitions { topic, is, should } => write!(
                 f,
