@@ -149,13 +149,18 @@ pub(crate) fn ask(processes: &[Process], fleet: &Fleet) -> Answers {
     })
 }
 
+/// A process that came back may be given partitions just now: while one moves, both answer that it is not ready.
 async fn card_of(processes: &[Process], card: &str) -> Value {
-    for process in processes {
-        if let Some(mut answer) = process.get(&format!("/v1/cards/{card}")).await {
-            return answer["answer"]["view"].take();
+    let patience = Patience::of(Duration::from_secs(30));
+    loop {
+        for process in processes {
+            if let Some(mut answer) = process.get(&format!("/v1/cards/{card}")).await {
+                return answer["answer"]["view"].take();
+            }
         }
+        patience.check(&format!("card {card}: nobody answers for it"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("nobody knows card {card}")
 }
 
 fn used<'a>(card: &'a str, rows: &'a Value, key: &'a str) -> impl Iterator<Item = ((String, i64), u64)> + 'a {
