@@ -17,9 +17,9 @@ use tidegauge::limits::SHARDS;
 use tidegauge::meter::table::{Line, Table};
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
-    Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind, Feed, FeedName,
-    FeedRole, Input, LogOffset, Mode, OffsetFrom, Origin, Outcome, PackageKind, PackageSpec, Payment, Per,
-    Plan, Reading, Record, Register, Rule, RuleKind, Slices, SplitRule, UnixTime, Validity,
+    Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind, CounterRules, Feed,
+    FeedName, FeedRole, Input, LogOffset, Mode, OffsetFrom, Origin, Outcome, PackageKind, PackageSpec,
+    Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, Slices, SplitRule, UnixTime, Validity,
 };
 
 /// 2026-01-01 00:00:00 UTC.
@@ -264,6 +264,7 @@ fn catalogue() -> Catalogue {
         ],
         late_horizon_days: 8,
         own_channels: vec!["own".to_owned()],
+        counters: CounterRules::default(),
     }
 }
 

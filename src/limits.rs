@@ -100,6 +100,16 @@ pub const SEGMENTS_MAX: usize = 40;
 pub const ESTIMATES_MAX: usize = 2;
 /// Counters (IMEI, kind, session) of a card.
 pub const COUNTERS_MAX: usize = 4;
+/// Carriers' totals of open days and cycles kept a card: three sources, each open day and cycle (38 days at the greatest
+/// horizon), with room.
+pub const TOTALS_MAX: usize = 256;
+/// The greatest figures of a catalogue's [`crate::model::CounterRules`]: no modem is faster than 100 Gbit/s, and a
+/// counter that keeps less than a thousandth has surely begun anew.
+pub const WRAP_MBIT_S_MAX: u32 = 100_000;
+pub const RESTART_DIVISOR_MAX: u32 = 1_000;
+/// What they are unless said (`domain.md` R2).
+pub const WRAP_MBIT_S_DEFAULT: u32 = 150;
+pub const RESTART_DIVISOR_DEFAULT: u32 = 8;
 /// Intervals of numbers (IMSI, MSISDN, IMEI) kept a card: the three in force and what they followed lately.
 pub const NUMBERS_MAX: usize = 16;
 /// Bytes of all sources that a card's cycles may hold: sums of a card stay far from 2^64.
@@ -222,4 +232,5 @@ const _: () = assert!(CARD_BYTES_MAX / 4 > RECORD_BYTES_MAX && CARD_BYTES_MAX < 
 const _: () = assert!(OUTSIDE_BYTES_MAX < PACK_BYTES_MAX && DEAD_LETTER_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(PARKED_PER_IDENTITY_MAX < PARKED_RECORDS_MAX);
 const _: () = assert!(COMMAND_BYTES_MAX + 4_096 < PACK_BYTES_MAX);
+const _: () = assert!(TOTALS_MAX > 3 * 2 * (LATE_HORIZON_DAYS_MAX as usize + 3));
 const _: () = assert!(PACKAGES_KEPT_MAX >= QUEUED_PACKAGES_MAX + PACKAGES_IN_FORCE_MAX);

@@ -12,7 +12,8 @@ use tidegauge::codec::pack::PackWriter;
 use tidegauge::codec::time;
 use tidegauge::log::Topic;
 use tidegauge::model::{
-    Calendar, Carrier, Catalogue, Feed, FeedRole, OffsetFrom, Plan, Record, Rule, RuleKind, SplitRule,
+    Calendar, Carrier, Catalogue, CounterRules, Feed, FeedRole, OffsetFrom, Plan, Record, Rule, RuleKind,
+    SplitRule,
 };
 use tidegauge::shell::wall_ms;
 
@@ -163,5 +164,6 @@ fn catalogue(now: i64) -> Catalogue {
         ],
         late_horizon_days: 8,
         own_channels: vec!["own".to_owned()],
+        counters: CounterRules::default(),
     }
 }

@@ -22,9 +22,9 @@ const TYPE_VERSION: &str = ".v1";
 const CONTENT_TYPE: &str = "application/cloudevents+json; charset=UTF-8";
 
 /// Fields of event data that are seconds inside and RFC 3339 outside.
-const TIMES: [&str; 3] = ["paid_at", "effective_at", "expires_at"];
+const TIMES: [&str; 5] = ["paid_at", "effective_at", "expires_at", "read_at", "before_at"];
 /// Fields that are days inside and dates outside.
-const DAYS: [&str; 1] = ["cycle"];
+const DAYS: [&str; 2] = ["cycle", "day"];
 
 /// A CloudEvent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -61,6 +61,7 @@ mod tests {
             default_rules: Vec::new(),
             late_horizon_days: 8,
             own_channels: Vec::new(),
+            counters: crate::model::CounterRules::default(),
         }
     }
 

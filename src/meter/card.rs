@@ -11,6 +11,7 @@ use super::numbers::Numbers;
 use super::seen::SeenCommands;
 use super::state::{CardState, SuspendedBy};
 use super::table::Line;
+use super::totals::Totals;
 use super::usage::Usage;
 use crate::limits::ESTIMATES_MAX;
 use crate::model::{CardId, LogOffset, UnixTime};
@@ -32,6 +33,8 @@ pub(super) struct Card {
     pub channel: NameId,
     /// Hashes of the estimating feeds met, in the order of their first record; 0 = none.
     estimates: [u64; ESTIMATES_MAX],
+    /// Sources whose feeds tell totals of this card, not records: a bit each.
+    by_totals: u8,
     pub usage: Usage,
     pub ids: Ids,
     pub account: Account,
@@ -46,6 +49,7 @@ pub(super) struct Card {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cold {
     pub counters: Counters,
+    pub totals: Totals,
     pub commands: SeenCommands,
 }
 
@@ -73,6 +77,7 @@ impl Card {
             plan: sold.plan,
             channel: sold.channel,
             estimates: [0; ESTIMATES_MAX],
+            by_totals: 0,
             usage: Usage::default(),
             ids: Ids::default(),
             account: Account::default(),
@@ -130,6 +135,10 @@ impl Card {
         self.cold.as_ref().map(|cold| &cold.counters)
     }
 
+    pub(super) fn totals(&self) -> Option<&Totals> {
+        self.cold.as_ref().map(|cold| &cold.totals)
+    }
+
     pub(super) fn cold(&mut self) -> &mut Cold {
         self.cold.get_or_insert_default()
     }
@@ -150,6 +159,15 @@ impl Card {
     /// The estimating feeds met, by place.
     pub(super) fn estimates(&self) -> [u64; ESTIMATES_MAX] {
         self.estimates
+    }
+
+    /// Whether a source's feed tells totals of this card: records of it would count twice.
+    pub(super) fn is_by_totals(&self, source: Source) -> bool {
+        self.by_totals & 1 << source as u8 != 0
+    }
+
+    pub(super) fn note_totals(&mut self, source: Source) {
+        self.by_totals |= 1 << source as u8;
     }
 
     /// Whether packages or own rules were ever set: without, nothing can burn or alert.
@@ -177,6 +195,6 @@ impl Line for Card {
 
 impl Cold {
     fn heap_bytes(&self) -> usize {
-        self.counters.bytes() + self.commands.bytes()
+        self.counters.bytes() + self.totals.bytes() + self.commands.bytes()
     }
 }

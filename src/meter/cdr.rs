@@ -32,7 +32,7 @@ pub(super) fn fold(card: &mut Card, cdr: &Cdr<'_>, ctx: &Ctx<'_>, effects: &mut 
 fn admit(card: &mut Card, cdr: &Cdr<'_>, ctx: &Ctx<'_>) -> Result<Source, Refusal> {
     let last = last_moment(cdr);
     check_figures(cdr, last, ctx.now)?;
-    let source = source(card, cdr, ctx)?;
+    let source = source_of_records(card, cdr.feed.hash, cdr.feed.name, ctx)?;
     if let Some(number) = cdr.number.filter(|number| !card.numbers.holds(*number, cdr.start)) {
         return Err((Outcome::Unknown, format!("the card did not hold {number} at its start").into()));
     }
@@ -73,12 +73,24 @@ fn check_figures(cdr: &Cdr<'_>, last: UnixTime, now: UnixTime) -> Result<(), Ref
     if sum == (cdr.up, cdr.down) { Ok(()) } else { wrong("its slices do not add up to its volume") }
 }
 
-/// Which total of the card the feed goes to.
-fn source(card: &Card, cdr: &Cdr<'_>, ctx: &Ctx<'_>) -> Result<Source, Refusal> {
-    if ctx.terms.settling == Some(cdr.feed.hash) {
+/// Which total of the card a feed of records goes to.
+fn source_of_records(card: &Card, hash: u64, name: &str, ctx: &Ctx<'_>) -> Result<Source, Refusal> {
+    let source = source(card, hash, name, ctx)?;
+    if card.is_by_totals(source) { Err(counts_twice(name)) } else { Ok(source) }
+}
+
+/// Which total of the card a feed goes to.
+pub(super) fn source(card: &Card, hash: u64, name: &str, ctx: &Ctx<'_>) -> Result<Source, Refusal> {
+    if ctx.terms.settling == Some(hash) {
         return Ok(Source::Settling);
     }
-    estimate_source(card, cdr.feed.hash, cdr.feed.name, ctx)
+    estimate_source(card, hash, name, ctx)
+}
+
+/// Of a record whose feed tells totals of the card besides.
+pub(super) fn counts_twice(feed: &str) -> Refusal {
+    let reason = format!("feed {feed:?} tells totals of the card, which hold this already");
+    (Outcome::Rejected, reason.into())
 }
 
 /// The total of an estimating feed, for readings too.
@@ -86,6 +98,9 @@ pub(super) fn estimate_source(card: &Card, hash: u64, name: &str, ctx: &Ctx<'_>)
     let wrong = |reason: String| Err((Outcome::Rejected, Reason::Owned(reason)));
     match ctx.index.feed(hash) {
         None => wrong(format!("feed {name:?} is not in the catalogue")),
+        Some(FeedRole::Settling) if ctx.terms.settling == Some(hash) => {
+            wrong(format!("feed {name:?} settles: it tells records or totals, not counters of devices"))
+        }
         Some(FeedRole::Settling) => {
             wrong(format!("feed {name:?} settles, but not for carrier {:?}", ctx.carrier.name))
         }

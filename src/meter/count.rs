@@ -4,7 +4,7 @@ use super::book;
 use super::card::Card;
 use super::ctx::{Because, Ctx};
 use super::cycle::Source;
-use super::dates::{Part, Ruler, Span, Volume};
+use super::dates::{DaySpan, Part, Ruler, Span, Volume};
 use super::due;
 use super::effects::Effects;
 use super::state::CardState;
@@ -32,6 +32,20 @@ impl<'a, 'c> Counting<'a, 'c> {
         let ruler = Ruler { calendar: self.ctx.calendar(), cuts: &cuts };
         ruler.cut(span, volume, &mut |part| self.add(&part));
         self.card.put_cuts(cuts);
+    }
+
+    /// Makes a volume all that the source has of a day: spread over a span within it.
+    pub(super) fn replace(&mut self, day: &DaySpan, span: Span, volume: Volume) {
+        self.card.usage.clear(day, self.source, self.ctx.position.offset);
+        self.moved.source_changed = true;
+        self.spread(span, volume);
+    }
+
+    /// Takes a volume from the newest that the source has within a span, and answers how much there was to take.
+    pub(super) fn take_newest(&mut self, within: Span, volume: Volume) -> Volume {
+        let offset = self.ctx.position.offset;
+        self.moved.source_changed = true;
+        self.card.usage.take_newest(self.ctx.calendar(), within, self.source, volume, offset)
     }
 
     fn add(&mut self, part: &Part) {

@@ -1,4 +1,8 @@
-//! Counters of modems: from cumulative figures to what was used since the last one (`domain.md` R1).
+//! Counters of devices: from cumulative figures to what was used since the last one (`domain.md` R1).
+//!
+//! A counter is known by feed, IMEI, kind and session. The feed belongs to it because each feed has a total of its own
+//! (C4): a base that another feed told would tear a hole into both. At most four are kept a card; the one that was read
+//! longest ago goes.
 //!
 //! Invariant: a counter never counts twice: what a reading adds lies above the last base, which then becomes the reading.
 
@@ -6,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::dates::{Span, Volume};
+use super::fall::{Fall, Pair};
 use crate::limits::COUNTERS_MAX;
-use crate::model::{Reading, UnixTime};
+use crate::model::{CounterRules, Reading, UnixTime};
 
 /// The last readings of a card, by counter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,30 +36,30 @@ pub(super) enum Told {
     Used(Span, Volume),
     /// A base to count from: nothing is known of what was before it.
     Base,
-    /// Less than the base: see [`Fall`]. Nothing counted; it is the new base.
-    Fell(Fall),
+    /// A counter shows less than its base: used all the same, and why. It is the new base.
+    Fell(Span, Volume, Fell),
     /// Time and content are those of the reading held.
     Duplicate,
     /// Older than the reading held, or as old with other figures.
     Late,
 }
 
-/// Why a counter fell within a session (`domain.md` R2). Wraps of 32 bits and restarts from zero will be told apart here
-/// once the catalogue says by which figures; until then every fall is unexplained, which counts too little, never twice.
+/// A fall within a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fall {
-    Unexplained,
+pub(super) struct Fell {
+    pub why: Fall,
+    /// What was shown before.
+    pub before: Volume,
 }
 
 impl Counters {
     /// What a reading says, without taking it.
-    pub(super) fn tell(&self, reading: &Reading<'_>) -> Told {
+    pub(super) fn tell(&self, reading: &Reading<'_>, rules: CounterRules) -> Told {
         let (device, session) = keys(reading);
-        let figures = Volume { up: reading.tx, down: reading.rx };
         let same = self.0.iter().find(|held| held.device == device && held.session == session);
         match same {
-            Some(held) => held.tell(reading.at, figures),
-            None => self.tell_new(device, session, reading.at, figures),
+            Some(held) => held.tell(reading, rules),
+            None => self.tell_new(device, session, reading.at, figures(reading)),
         }
     }
 
@@ -78,9 +83,8 @@ impl Counters {
                 self.0.iter().enumerate().min_by_key(|(_, held)| held.at).map_or(0, |(place, _)| place);
             self.0.remove(oldest);
         }
-        let held = Volume { up: reading.tx, down: reading.rx };
         self.0.reserve_exact(1);
-        self.0.push(Counter { device, session, at: reading.at, held });
+        self.0.push(Counter { device, session, at: reading.at, held: figures(reading) });
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -89,19 +93,25 @@ impl Counters {
 }
 
 impl Counter {
-    fn tell(&self, at: UnixTime, figures: Volume) -> Told {
-        if at < self.at || at == self.at && figures != self.held {
+    fn tell(&self, reading: &Reading<'_>, rules: CounterRules) -> Told {
+        let (at, now) = (reading.at, figures(reading));
+        if at < self.at || at == self.at && now != self.held {
             return Told::Late;
         }
         if at == self.at {
             return Told::Duplicate;
         }
-        let up = figures.up.checked_sub(self.held.up);
-        match up.zip(figures.down.checked_sub(self.held.down)) {
-            Some((up, down)) => Told::Used(Span { start: self.at, end: at }, Volume { up, down }),
-            None => Told::Fell(Fall::Unexplained),
+        let seconds = at.saturating_sub(self.at);
+        let span = Span { start: self.at, end: at };
+        match (Pair { before: self.held, now, seconds, width: reading.width }).judge(rules) {
+            (volume, None) => Told::Used(span, volume),
+            (volume, Some(why)) => Told::Fell(span, volume, Fell { why, before: self.held }),
         }
     }
+}
+
+fn figures(reading: &Reading<'_>) -> Volume {
+    Volume { up: reading.tx, down: reading.rx }
 }
 
 /// Keys of a counter: its device (feed, IMEI, kind) and its session.
@@ -119,6 +129,8 @@ fn keys(reading: &Reading<'_>) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::model::{CardId, CounterKind, FeedName, Origin};
+
+    const RULES: CounterRules = CounterRules { wrap_mbit_s: 150, restart_divisor: 8 };
 
     fn reading(session: &'static str, at: UnixTime, tx: u64, rx: u64) -> Reading<'static> {
         Reading {
@@ -140,6 +152,12 @@ mod tests {
         Told::Used(Span { start, end }, Volume { up, down })
     }
 
+    fn fell(start: UnixTime, end: UnixTime, counted: (u64, u64), before: (u64, u64)) -> Told {
+        let volume = |(up, down)| Volume { up, down };
+        let fell = Fell { why: Fall::Unexplained, before: volume(before) };
+        Told::Fell(Span { start, end }, volume(counted), fell)
+    }
+
     #[test]
     fn readings_count_from_their_base() {
         let mut counters = Counters::default();
@@ -149,10 +167,18 @@ mod tests {
             (reading("", 100, 10, 21), Told::Late),
             (reading("", 99, 1, 1), Told::Late),
             (reading("", 160, 15, 120), used(100, 160, 5, 100)),
-            (reading("", 200, 14, 130), Told::Fell(Fall::Unexplained)),
+            (reading("", 200, 14, 130), fell(160, 200, (0, 10), (15, 120))),
             (reading("", 260, 16, 131), used(200, 260, 2, 1)),
+            (
+                reading("", 300, 1, 2),
+                Told::Fell(
+                    Span { start: 260, end: 300 },
+                    Volume { up: 1, down: 2 },
+                    Fell { why: Fall::Restarted, before: Volume { up: 16, down: 131 } },
+                ),
+            ),
         ] {
-            assert_eq!(counters.tell(&reading), told, "{reading:?}");
+            assert_eq!(counters.tell(&reading, RULES), told, "{reading:?}");
             if !matches!(told, Told::Late | Told::Duplicate) {
                 counters.take(&reading);
             }
@@ -168,7 +194,7 @@ mod tests {
             (reading("c", 130, 9, 9), Told::Base),
             (reading("a", 150, 12, 0), used(100, 150, 2, 0)),
         ] {
-            assert_eq!(counters.tell(&reading), told, "{reading:?}");
+            assert_eq!(counters.tell(&reading, RULES), told, "{reading:?}");
             counters.take(&reading);
         }
     }
@@ -180,7 +206,7 @@ mod tests {
             counters.take(&reading(session, at, 0, 0));
         }
         // "a" is gone, so it is a new session again, and not newer than all.
-        assert_eq!(counters.tell(&reading("a", 5, 9, 9)), Told::Base);
-        assert_eq!(counters.tell(&reading("b", 6, 9, 9)), used(2, 6, 9, 9));
+        assert_eq!(counters.tell(&reading("a", 5, 9, 9), RULES), Told::Base);
+        assert_eq!(counters.tell(&reading("b", 6, 9, 9), RULES), used(2, 6, 9, 9));
     }
 }

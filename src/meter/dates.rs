@@ -58,6 +58,16 @@ impl Volume {
         }
     }
 
+    /// What is left of both directions, none below zero.
+    pub(super) fn beyond(self, other: Self) -> Self {
+        Self { up: self.up.saturating_sub(other.up), down: self.down.saturating_sub(other.down) }
+    }
+
+    /// The lesser of each direction.
+    pub(super) fn least(self, other: Self) -> Self {
+        Self { up: self.up.min(other.up), down: self.down.min(other.down) }
+    }
+
     /// Floor of the share of `elapsed` in `whole` seconds.
     fn share(self, elapsed: i64, whole: i64) -> Self {
         let of = |bytes: u64| (u128::from(bytes) * elapsed as u128 / whole as u128) as u64;

@@ -21,6 +21,15 @@ pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) ->
         EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
             command_answer_id(card, command)
         }
+        EventBody::CounterWrapped(_)
+        | EventBody::CounterRestarted(_)
+        | EventBody::CounterUnexplained(_)
+        | EventBody::CounterBegun(_)
+        | EventBody::CounterLowered(_) => {
+            // Several counters of a card may be read in one second: the record tells them apart.
+            let place = because.position.map_or((0, 0), |at| (at.offset.0, at.index));
+            format!("{card}/{kind}/{}/{}/{}", because.at, place.0, place.1)
+        }
         _ => match because.command {
             Some(command) => format!("{card}/{kind}/{command}"),
             None => format!("{card}/{kind}/{}", because.at),

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::FoldError;
 use crate::limits::DAY_S;
-use crate::model::{Carrier, Catalogue, Day, FeedName, FeedRole, Plan, Rule, UnixTime};
+use crate::model::{Carrier, Catalogue, CounterRules, Day, FeedName, FeedRole, Plan, Rule, UnixTime};
 
 /// The feed of `usage.modem`: known without being named in the catalogue.
 pub(super) const MODEM: &str = "modem";
@@ -55,6 +55,7 @@ impl CatalogueIndex {
             default_rules: Vec::new(),
             late_horizon_days: Catalogue::LATE_HORIZON_DAYS,
             own_channels: Vec::new(),
+            counters: CounterRules::default(),
         };
         Self { catalogue: Arc::new(catalogue), feeds: Vec::new(), seed: 0, horizon_s: 0 }
     }

@@ -9,7 +9,8 @@
 //! |---|---|
 //! | `shard`, `table`, `timers`, `names` | cards of a shard, their order, what is due, names they share |
 //! | `card`, `step`, `ctx` | one card's line, and what a step is told |
-//! | `cdr`, `ids`, `reading`, `counters` | usage: checked, known again, counted once |
+//! | `cdr`, `ids` | records of usage: checked, known again, counted once |
+//! | `reading`, `counters`, `fall`, `totals` | cumulative counters of devices, and totals that carriers tell |
 //! | `dates`, `count`, `usage`, `piece`, `cycle` | bytes into days and cycles; used of a day by C4 |
 //! | `due` | what time brings: packages end, days and cycles close |
 //! | `command`, `seen`, `numbers`, `state` | registration, states, ids of commands, numbers held |
@@ -36,6 +37,7 @@ mod dates;
 mod due;
 mod effects;
 mod event_id;
+mod fall;
 mod fold;
 mod ids;
 mod index;
@@ -52,6 +54,7 @@ mod state;
 mod step;
 pub mod table;
 mod timers;
+mod totals;
 mod usage;
 mod view;
 
@@ -66,7 +69,7 @@ pub use state::{CardState, SuspendedBy};
 pub use view::CardView;
 
 /// Version of what the fold computes and of how it is written. A chunk of another version is not replayed.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// Faults that can be planted, so that tests prove that the auditor catches them. None in production.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

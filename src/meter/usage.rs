@@ -4,6 +4,8 @@
 //! settling feed's total if the day is complete, else the greatest of all (`domain.md` C4); a cycle is the sum of its days.
 //! Invariant: `Cycle::by`, `used` and `settled` are the sums over its days at every moment, in whatever order records came.
 
+mod restate;
+
 use serde::{Deserialize, Serialize};
 
 use super::cycle::{BySource, Cycle, DayTotals, Source};

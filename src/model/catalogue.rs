@@ -7,7 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, UnixTime};
-use crate::limits::{DAY_S, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX};
+use crate::limits::{
+    DAY_S, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, RESTART_DIVISOR_DEFAULT, RESTART_DIVISOR_MAX,
+    WRAP_MBIT_S_DEFAULT, WRAP_MBIT_S_MAX,
+};
 
 /// A calendar day in a carrier's zone: days since 1970-01-01 in local reckoning.
 pub type Day = i32;
@@ -28,6 +31,25 @@ pub struct Catalogue {
     pub late_horizon_days: u16,
     /// Channels that are the vendor's own: only these may recharge.
     pub own_channels: Vec<String>,
+    /// How a counter's fall is explained. Catalogues from before there was such a part have the defaults.
+    #[serde(default)]
+    pub counters: CounterRules,
+}
+
+/// What explains that a device's counter shows less than before (`domain.md` R2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CounterRules {
+    /// A 32-bit counter has wrapped only if that takes no more than so many Mbit/s; 150 unless said.
+    pub wrap_mbit_s: u32,
+    /// A device has restarted if it shows at most this part of before, one in so many; 8 unless said.
+    pub restart_divisor: u32,
+}
+
+impl Default for CounterRules {
+    fn default() -> Self {
+        Self { wrap_mbit_s: WRAP_MBIT_S_DEFAULT, restart_divisor: RESTART_DIVISOR_DEFAULT }
+    }
 }
 
 /// The operator behind a card.
@@ -106,6 +128,8 @@ pub enum CatalogueError {
     VersionZero,
     #[error("late_horizon_days {0} is not within 8..=35")]
     LateHorizon(u16),
+    #[error("counters: {figure} {value} is not within {from}..={to}")]
+    Counters { figure: &'static str, value: u32, from: u32, to: u32 },
     #[error("{what} {name:?} is named twice")]
     Twice { what: &'static str, name: String },
     #[error("carrier {carrier:?}: settling feed {feed:?} is not among the feeds, or does not settle")]
@@ -192,6 +216,7 @@ impl Catalogue {
         if !(LATE_HORIZON_DAYS_DEFAULT..=LATE_HORIZON_DAYS_MAX).contains(&self.late_horizon_days) {
             return Err(CatalogueError::LateHorizon(self.late_horizon_days));
         }
+        self.counters.check()?;
         unique("carrier", self.carriers.iter().map(|c| &c.name))?;
         unique("feed", self.feeds.iter().map(|f| &f.name))?;
         unique("plan", self.plans.iter().map(|p| &p.name))?;
@@ -221,6 +246,19 @@ impl Catalogue {
             Some(problem) => Err(CatalogueError::Calendar { carrier: carrier.name.clone(), problem }),
             None => Ok(()),
         }
+    }
+}
+
+impl CounterRules {
+    fn check(self) -> Result<(), CatalogueError> {
+        let figures = [
+            ("wrap_mbit_s", self.wrap_mbit_s, 1, WRAP_MBIT_S_MAX),
+            ("restart_divisor", self.restart_divisor, 2, RESTART_DIVISOR_MAX),
+        ];
+        let wrong = figures.into_iter().find(|(_, value, from, to)| !(from..=to).contains(&value));
+        wrong.map_or(Ok(()), |(figure, value, from, to)| {
+            Err(CatalogueError::Counters { figure, value, from, to })
+        })
     }
 }
 

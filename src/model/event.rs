@@ -69,6 +69,21 @@ pub enum EventBody {
         unsettled_days: u16,
         revision: u32,
     },
+    /// A 32-bit counter of a device has begun anew above 2^32.
+    #[serde(rename = "counter.wrapped")]
+    CounterWrapped(CounterData),
+    /// A device's counters have begun anew at zero.
+    #[serde(rename = "counter.restarted")]
+    CounterRestarted(CounterData),
+    /// A device's counters fell for no reason that can be told: it counts from the new figures on.
+    #[serde(rename = "counter.unexplained")]
+    CounterUnexplained(CounterData),
+    /// The first total of a running cycle that a carrier tells of a card: on which of its days it was used is not known.
+    #[serde(rename = "counter.begun")]
+    CounterBegun(CounterData),
+    /// A carrier's total is less than what the card has by it.
+    #[serde(rename = "counter.lowered")]
+    CounterLowered(CounterData),
     #[serde(rename = "command.applied")]
     CommandApplied { command: String },
     #[serde(rename = "command.refused")]
@@ -95,6 +110,41 @@ pub struct AlertData {
     pub settling: bool,
     /// First day of the cycle.
     pub cycle: Day,
+}
+
+/// A counter that did not simply go on (`domain.md` R2, R3). Amounts in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterData {
+    pub feed: String,
+    /// Absent of a carrier's total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imei: Option<String>,
+    pub counter: String,
+    /// Absent if the reading names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The day of a day's total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<Day>,
+    /// First day of the cycle of a cycle's total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<Day>,
+    /// Time of the reading, and its figures.
+    pub read_at: UnixTime,
+    pub tx: u64,
+    pub rx: u64,
+    /// Time of the reading before it; absent of a first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_at: Option<UnixTime>,
+    /// What the counter showed before; of a total: what the card had by it.
+    pub before_tx: u64,
+    pub before_rx: u64,
+    /// What the reading adds.
+    pub up: u64,
+    pub down: u64,
+    /// What it takes back; only a carrier's total does.
+    pub taken_up: u64,
+    pub taken_down: u64,
 }
 
 /// A package in an event.
@@ -148,6 +198,11 @@ impl EventBody {
             Self::CardResumed { .. } => "card.resumed",
             Self::CardCancelled { .. } => "card.cancelled",
             Self::CycleClosed { .. } => "cycle.closed",
+            Self::CounterWrapped(_) => "counter.wrapped",
+            Self::CounterRestarted(_) => "counter.restarted",
+            Self::CounterUnexplained(_) => "counter.unexplained",
+            Self::CounterBegun(_) => "counter.begun",
+            Self::CounterLowered(_) => "counter.lowered",
             Self::CommandApplied { .. } => "command.applied",
             Self::CommandRefused { .. } => "command.refused",
         }

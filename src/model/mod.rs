@@ -13,14 +13,17 @@ mod record;
 
 pub use card::{CardId, CardIdError, partition_of, partition_of_key, shard_of};
 pub use catalogue::{
-    Calendar, Carrier, Catalogue, CatalogueError, Day, Feed, FeedRole, OffsetFrom, Plan, SplitRule,
+    Calendar, Carrier, Catalogue, CatalogueError, CounterRules, Day, Feed, FeedRole, OffsetFrom, Plan,
+    SplitRule,
 };
 pub use command::{
     Amount, Broadcast, CardCommand, CommandBody, Mode, PackageKind, PackageSpec, Payment, Per, Register,
     Rule, RuleKind, Validity,
 };
 pub use directory::{CardName, DirectoryEntry};
-pub use event::{AlertData, Event, EventBody, PackageData, Stream};
+pub use event::{AlertData, CounterData, Event, EventBody, PackageData, Stream};
 pub use outcome::{Input, Ledger, Outcome, Reason};
 pub use position::{LogOffset, Origin, Position, UnixTime};
-pub use record::{Cdr, CounterKind, FeedName, Number, NumberKind, Reading, Record, Slice, Slices, Tick};
+pub use record::{
+    Cdr, CounterKind, FeedName, Number, NumberKind, Reading, Record, Slice, Slices, Tick, TotalOf,
+};

@@ -130,7 +130,7 @@ pub struct Reading<'a> {
     pub card: CardId,
     /// The estimating feed; `modem` for what comes by `usage.modem`.
     pub feed: FeedName<'a>,
-    /// IMEI as a number, 0 = not said.
+    /// IMEI as a number, 0 = not said; see [`TotalOf`].
     pub imei: u64,
     pub counter: CounterKind<'a>,
     pub at: UnixTime,
@@ -146,9 +146,41 @@ pub struct Reading<'a> {
     pub origin: Origin<'a>,
 }
 
-/// The kind of a counter, as the feed names it: `qgdcnt`, `ugcntrd.total`, `mm`, …
+/// The kind of a counter, as the feed names it: `qgdcnt`, `ugcntrd.total`, `mm`, … Two names are reserved, see [`TotalOf`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CounterKind<'a>(pub &'a str);
+
+/// What a carrier's own counter is a total of (`domain.md` R3). Such a reading is of the carrier, not of a device: its feed is
+/// the carrier's, its IMEI does not count, and its session, if there is one, is a date (`2026-08-01`) that says of which day
+/// or cycle the total is; else it is the one that holds the second before the reading's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum TotalOf {
+    /// `day-total`: what a day has until then.
+    Day,
+    /// `cycle-total`: what a cycle has until then.
+    Cycle,
+}
+
+impl TotalOf {
+    pub const ALL: [Self; 2] = [Self::Day, Self::Cycle];
+
+    /// The reserved kind of counter.
+    #[must_use]
+    pub fn counter(self) -> &'static str {
+        match self {
+            Self::Day => "day-total",
+            Self::Cycle => "cycle-total",
+        }
+    }
+}
+
+impl CounterKind<'_> {
+    /// What the counter is a total of; `None` of a device's counter.
+    #[must_use]
+    pub fn total(self) -> Option<TotalOf> {
+        TotalOf::ALL.into_iter().find(|of| of.counter() == self.0)
+    }
+}
 
 /// A subscriber number of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

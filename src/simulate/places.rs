@@ -4,7 +4,8 @@ use chrono::{Datelike, NaiveDate};
 
 use crate::log::sim::Rng;
 use crate::model::{
-    Calendar, Carrier, Catalogue, Day, Feed, FeedRole, OffsetFrom, Plan, Rule, RuleKind, SplitRule,
+    Calendar, Carrier, Catalogue, CounterRules, Day, Feed, FeedRole, OffsetFrom, Plan, Rule, RuleKind,
+    SplitRule,
 };
 
 /// Name of the simulated deployment.
@@ -21,12 +22,17 @@ pub(super) struct Place {
 }
 
 /// Carriers by number.
-pub(super) const PLACES: [Place; 3] = [
+pub(super) const PLACES: [Place; 4] = [
     Place { carrier: "alpha", settling: Some("alpha-cdr") },
     Place { carrier: "beta", settling: Some("beta-cdr") },
     Place { carrier: "gamma", settling: None },
+    Place { carrier: "delta", settling: Some(DELTA_TOTALS) },
 ];
 
+/// The settling feed that tells totals (and, by mistake, CDRs).
+pub(super) const DELTA_TOTALS: &str = "delta-totals";
+/// The estimating feed that tells totals.
+pub(super) const TARIFF: &str = "tariff";
 /// The estimating feed that sends CDRs; the other is the modem.
 pub(super) const ROAMING: &str = "roam";
 pub(super) const PLANS: [&str; 2] = ["plain", "capped"];
@@ -64,6 +70,7 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
         carrier(0, split(), calendar(&[(0, 8 * 3_600)], 1)),
         carrier(1, split(), calendar(&[(0, 8 * 3_600)], 27)),
         carrier(2, split(), calendar(&summer_time(), 31)),
+        carrier(3, split(), calendar(&summer_time(), 15)),
     ];
     let feed = |name: &str, role| Feed { name: name.to_owned(), role };
     Catalogue {
@@ -73,6 +80,8 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
         feeds: vec![
             feed("alpha-cdr", FeedRole::Settling),
             feed("beta-cdr", FeedRole::Settling),
+            feed(DELTA_TOTALS, FeedRole::Settling),
+            feed(TARIFF, FeedRole::Estimate),
             feed(ROAMING, FeedRole::Estimate),
             feed("modem", FeedRole::Estimate),
         ],
@@ -93,6 +102,10 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
         ],
         late_horizon_days: *rng.pick(&[8, 8, 9, 12]).unwrap_or(&8),
         own_channels: vec![OWN_CHANNEL.to_owned()],
+        counters: CounterRules {
+            wrap_mbit_s: *rng.pick(&[150, 150, 1, 10_000]).unwrap_or(&150),
+            restart_divisor: *rng.pick(&[8, 8, 2, 50]).unwrap_or(&8),
+        },
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the outside world sends: carriers, modems and the vendor's systems, in all the ways that are met: twice, late,
 //! early, contradictory, absurd, unreadable, before the card is known.
 
+mod counters;
+
 use chrono::{DateTime, FixedOffset};
 use serde_json::{Value, json};
 
@@ -26,6 +28,8 @@ struct Sim {
     /// The phase in which its registration is sent; usage may come before.
     registered_in: usize,
     modem: Modem,
+    /// What the carrier's own counter shows.
+    total: (u64, u64),
     orders: u32,
 }
 
@@ -112,7 +116,8 @@ impl Workload {
     fn something(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
         match self.rng.below(100) {
             0..56 => self.cdr(n, now, out),
-            56..70 => self.reading(n, now, out),
+            56..66 => self.reading(n, now, out),
+            66..70 => self.total(n, now, out),
             70..79 => self.recharge(n, now, out),
             79..82 => self.rules(n, now, out),
             82..84 => self.state(n, now, out),
@@ -175,34 +180,6 @@ impl Workload {
         let end = now - age;
         let start = end - length;
         (start, end)
-    }
-
-    fn reading(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
-        let serial = self.serial();
-        let (rng, card) = (&mut self.rng, &mut self.cards[n]);
-        let modem = &mut card.modem;
-        match rng.below(100) {
-            0..4 => (modem.tx, modem.rx) = (modem.tx / 20, modem.rx / 20),
-            4..7 => (modem.tx, modem.rx) = (modem.tx * 9 / 10, modem.rx * 9 / 10),
-            7..10 => (modem.tx, modem.rx) = (4_290_000_000, 4_200_000_000),
-            10..14 => *modem = Modem { session: modem.session + 1, ..Modem::default() },
-            _ => {}
-        }
-        modem.tx += rng.below(1 << 20);
-        modem.rx += rng.below(1 << 23);
-        let at =
-            now - if rng.below(8) == 0 { rng.between(-900, 3 * DAY) } else { rng.between(0, 20 * MINUTE) };
-        let mut reading = json!({
-            "iccid": card.iccid, "imei": card.imei.to_string(), "counter": "qgdcnt", "at": time(at, rng), "tx": modem.tx, "rx": modem.rx,
-        });
-        if serial.is_multiple_of(5) {
-            reading["counter"] = json!("mm");
-            reading["session"] = json!(format!("s{}", modem.session));
-        }
-        if serial.is_multiple_of(7) {
-            reading["width"] = json!(if serial.is_multiple_of(2) { 32 } else { 64 });
-        }
-        send(Topic::Modem, &reading, out);
     }
 
     fn recharge(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
@@ -350,6 +327,7 @@ fn card(n: u64, phases: usize, rng: &mut Rng) -> Sim {
         place: rng.below(PLACES.len() as u64) as usize,
         registered_in: if rng.below(5) == 0 { rng.below(phases as u64 * 2) as usize } else { 0 },
         modem: Modem::default(),
+        total: (0, 0),
         orders: 0,
     }
 }

@@ -2,13 +2,14 @@
 
 use tidegauge::codec::time;
 use tidegauge::model::{
-    Calendar, Carrier, Catalogue, Day, Feed, FeedRole, OffsetFrom, Plan, Rule, RuleKind, SplitRule,
+    Calendar, Carrier, Catalogue, CounterRules, Day, Feed, FeedRole, OffsetFrom, Plan, Rule, RuleKind,
+    SplitRule,
 };
 
 use crate::words::Words;
 
 /// `catalogue version=1 zone=+08:00 anchor=27 from=2026-06 months=8 …` → a catalogue with one carrier, `carrier`, settled
-/// by `pgw`, and the estimating feeds `probe` and `other`; plans `plain` and `strict` (suspends when exhausted).
+/// by `pgw` (or `settling=none`), and the estimating feeds `probe` and `other`; plans `plain` and `strict` (suspends when exhausted).
 pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
     let feed = |name: &str, role| Feed { name: name.to_owned(), role };
     Ok(Catalogue {
@@ -24,6 +25,10 @@ pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
         default_rules: rules(&words.or("rules", ""))?,
         late_horizon_days: words.number("horizon", 8)?,
         own_channels: vec!["shop".to_owned()],
+        counters: CounterRules {
+            wrap_mbit_s: words.number("wrap_mbit_s", 150)?,
+            restart_divisor: words.number("restart_divisor", 8)?,
+        },
     })
 }
 
@@ -40,7 +45,7 @@ fn carrier(words: &mut Words) -> Result<Carrier, String> {
     };
     Ok(Carrier {
         name: "carrier".to_owned(),
-        settling_feed: Some("pgw".to_owned()),
+        settling_feed: Some(words.or("settling", "pgw")).filter(|feed| feed != "none"),
         split,
         calendar: calendar(words)?,
         settling_days_first: words.number("settling_first", 0)?,

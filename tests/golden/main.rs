@@ -74,6 +74,10 @@ scripts! {
     quota_each_cycle
     timers
     readings
+    falls
+    day_totals
+    cycle_totals
+    one_source
     commands
     states
 }

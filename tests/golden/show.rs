@@ -3,7 +3,9 @@
 use tidegauge::codec::time::day_text;
 use tidegauge::meter::account::{PackageView, Stance};
 use tidegauge::meter::{CardView, Effects, SuspendedBy};
-use tidegauge::model::{AlertData, Event, EventBody, Input, Ledger, Outcome, PackageData, UnixTime};
+use tidegauge::model::{
+    AlertData, CounterData, Event, EventBody, Input, Ledger, Outcome, PackageData, UnixTime,
+};
 
 use crate::words::Zone;
 
@@ -71,9 +73,34 @@ fn body(body: &EventBody, zone: &Zone) -> String {
                 day_text(*cycle)
             )
         }
+        EventBody::CounterWrapped(c)
+        | EventBody::CounterRestarted(c)
+        | EventBody::CounterUnexplained(c)
+        | EventBody::CounterBegun(c)
+        | EventBody::CounterLowered(c) => counter(c, zone),
         EventBody::CommandApplied { command } => command.clone(),
         EventBody::CommandRefused { command, reason } => format!("{command}: {reason}"),
     }
+}
+
+fn counter(c: &CounterData, zone: &Zone) -> String {
+    let name = [Some(&c.feed), c.imei.as_ref(), Some(&c.counter), c.session.as_ref()];
+    let name = name.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("/");
+    let of = c.day.or(c.cycle).map(|day| format!(" of {}", day_text(day))).unwrap_or_default();
+    let taken = match (c.taken_up, c.taken_down) {
+        (0, 0) => String::new(),
+        (up, down) => format!(" takes {up}+{down}"),
+    };
+    format!(
+        "{name}{of} read {} {}+{} before {}+{} counts {}+{}{taken}",
+        zone.show(c.read_at),
+        c.tx,
+        c.rx,
+        c.before_tx,
+        c.before_rx,
+        c.up,
+        c.down
+    )
 }
 
 fn alert(alert: &AlertData) -> String {

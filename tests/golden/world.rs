@@ -170,7 +170,7 @@ impl World {
             at,
             tx: words.number("tx", 0)?,
             rx: words.number("rx", 0)?,
-            width: 0,
+            width: words.number("width", 0)?,
             session: &session,
             number: number(words)?,
             origin: origin(),

@@ -8,9 +8,10 @@ use tidegauge::codec::pack::{Pack, PackWriter};
 use tidegauge::limits::{DAY_S, SHARDS};
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
-    Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind, Day, Event,
-    Feed, FeedName, FeedRole, LogOffset, Mode, OffsetFrom, Origin, PackageKind, PackageSpec, Payment, Per,
-    Plan, Reading, Record, Register, Rule, RuleKind, Slices, SplitRule, Tick, UnixTime, Validity,
+    Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind,
+    CounterRules, Day, Event, Feed, FeedName, FeedRole, LogOffset, Mode, OffsetFrom, Origin, PackageKind,
+    PackageSpec, Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, Slices, SplitRule, Tick,
+    UnixTime, Validity,
 };
 
 pub(crate) const CARDS: u8 = 3;
@@ -352,5 +353,6 @@ fn catalogue(version: u32, percent: u8) -> Catalogue {
         default_rules: rules(percent),
         late_horizon_days: 8,
         own_channels: vec!["shop".to_owned()],
+        counters: CounterRules::default(),
     }
 }

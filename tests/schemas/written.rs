@@ -4,10 +4,10 @@ use serde_json::Value;
 use tidegauge::codec::{canonical, directory, event, json::write, quarantine};
 use tidegauge::log::Output;
 use tidegauge::model::{
-    AlertData, Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterKind, DirectoryEntry,
-    Event, EventBody, FeedName, LogOffset, Mode, Number, NumberKind, Origin, Outcome, PackageData,
-    PackageKind, PackageSpec, Payment, Per, Position, Reading, Record, Register, Rule, RuleKind, Slice,
-    Slices, Validity,
+    AlertData, Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterData, CounterKind,
+    DirectoryEntry, Event, EventBody, FeedName, LogOffset, Mode, Number, NumberKind, Origin, Outcome,
+    PackageData, PackageKind, PackageSpec, Payment, Per, Position, Reading, Record, Register, Rule, RuleKind,
+    Slice, Slices, Validity,
 };
 
 use super::files::{assert_valid, validator};
@@ -64,6 +64,10 @@ fn records_written_are_valid() {
         }
         for (width, session) in [(0, ""), (32, "s"), (64, "")] {
             assert_valid(&readings, &value(&write::reading(&reading(number, width, session))), "reading");
+        }
+        for (counter, session) in [("day-total", ""), ("cycle-total", "2026-08-01")] {
+            let total = Reading { counter: CounterKind(counter), ..reading(number, 0, session) };
+            assert_valid(&readings, &value(&write::reading(&total)), counter);
         }
     }
 }
@@ -157,6 +161,40 @@ fn packages() -> [PackageData; 2] {
     [PackageData { quota: None, effective_at: None, expires_at: None, cycle: None, ..full.clone() }, full]
 }
 
+fn fall() -> CounterData {
+    CounterData {
+        feed: "modem".into(),
+        imei: Some("860000000000011".into()),
+        counter: "mm".into(),
+        session: None,
+        day: None,
+        cycle: None,
+        read_at: 9,
+        tx: u64::MAX,
+        rx: 1,
+        before_at: Some(7),
+        before_tx: 2,
+        before_rx: 3,
+        up: 4,
+        down: 5,
+        taken_up: 0,
+        taken_down: 0,
+    }
+}
+
+fn total() -> CounterData {
+    CounterData {
+        feed: "ctd".into(),
+        imei: None,
+        counter: "cycle-total".into(),
+        session: Some("2026-08-01".into()),
+        cycle: Some(20_666),
+        before_at: None,
+        taken_down: 6,
+        ..fall()
+    }
+}
+
 /// One of every kind, and of some several forms. A kind that is not here does not compile.
 fn events() -> Vec<EventBody> {
     let text = |text: &str| text.to_owned();
@@ -182,6 +220,13 @@ fn events() -> Vec<EventBody> {
         EventBody::CommandApplied { command: text("c") },
         EventBody::CommandRefused { command: text("c"), reason: text("no such plan") },
     ];
+    all.extend([
+        EventBody::CounterWrapped(fall()),
+        EventBody::CounterRestarted(CounterData { session: Some(text("s")), ..fall() }),
+        EventBody::CounterUnexplained(CounterData { imei: None, ..fall() }),
+        EventBody::CounterBegun(total()),
+        EventBody::CounterLowered(total()),
+    ]);
     for package in packages() {
         all.push(EventBody::PackageQueued(package.clone()));
         all.push(EventBody::PackageActivated(package.clone()));

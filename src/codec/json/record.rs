@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use super::error::JsonError;
 use super::field::Field;
 use super::scan::scan;
+use crate::codec::time;
 use crate::limits::{RECORD_BYTES_MAX, SLICES_MAX};
-use crate::model::{CardName, NumberKind, Slices, UnixTime};
+use crate::model::{CardName, CounterKind, NumberKind, Slices, UnixTime};
 
 /// Reusable memory of a reader: the slices of the last CDR, packed.
 #[derive(Debug, Default)]
@@ -39,6 +40,7 @@ pub struct ReadingIn<'a> {
     pub card: CardName,
     /// `modem` unless said.
     pub feed: Cow<'a, str>,
+    /// 0 of a carrier's total that names none.
     pub imei: u64,
     pub counter: Cow<'a, str>,
     pub at: UnixTime,
@@ -219,16 +221,30 @@ fn read_cdr<'a>(raw: RawCdr<'a>, packed: &'a mut Vec<u8>) -> Result<CdrIn<'a>, J
 }
 
 fn read_reading(raw: RawReading<'_>) -> Result<ReadingIn<'_>, JsonError> {
+    let card = card(&raw.iccid, raw.imsi, raw.msisdn)?;
+    let feed = raw.feed.optional_name("feed")?.unwrap_or(Cow::Borrowed(FEED_OF_READINGS));
+    let counter = raw.counter.name("counter")?;
+    let is_total = CounterKind(&counter).total().is_some();
+    // A carrier's total has no device; a device's counter has one.
+    let imei = if is_total {
+        raw.imei.optional_number("imei", NumberKind::Imei)?.map_or(0, |number| number.digits)
+    } else {
+        raw.imei.number("imei", NumberKind::Imei)?.digits
+    };
+    let session = raw.session.optional_name("session")?.unwrap_or_default();
+    if is_total && !session.is_empty() && time::parse_day(&session).is_none() {
+        return Err(JsonError::new("session", "is of a carrier's total, and no date", "like 2026-08-01"));
+    }
     Ok(ReadingIn {
-        card: card(&raw.iccid, raw.imsi, raw.msisdn)?,
-        feed: raw.feed.optional_name("feed")?.unwrap_or(Cow::Borrowed(FEED_OF_READINGS)),
-        imei: raw.imei.number("imei", NumberKind::Imei)?.digits,
-        counter: raw.counter.name("counter")?,
+        card,
+        feed,
+        imei,
+        counter,
         at: raw.at.time("at")?,
         tx: raw.tx.whole("tx", u64::MAX)?,
         rx: raw.rx.whole("rx", u64::MAX)?,
         width: width(raw.width)?,
-        session: raw.session.optional_name("session")?.unwrap_or_default(),
+        session,
     })
 }
 

@@ -55,7 +55,8 @@ struct ReadingOut<'a> {
     #[serde(flatten)]
     name: Name,
     feed: &'a str,
-    imei: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imei: Option<String>,
     counter: &'a str,
     at: String,
     tx: u64,
@@ -88,7 +89,7 @@ pub fn reading(record: &Reading<'_>) -> Vec<u8> {
     bytes(&ReadingOut {
         name: Name::new(record.card, record.number),
         feed: record.feed.name,
-        imei: record.imei.to_string(),
+        imei: (record.imei != 0 || record.counter.total().is_none()).then(|| record.imei.to_string()),
         counter: record.counter.0,
         at: time::text(record.at),
         tx: record.tx,

@@ -27,6 +27,10 @@
 //! [[default_rules]]
 //! name = "burnt-50"
 //! burnt_percent = 50
+//!
+//! [counters]                       # what explains that a device's counter fell
+//! wrap_mbit_s = 150                # a 32-bit counter wraps at most so fast
+//! restart_divisor = 8              # a device that shows at most an eighth of before has restarted
 //! ```
 //!
 //! Zone data is used here and nowhere else. Invariant: a new version keeps the days and cycles that have begun, whatever
@@ -37,7 +41,7 @@ mod said;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use chrono::NaiveDate;
 use toml::Spanned;
@@ -45,8 +49,11 @@ use toml::Spanned;
 pub use calendar::{Months, compile_calendar};
 
 use crate::codec::amount;
-use crate::limits::{LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, NAME_BYTES_MAX, RULES_MAX};
-use crate::model::{Carrier, Catalogue, CatalogueError, Feed, FeedRole, Plan, Rule, RuleKind};
+use crate::limits::{
+    LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, NAME_BYTES_MAX, RESTART_DIVISOR_MAX, RULES_MAX,
+    WRAP_MBIT_S_MAX,
+};
+use crate::model::{Carrier, Catalogue, CatalogueError, CounterRules, Feed, FeedRole, Plan, Rule, RuleKind};
 
 /// Why a catalogue file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +122,7 @@ impl Compiler<'_> {
             default_rules: self.rules(said.default_rules)?,
             late_horizon_days,
             own_channels: said.own_channels,
+            counters: self.counters(&said.counters)?,
         })
     }
 
@@ -141,6 +149,17 @@ impl Compiler<'_> {
             other => return Err(self.at(&said.role, format!("role {other:?} is not settling or estimate"))),
         };
         Ok(Feed { name: self.name(said.name)?, role })
+    }
+
+    fn counters(&self, said: &said::Counters) -> Result<CounterRules> {
+        let unsaid = CounterRules::default();
+        let figure = |said: &Option<Spanned<i64>>, range: RangeInclusive<u32>, unsaid| {
+            said.as_ref().map_or(Ok(unsaid), |figure| self.within(figure, range))
+        };
+        Ok(CounterRules {
+            wrap_mbit_s: figure(&said.wrap_mbit_s, 1..=WRAP_MBIT_S_MAX, unsaid.wrap_mbit_s)?,
+            restart_divisor: figure(&said.restart_divisor, 2..=RESTART_DIVISOR_MAX, unsaid.restart_divisor)?,
+        })
     }
 
     fn plan(&self, said: said::Plan) -> Result<Plan> {
@@ -202,7 +221,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn within<T>(&self, said: &Spanned<i64>, range: std::ops::RangeInclusive<T>) -> Result<T>
+    fn within<T>(&self, said: &Spanned<i64>, range: RangeInclusive<T>) -> Result<T>
     where
         T: TryFrom<i64> + PartialOrd + std::fmt::Display,
     {

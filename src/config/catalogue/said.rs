@@ -21,6 +21,15 @@ pub(super) struct File {
     pub plans: Vec<Plan>,
     #[serde(default)]
     pub default_rules: Vec<Spanned<Rule>>,
+    #[serde(default)]
+    pub counters: Counters,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Counters {
+    pub wrap_mbit_s: Option<Spanned<i64>>,
+    pub restart_divisor: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]

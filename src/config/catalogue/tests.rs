@@ -103,6 +103,26 @@ fn a_log_of_another_time_has_calendars_of_that_time() {
 }
 
 #[test]
+fn figures_of_counters_are_what_the_file_says_or_the_usual_ones() {
+    let of = |text: &str| compile(text, &inputs()).unwrap().counters;
+    assert_eq!(of(FILE), CounterRules { wrap_mbit_s: 150, restart_divisor: 8 });
+    let said = format!("{FILE}\n[counters]\nwrap_mbit_s = 1000\n");
+    assert_eq!(of(&said), CounterRules { wrap_mbit_s: 1_000, restart_divisor: 8 });
+    let error = error(&format!("{FILE}\n[counters]\nrestart_divisor = 1\n"));
+    assert!(error.ends_with(": 1 is not within 2..=1000"), "{error}");
+}
+
+#[test]
+fn a_catalogue_of_an_older_version_has_the_usual_figures() {
+    let mut json = serde_json::to_value(compile(FILE, &inputs()).unwrap()).unwrap();
+    json.as_object_mut().unwrap().remove("counters");
+    let old: Catalogue = serde_json::from_value(json).unwrap();
+    assert_eq!((old.counters, old.check()), (CounterRules::default(), Ok(())));
+    let wrong = Catalogue { counters: CounterRules { wrap_mbit_s: 0, restart_divisor: 8 }, ..old };
+    assert_eq!(wrong.check().unwrap_err().to_string(), "counters: wrap_mbit_s 0 is not within 1..=100000");
+}
+
+#[test]
 fn an_unknown_key_is_an_error_with_its_line() {
     let error = error(&FILE.replace("anchor_day", "anchor"));
     assert!(error.contains("line 17") && error.contains("anchor"), "{error}");

@@ -8,9 +8,9 @@ mod usage;
 use super::{CardView, DayRow, Effects, Meter, MonthRow, Rows};
 use crate::codec::pack::{Pack, PackWriter};
 use crate::model::{
-    Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind, Day,
-    EventBody, Feed, FeedName, FeedRole, Input, LogOffset, Number, NumberKind, OffsetFrom, Origin, Outcome,
-    Plan, Reading, Record, Register, Slices, SplitRule, Tick, UnixTime,
+    Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind,
+    CounterRules, Day, EventBody, Feed, FeedName, FeedRole, Input, LogOffset, Number, NumberKind, OffsetFrom,
+    Origin, Outcome, Plan, Reading, Record, Register, Slices, SplitRule, Tick, UnixTime,
 };
 
 /// 2026-01-01 00:00:00 UTC, the first second of a cycle.
@@ -152,6 +152,7 @@ fn catalogue() -> Catalogue {
         default_rules: vec![],
         late_horizon_days: 8,
         own_channels: vec!["own".to_owned()],
+        counters: CounterRules::default(),
     }
 }
 

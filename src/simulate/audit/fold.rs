@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::line::{Line, State, Terms, Verdict};
 use super::logbook::{Batch, Entry, What};
 use super::obey::{close_cycles, emit, follow, id, in_time, look, obey, registers, say};
+use super::totals::is_total;
 use super::zone::Zone;
 use crate::model::{
     Broadcast, CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Input, LogOffset, Outcome,
@@ -99,7 +100,9 @@ impl Fold {
                 self.note(Input::Cdr, position, &verdict.unwrap_or(unknown));
             }
             What::Reading(reading) => {
-                let verdict = self.usage(reading.card, position, |line, terms| line.reading(reading, terms));
+                let verdict = self.usage(reading.card, position, |line, terms| {
+                    if is_total(reading) { line.total(reading, terms) } else { line.reading(reading, terms) }
+                });
                 let unknown = Verdict { outcome: Outcome::Unknown, bytes: 0 };
                 self.note(Input::Reading, position, &verdict.unwrap_or(unknown));
             }
@@ -152,10 +155,13 @@ impl Fold {
         self.catch_up(card);
         let now = self.now;
         self.lend(card, |line, terms, out| {
-            let before = line.weight();
+            let before = line.moves;
             let verdict = count(line, terms);
             let cause = Cause { at: now, position: Some(position), command: None };
-            if line.weight() > before {
+            for body in std::mem::take(&mut line.said) {
+                emit(card, line, cause, terms, body, out);
+            }
+            if line.moves > before {
                 if line.state == State::Registered {
                     line.state = State::Active;
                     emit(

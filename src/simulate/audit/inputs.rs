@@ -38,7 +38,7 @@ struct SliceJson {
 #[derive(Debug, Deserialize)]
 struct ReadingJson {
     iccid: String,
-    imei: String,
+    imei: Option<String>,
     counter: String,
     at: String,
     tx: u64,
@@ -201,7 +201,15 @@ fn cdr(bytes: &[u8]) -> Option<Meant> {
 
 fn reading(bytes: &[u8]) -> Option<Meant> {
     let r: ReadingJson = serde_json::from_slice(bytes).ok()?;
-    let (card, at, imei) = (CardId::parse(&r.iccid).ok()?, seconds(&r.at)?, r.imei.parse::<u64>().ok()?);
+    let is_total = ["day-total", "cycle-total"].contains(&r.counter.as_str());
+    let imei = match r.imei {
+        None if is_total => 0,
+        imei => imei?.parse::<u64>().ok()?,
+    };
+    if is_total && !r.session.is_empty() {
+        r.session.parse::<chrono::NaiveDate>().ok()?;
+    }
+    let (card, at) = (CardId::parse(&r.iccid).ok()?, seconds(&r.at)?);
     Some(Meant::Card(Some(card), format!("{imei} {} {at} {} {} {}", r.counter, r.tx, r.rx, r.session)))
 }
 

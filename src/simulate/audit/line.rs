@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dating;
 use super::logbook::Cdr;
+use super::totals::Told;
 use super::wallet::{Scene, Segment, Totals, Wallet};
 use super::zone::Zone;
-use crate::model::{Carrier, Catalogue, Day, FeedRole, Number, Outcome, Rule, UnixTime};
+use crate::model::{Carrier, Catalogue, Day, EventBody, FeedRole, Number, Outcome, Rule, UnixTime};
 
 /// Whose figures a piece of usage is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,13 +19,13 @@ pub(super) enum Source {
 
 /// A counted piece of usage.
 #[derive(Debug, Clone)]
-struct Use {
-    source: Source,
-    day: Day,
+pub(super) struct Use {
+    pub(super) source: Source,
+    pub(super) day: Day,
     /// Where the piece of the day began when it was counted.
-    segment: UnixTime,
-    up: u64,
-    down: u64,
+    pub(super) segment: UnixTime,
+    pub(super) up: u64,
+    pub(super) down: u64,
 }
 
 /// What makes a repeat a duplicate rather than a conflict.
@@ -86,8 +87,16 @@ pub(super) struct Line {
     pub(super) closed_days: BTreeMap<Day, bool>,
     estimates: Vec<String>,
     ids: BTreeMap<(String, String, UnixTime), Content>,
-    uses: Vec<Use>,
+    pub(super) uses: Vec<Use>,
+    /// How often anything was counted or taken back.
+    pub(super) moves: usize,
     pub(super) counters: Vec<Counter>,
+    /// Totals that carriers told.
+    pub(super) totals: Vec<Told>,
+    /// Sources that are told by totals.
+    pub(super) by_totals: BTreeSet<Source>,
+    /// What readings gave cause to publish.
+    pub(super) said: Vec<EventBody>,
     cuts: BTreeSet<UnixTime>,
 }
 
@@ -137,7 +146,11 @@ impl Line {
             estimates: Vec::new(),
             ids: BTreeMap::new(),
             uses: Vec::new(),
+            moves: 0,
             counters: Vec::new(),
+            totals: Vec::new(),
+            by_totals: BTreeSet::new(),
+            said: Vec::new(),
             cuts: BTreeSet::new(),
         }
     }
@@ -161,7 +174,9 @@ impl Line {
         }
         let settles = terms.carrier.settling_feed.as_ref() == Some(&cdr.feed);
         let source = if settles { Some(Source::Settling) } else { self.estimate(&cdr.feed, terms.catalogue) };
-        let Some(source) = source else { return Ok(Outcome::Rejected) };
+        let Some(source) = source.filter(|source| !self.by_totals.contains(source)) else {
+            return Ok(Outcome::Rejected);
+        };
         if !self.holds(cdr.number, cdr.start) {
             return Ok(Outcome::Unknown);
         }
@@ -234,6 +249,7 @@ impl Line {
             let segment =
                 self.cuts.range(..=share.from).next_back().copied().unwrap_or(i64::MIN).max(zone.start(day));
             self.know_cycle(zone, day);
+            self.moves += 1;
             self.uses.push(Use { source: source.clone(), day, segment, up: share.up, down: share.down });
         }
     }
@@ -257,11 +273,6 @@ impl Line {
             *sum = (sum.0 + piece.up, sum.1 + piece.down);
         }
         out
-    }
-
-    /// How many pieces of usage were counted.
-    pub(super) fn weight(&self) -> usize {
-        self.uses.len()
     }
 
     pub(super) fn days(&self) -> BTreeSet<Day> {

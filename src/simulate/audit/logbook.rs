@@ -37,6 +37,7 @@ pub(super) struct Reading {
     pub(super) at: UnixTime,
     pub(super) tx: u64,
     pub(super) rx: u64,
+    pub(super) width: u8,
     pub(super) number: Option<Number>,
 }
 
@@ -139,6 +140,7 @@ fn own_reading(reading: &crate::model::Reading<'_>) -> Reading {
         at: reading.at,
         tx: reading.tx,
         rx: reading.rx,
+        width: reading.width,
         number: reading.number,
     }
 }

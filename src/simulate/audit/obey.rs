@@ -307,6 +307,10 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
         EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
             format!("{card}/command/{command}")
         }
+        _ if kind.starts_with("counter.") => {
+            let place = cause.position.map(|at| (at.offset.0, at.index)).unwrap_or_default();
+            format!("{card}/{kind}/{}/{}/{}", cause.at, place.0, place.1)
+        }
         _ => match cause.command {
             Some(command) => format!("{card}/{kind}/{command}"),
             None => format!("{card}/{kind}/{}", cause.at),

@@ -99,11 +99,14 @@ fn judge_day(card: CardId, line: &Line, day: Day, zone: &Zone, tables: &Tables, 
     }
 }
 
-/// Settling feed, the other estimating feed, the modem.
+/// Settling feed, the greater of the other estimating feeds, the modem.
 fn columns(line: &Line, of: impl Fn(&Source) -> (u64, u64)) -> [(u64, u64); 3] {
     let mut columns = [of(&Source::Settling), (0, 0), (0, 0)];
     for (place, feed) in line.estimates().iter().enumerate() {
-        columns[if feed == "modem" { 2 } else { 1 }] = of(&Source::Estimate(place));
+        let (at, told) = (if feed == "modem" { 2 } else { 1 }, of(&Source::Estimate(place)));
+        if told.0 + told.1 > columns[at].0 + columns[at].1 {
+            columns[at] = told;
+        }
     }
     columns
 }

@@ -3,8 +3,8 @@
 use super::*;
 use crate::codec::canonical;
 use crate::model::{
-    Calendar, CardCommand, Carrier, Catalogue, CommandBody, Feed, FeedRole, OffsetFrom, Plan, Register,
-    SplitRule,
+    Calendar, CardCommand, Carrier, Catalogue, CommandBody, CounterRules, Feed, FeedRole, OffsetFrom, Plan,
+    Register, SplitRule,
 };
 
 /// 2026-08-01 in days since 1970.
@@ -31,6 +31,7 @@ fn catalogue(version: u32) -> Catalogue {
         default_rules: vec![],
         late_horizon_days: Catalogue::LATE_HORIZON_DAYS,
         own_channels: vec!["shop".to_owned()],
+        counters: CounterRules::default(),
     }
 }
 
