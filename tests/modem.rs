@@ -1,65 +1,38 @@
-//! The readings of `tests/data/modem` (see its SOURCE.md) as canonical JSON: every line is read, goes through a pack, and
-//! what arrives gives the sums that the data's generator worked out for its plain rules, to the byte.
+//! The answers of `tests/data/modem` (see its SOURCE.md): every line is decoded, goes through canonical JSON and a pack, and
+//! into a meter whose clock is the readings' own. What arrives gives the sums that the data's generator worked out for its
+//! plain rules; what the meter makes of it lies between the two, and each difference to them is named by a counter event.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tidegauge::codec::json::{self, ReadingIn};
 use tidegauge::codec::pack::{Pack, PackWriter};
-use tidegauge::model::{CardId, CardName, CounterKind, FeedName, Origin, Reading, Record};
+use tidegauge::codec::{canonical, time};
+use tidegauge::ingest::modem;
+use tidegauge::meter::{Effects, Meter};
+use tidegauge::model::{
+    Calendar, CardCommand, CardId, CardName, Carrier, Catalogue, CommandBody, CounterData, CounterKind,
+    CounterRules, EventBody, FeedName, Input, LogOffset, OffsetFrom, Origin, Outcome, Plan, Reading, Record,
+    Register, SplitRule, UnixTime,
+};
 
 const LINES: &str = include_str!("data/modem/readings.jsonl");
+const ORIGIN: Origin<'_> = Origin { source: "usage.modem", partition: 0, offset: 0, received_ms: 0 };
+
+/// Bytes sent and received.
+type Both = [u64; 2];
 
 fn expected() -> Value {
     serde_json::from_str(include_str!("data/modem/expected.json")).unwrap()
 }
 
-/// The numbers after a mark, up to the line's end.
-fn numbers(raw: &str, mark: &str) -> Vec<u64> {
-    let Some((_, rest)) = raw.split_once(mark) else { return Vec::new() };
-    let line = rest.lines().next().unwrap_or_default();
-    line.split(',').map(|number| number.trim().parse().unwrap()).collect()
+fn figures(card: &Value, fields: [&str; 2]) -> Both {
+    fields.map(|field| card[field].as_u64().unwrap())
 }
 
-/// Sent and received bytes of an answer, by the table of SOURCE.md.
-fn counters(module: &str, raw: &str) -> (u64, u64) {
-    match module {
-        "quectel" | "quectel5g" => {
-            let sums = |mark| numbers(raw, mark);
-            let (lte, nr) = (sums("+QGDCNT: "), sums("+QGDNRCNT: "));
-            let of = |at: usize| lte[at] + nr.get(at).copied().unwrap_or_default();
-            (of(0), of(1))
-        }
-        "ublox" => (numbers(raw, "+UGCNTRD: ")[3], numbers(raw, "+UGCNTRD: ")[4]),
-        "telit" => (numbers(raw, "#GDATAVOL: ")[2], numbers(raw, "#GDATAVOL: ")[3]),
-        "nordic" => (numbers(raw, "%XCONNSTAT: ")[2] * 1_024, numbers(raw, "%XCONNSTAT: ")[3] * 1_024),
-        "lwm2m" => {
-            let resource = |mark| raw.split_once(mark).unwrap().1.split(' ').next().unwrap().parse::<u64>();
-            (resource("/7/0/2=").unwrap() * 1_024, resource("/7/0/3=").unwrap() * 1_024)
-        }
-        "mm" => (numbers(raw, "bytes-tx: ")[0], numbers(raw, "bytes-rx: ")[0]),
-        other => panic!("module {other}"),
-    }
-}
-
-/// A line in the outside form of `usage.modem`.
-fn canonical(line: &str) -> Vec<u8> {
-    let line: Value = serde_json::from_str(line).unwrap();
-    let text = |field: &str| line[field].as_str().unwrap();
-    let (tx, rx) = counters(text("module"), text("raw"));
-    let mut out = json!({
-        "iccid": text("iccid"), "imei": text("imei"), "counter": text("module"), "at": text("at"), "tx": tx, "rx": rx,
-    });
-    if text("module") == "mm" {
-        let start = numbers(text("raw"), "start-date: ")[0];
-        out["session"] = start.to_string().into();
-    }
-    serde_json::to_vec(&out).unwrap()
-}
-
-fn record<'a>(read: &'a ReadingIn<'a>, offset: u64) -> Record<'a> {
+fn record<'a>(read: &'a ReadingIn<'a>) -> Record<'a> {
     let CardName::Iccid(card) = read.card else { panic!("every line has an ICCID") };
     Record::Reading(Reading {
         card,
@@ -72,70 +45,228 @@ fn record<'a>(read: &'a ReadingIn<'a>, offset: u64) -> Record<'a> {
         width: read.width,
         session: &read.session,
         number: None,
-        origin: Origin { source: "usage.modem", partition: 0, offset, received_ms: 0 },
+        origin: ORIGIN,
     })
 }
 
-/// The packs of the whole file.
-fn packs() -> Vec<Vec<u8>> {
-    let (mut writer, mut packs) = (PackWriter::new(), Vec::new());
-    for (offset, line) in LINES.lines().enumerate() {
-        let bytes = canonical(line);
-        let read = json::reading(&bytes).unwrap_or_else(|e| panic!("line {offset}: {e}"));
-        let record = record(&read, offset as u64);
-        if !writer.push(&record) {
-            packs.push(writer.finish());
-            assert!(writer.push(&record));
-        }
-    }
-    packs.push(writer.finish());
-    packs
+/// The pack of each line, in the order of the file, with the time of its reading.
+fn packs() -> Vec<(UnixTime, Vec<u8>)> {
+    let pack = |(place, line): (usize, &str)| {
+        let message = modem::canonical(line.as_bytes()).unwrap_or_else(|e| panic!("line {place}: {e}"));
+        let read = json::reading(&message).unwrap_or_else(|e| panic!("line {place}: {e}"));
+        let mut writer = PackWriter::new();
+        assert!(writer.push(&record(&read)));
+        (read.at, writer.finish())
+    };
+    LINES.lines().enumerate().map(pack).collect()
 }
 
-/// Readings of each card by time; of one time the first.
-type ByCard = BTreeMap<CardId, BTreeMap<i64, (u64, u64)>>;
+/// Readings of each card by time, with their sessions; of one time the first.
+type ByCard = BTreeMap<CardId, BTreeMap<UnixTime, (Both, String)>>;
 
-fn by_card(packs: &[Vec<u8>]) -> (usize, ByCard) {
-    let (mut lines, mut cards) = (0, ByCard::new());
-    for bytes in packs {
+fn by_card(packs: &[(UnixTime, Vec<u8>)]) -> ByCard {
+    let mut cards = ByCard::new();
+    for (_, bytes) in packs {
         for record in Pack::read(bytes).unwrap().records() {
-            let Record::Reading(reading) = record.unwrap() else { panic!("only readings were packed") };
-            cards.entry(reading.card).or_default().entry(reading.at).or_insert((reading.tx, reading.rx));
-            lines += 1;
+            let Record::Reading(r) = record.unwrap() else { panic!("only readings were packed") };
+            let told = ([r.tx, r.rx], r.session.to_owned());
+            cards.entry(r.card).or_default().entry(r.at).or_insert(told);
         }
     }
-    (lines, cards)
+    cards
 }
 
 /// Sums of both directions by two rules: increases only, and a fall counted from zero.
-fn sums(readings: &BTreeMap<i64, (u64, u64)>) -> [u64; 4] {
-    let mut sums = [0; 4];
-    let values: Vec<_> = readings.values().collect();
+fn plain_rules(readings: &BTreeMap<UnixTime, (Both, String)>) -> (Both, Both) {
+    let (mut lower, mut from_zero) = ([0; 2], [0; 2]);
+    let values: Vec<_> = readings.values().map(|(figures, _)| figures).collect();
     for pair in values.windows(2) {
-        for (at, (before, now)) in [(pair[0].0, pair[1].0), (pair[0].1, pair[1].1)].into_iter().enumerate() {
-            sums[at] += now.saturating_sub(before);
-            sums[at + 2] += if now < before { now } else { now - before };
+        for way in 0..2 {
+            let (before, now) = (pair[0][way], pair[1][way]);
+            lower[way] += now.saturating_sub(before);
+            from_zero[way] += if now < before { now } else { now - before };
         }
     }
-    sums
+    (lower, from_zero)
 }
 
 #[test]
-fn every_reading_is_read_and_arrives() {
-    let (lines, cards) = by_card(&packs());
-    let expected = expected();
-    assert_eq!(lines as u64, expected["readings_in_file"]);
+fn every_answer_is_read_and_arrives() {
+    let packs = packs();
+    let (cards, expected) = (by_card(&packs), expected());
+    assert_eq!(packs.len() as u64, expected["readings_in_file"]);
     assert_eq!(cards.len() as u64, expected["devices"]);
     assert_eq!(cards.values().map(BTreeMap::len).sum::<usize>() as u64, expected["unique_by_iccid_and_time"]);
 }
 
 #[test]
 fn what_arrives_gives_the_generators_sums() {
-    let (_, cards) = by_card(&packs());
-    let expected = expected();
-    for (iccid, card) in expected["by_iccid"].as_object().unwrap() {
-        let arrived = sums(&cards[&CardId::parse(iccid).unwrap()]);
-        let fields = ["lower_tx", "lower_rx", "from_zero_tx", "from_zero_rx"];
-        assert_eq!(arrived.map(Value::from), fields.map(|field| card[field].clone()), "{iccid}");
+    let cards = by_card(&packs());
+    for (iccid, card) in expected()["by_iccid"].as_object().unwrap() {
+        let (lower, from_zero) = plain_rules(&cards[&CardId::parse(iccid).unwrap()]);
+        assert_eq!(lower, figures(card, ["lower_tx", "lower_rx"]), "{iccid}");
+        assert_eq!(from_zero, figures(card, ["from_zero_tx", "from_zero_rx"]), "{iccid}");
     }
+}
+
+fn day(text: &str) -> i32 {
+    time::parse_day(text).unwrap()
+}
+
+fn catalogue() -> Catalogue {
+    Catalogue {
+        version: 1,
+        deployment: "modems".to_owned(),
+        carriers: vec![Carrier {
+            name: "carrier".to_owned(),
+            settling_feed: None,
+            split: SplitRule::Split,
+            calendar: Calendar {
+                offsets: vec![OffsetFrom { from: 0, offset_s: 8 * 3_600 }],
+                cycle_starts: ["2026-06-01", "2026-07-01", "2026-08-01", "2026-09-01"].map(day).into(),
+            },
+            settling_days_first: 0,
+            settling_days_last: 0,
+        }],
+        feeds: vec![],
+        plans: vec![Plan { name: "plan".to_owned(), rules: vec![], suspend_on_exhaustion: false }],
+        default_rules: vec![],
+        late_horizon_days: 8,
+        own_channels: vec![],
+        counters: CounterRules::default(),
+    }
+}
+
+/// A meter and what it said.
+struct Metered {
+    meter: Meter,
+    events: BTreeMap<CardId, Vec<EventBody>>,
+    next: u64,
+}
+
+impl Metered {
+    /// All cards registered, all readings folded, in the order of the file; log time is the greatest time of a reading.
+    fn of(packs: &[(UnixTime, Vec<u8>)]) -> Self {
+        let mut metered = Self { meter: Meter::new(0), events: BTreeMap::new(), next: 0 };
+        let begin = packs[0].0;
+        metered.record(begin, &Record::Catalogue { json: &canonical::to_vec(&catalogue()) });
+        for card in by_card(packs).into_keys() {
+            metered.register(begin, card);
+        }
+        for (at, pack) in packs {
+            metered.fold(*at, pack);
+        }
+        metered
+    }
+
+    fn register(&mut self, at: UnixTime, card: CardId) {
+        let text = |text: &str| text.to_owned();
+        let register =
+            Register { channel: text("shop"), carrier: text("carrier"), plan: text("plan"), numbers: vec![] };
+        let body = CommandBody::Register(Box::new(register));
+        let command = CardCommand { id: text("c"), card, iccid: card.to_string(), at, body };
+        let json = canonical::to_vec(&command);
+        self.record(at, &Record::Command { card, json: &json, origin: ORIGIN });
+    }
+
+    fn record(&mut self, at: UnixTime, record: &Record<'_>) {
+        let mut writer = PackWriter::new();
+        assert!(writer.push(record));
+        self.fold(at, &writer.finish());
+    }
+
+    fn fold(&mut self, at: UnixTime, pack: &[u8]) {
+        let mut effects = Effects::default();
+        self.meter.fold(LogOffset(self.next), at, &Pack::read(pack).unwrap(), &mut effects).unwrap();
+        self.next += 1;
+        for event in effects.events {
+            self.events.entry(event.card).or_default().push(event.body);
+        }
+    }
+
+    fn of_card(&self, card: CardId) -> Both {
+        let months = self.meter.card(card).unwrap().months;
+        months.iter().fold([0; 2], |sum, month| [sum[0] + month.modem_up, sum[1] + month.modem_down])
+    }
+}
+
+/// What of a reading fell: the figures of the directions that did, 0 of the others.
+fn fallen(data: &CounterData) -> Both {
+    [(data.before_tx, data.tx), (data.before_rx, data.rx)]
+        .map(|(before, now)| if now < before { now } else { 0 })
+}
+
+fn add(sum: &mut Both, more: Both) {
+    *sum = [sum[0] + more[0], sum[1] + more[1]];
+}
+
+/// What the events of a card say of the two rules: how much more than by the lower one, how much less than by the other.
+fn explained(events: &[EventBody]) -> (Both, Both) {
+    let (mut above_lower, mut below_zero) = ([0; 2], [0; 2]);
+    for event in events {
+        match event {
+            EventBody::CounterRestarted(data) => add(&mut above_lower, fallen(data)),
+            EventBody::CounterUnexplained(data) => add(&mut below_zero, fallen(data)),
+            EventBody::CounterWrapped(data) => panic!("no counter of the data comes near 2^32: {data:?}"),
+            _ => {}
+        }
+    }
+    (above_lower, below_zero)
+}
+
+/// What sessions add that fell when they began: they say themselves that they begin at zero.
+fn begun(readings: &BTreeMap<UnixTime, (Both, String)>) -> Both {
+    let mut sum = [0; 2];
+    let told: Vec<_> = readings.values().collect();
+    for pair in told.windows(2).filter(|pair| pair[0].1 != pair[1].1) {
+        let (before, now) = (pair[0].0, pair[1].0);
+        let fell = |way: usize| {
+            assert!(now[way] < before[way], "a session that begins above the last one is in no plain rule");
+            now[way]
+        };
+        add(&mut sum, [fell(0), fell(1)]);
+    }
+    sum
+}
+
+#[test]
+fn the_meter_stays_between_the_plain_rules_and_names_each_difference() {
+    let packs = packs();
+    let (cards, metered) = (by_card(&packs), Metered::of(&packs));
+    let (mut restarted, mut unexplained) = (0, 0);
+    for (iccid, card) in expected()["by_iccid"].as_object().unwrap() {
+        let id = CardId::parse(iccid).unwrap();
+        let (lower, zero) =
+            (figures(card, ["lower_tx", "lower_rx"]), figures(card, ["from_zero_tx", "from_zero_rx"]));
+        let events = metered.events.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let ((mut above_lower, below_zero), counted) = (explained(events), metered.of_card(id));
+        add(&mut above_lower, begun(&cards[&id]));
+        for way in 0..2 {
+            assert!(lower[way] <= counted[way] && counted[way] <= zero[way], "{iccid} {counted:?}");
+            assert_eq!(
+                counted[way],
+                lower[way] + above_lower[way],
+                "{iccid}: above the increases {events:?}"
+            );
+            assert_eq!(
+                counted[way],
+                zero[way] - below_zero[way],
+                "{iccid}: below counting from zero {events:?}"
+            );
+        }
+        restarted += events.iter().filter(|event| matches!(event, EventBody::CounterRestarted(_))).count();
+        unexplained +=
+            events.iter().filter(|event| matches!(event, EventBody::CounterUnexplained(_))).count();
+    }
+    assert!(restarted > 40 && unexplained > 30, "{restarted} restarts, {unexplained} unexplained");
+}
+
+#[test]
+fn every_reading_of_the_file_is_counted_known_or_late() {
+    let packs = packs();
+    let ledger = Metered::of(&packs).meter.ledger();
+    let of = |outcome| ledger.records(Input::Reading, outcome);
+    assert_eq!(of(Outcome::Counted) + of(Outcome::Duplicate) + of(Outcome::Late), packs.len() as u64);
+    assert!(of(Outcome::Late) < 20, "{}", of(Outcome::Late));
+    assert!(ledger.adds_up());
 }

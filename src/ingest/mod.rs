@@ -17,6 +17,7 @@ mod frontier;
 mod intake;
 mod ledger;
 mod letters;
+pub mod modem;
 mod options;
 mod outbox;
 mod packer;
