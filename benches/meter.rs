@@ -19,7 +19,8 @@ use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
     Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind, CounterRules, Feed,
     FeedName, FeedRole, Input, LogOffset, Mode, OffsetFrom, Origin, Outcome, PackageKind, PackageSpec,
-    Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, Slices, SplitRule, UnixTime, Validity,
+    Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, RulesPolicy, Slices, SplitRule, UnixTime,
+    Validity,
 };
 
 /// 2026-01-01 00:00:00 UTC.
@@ -240,7 +241,7 @@ fn json(value: &impl serde::Serialize) -> Vec<u8> {
 }
 
 fn catalogue() -> Catalogue {
-    let feed = |name: &str, role| Feed { name: name.to_owned(), role };
+    let feed = |name: &str, role| Feed { name: name.to_owned(), role, stale_after_minutes: None };
     let rule = |name: &str, kind| Rule { name: name.to_owned(), kind };
     Catalogue {
         version: 1,
@@ -265,6 +266,7 @@ fn catalogue() -> Catalogue {
         late_horizon_days: 8,
         own_channels: vec!["own".to_owned()],
         counters: CounterRules::default(),
+        rules_policy: RulesPolicy::Free,
     }
 }
 

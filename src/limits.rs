@@ -94,6 +94,18 @@ pub const PACKAGES_IN_FORCE_MAX: usize = 16;
 pub const PACKAGES_KEPT_MAX: usize = 64;
 /// Rules of a card.
 pub const RULES_MAX: usize = 16;
+/// The earliest that an alert may warn of a package's end, days before.
+pub const EXPIRES_DAYS_MAX: u16 = 90;
+/// The longest silence that a rule may ask for, hours: 31 days.
+pub const NO_DATA_HOURS_MAX: u16 = 744;
+/// How long a feed may be silent before it is taken to be away, minutes, unless the catalogue says.
+pub const STALE_AFTER_MIN_DEFAULT: u32 = 180;
+/// The longest that a catalogue may say, minutes: 7 days.
+pub const STALE_AFTER_MIN_MAX: u32 = 7 * 1_440;
+/// Whole days before today whose use a forecast goes by.
+pub const FORECAST_DAYS: i32 = 3;
+/// A forecast further away says nothing.
+pub const FORECAST_S_MAX: i64 = 400 * DAY_S;
 /// Day segments of a card (`domain.md` P3).
 pub const SEGMENTS_MAX: usize = 40;
 /// Estimating feeds of a card.

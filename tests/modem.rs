@@ -15,7 +15,7 @@ use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
     Calendar, CardCommand, CardId, CardName, Carrier, Catalogue, CommandBody, CounterData, CounterKind,
     CounterRules, EventBody, FeedName, Input, LogOffset, OffsetFrom, Origin, Outcome, Plan, Reading, Record,
-    Register, SplitRule, UnixTime,
+    Register, RulesPolicy, SplitRule, UnixTime,
 };
 
 const LINES: &str = include_str!("data/modem/readings.jsonl");
@@ -134,6 +134,7 @@ fn catalogue() -> Catalogue {
         late_horizon_days: 8,
         own_channels: vec![],
         counters: CounterRules::default(),
+        rules_policy: RulesPolicy::Free,
     }
 }
 

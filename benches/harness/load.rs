@@ -13,7 +13,7 @@ use tidegauge::codec::time;
 use tidegauge::log::Topic;
 use tidegauge::model::{
     Calendar, Carrier, Catalogue, CounterRules, Feed, FeedRole, OffsetFrom, Plan, Record, Rule, RuleKind,
-    SplitRule,
+    RulesPolicy, SplitRule,
 };
 use tidegauge::shell::wall_ms;
 
@@ -156,7 +156,7 @@ fn catalogue(now: i64) -> Catalogue {
             settling_days_first: 0,
             settling_days_last: 0,
         }],
-        feeds: vec![Feed { name: "f".to_owned(), role: FeedRole::Settling }],
+        feeds: vec![Feed { name: "f".to_owned(), role: FeedRole::Settling, stale_after_minutes: None }],
         plans: vec![Plan { name: "p".to_owned(), rules: Vec::new(), suspend_on_exhaustion: false }],
         default_rules: vec![
             rule("burnt-50", RuleKind::BurntPercent(50)),
@@ -165,5 +165,6 @@ fn catalogue(now: i64) -> Catalogue {
         late_horizon_days: 8,
         own_channels: vec!["own".to_owned()],
         counters: CounterRules::default(),
+        rules_policy: RulesPolicy::Free,
     }
 }

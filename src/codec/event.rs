@@ -22,7 +22,8 @@ const TYPE_VERSION: &str = ".v1";
 const CONTENT_TYPE: &str = "application/cloudevents+json; charset=UTF-8";
 
 /// Fields of event data that are seconds inside and RFC 3339 outside.
-const TIMES: [&str; 5] = ["paid_at", "effective_at", "expires_at", "read_at", "before_at"];
+const TIMES: [&str; 7] =
+    ["paid_at", "effective_at", "expires_at", "read_at", "before_at", "forecast", "since"];
 /// Fields that are days inside and dates outside.
 const DAYS: [&str; 2] = ["cycle", "day"];
 
@@ -234,7 +235,7 @@ fn inside(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AlertData, Mode, PackageData, PackageKind, Payment, RuleKind};
+    use crate::model::{AlertData, Mode, Occasion, PackageData, PackageKind, Payment, RuleKind};
 
     fn event(body: EventBody) -> Event {
         Event {
@@ -271,12 +272,15 @@ mod tests {
             used: 90,
             settled: 50,
             provisional: 40,
-            quota: 100,
+            quota: Some(100),
             burnt: 80,
-            remaining: 20,
+            remaining: Some(20),
             overage: 0,
             settling: true,
             cycle: 20_666,
+            forecast: Some(1_785_547_815),
+            late: false,
+            occasion: Occasion { since: Some(1_785_547_815), ..Occasion::default() },
         });
         let message = output(&event(fired), "prod-1", Some(9));
         let expected = serde_json::json!({
@@ -294,7 +298,7 @@ mod tests {
             "data": {
                 "rule": "burnt-80", "kind": {"burnt_percent": 80}, "arming": 3, "used": 90, "settled": 50,
                 "provisional": 40, "quota": 100, "burnt": 80, "remaining": 20, "overage": 0, "settling": true,
-                "cycle": "2026-08-01",
+                "cycle": "2026-08-01", "forecast": "2026-08-01T01:30:15Z", "since": "2026-08-01T01:30:15Z",
             },
         });
         let value: Value = serde_json::from_slice(message.value.as_deref().unwrap()).unwrap();

@@ -50,6 +50,7 @@ pub fn outputs(
 mod tests {
     use super::*;
     use crate::codec::pack::Pack;
+    use crate::model::RulesPolicy;
 
     fn catalogue() -> Catalogue {
         Catalogue {
@@ -62,6 +63,7 @@ mod tests {
             late_horizon_days: 8,
             own_channels: Vec::new(),
             counters: crate::model::CounterRules::default(),
+            rules_policy: RulesPolicy::Free,
         }
     }
 

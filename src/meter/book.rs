@@ -6,8 +6,11 @@
 use super::account::{self, Account, Segment};
 use super::card::Card;
 use super::ctx::{Because, Ctx};
+use super::cycle::Cycle;
 use super::dates::DaySpan;
+use super::due;
 use super::effects::Effects;
+use super::index::modem_hash;
 use super::state::{CardState, SuspendedBy};
 use crate::limits::SEGMENTS_MAX;
 use crate::model::{Day, EventBody, UnixTime};
@@ -26,8 +29,9 @@ pub(super) fn tell<R>(
         ctx.changed(card, effects);
     }
     let usage = usage_now(card, ctx, because.at);
+    let past = past_usage(card, usage.cycle);
     let mut said = Vec::new();
-    let told = account_ctx(card, ctx, because.at, usage, &segments);
+    let told = account_ctx(card, ctx, because.at, Seen { usage, past: &past, segments: &segments });
     let answer = call(&mut card.account, &told, &mut said);
     let exhausted = said.iter().any(|body| matches!(body, EventBody::PackageExhausted(_)));
     let nothing_left = exhausted && card.account.totals(&told).remaining == Some(0);
@@ -56,12 +60,51 @@ pub(super) fn evaluate(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, ef
     }
 }
 
+/// A usage record of the card has come. Its plan's rules may watch it though it has no packages; a rule may ask when it
+/// was last heard of.
+pub(super) fn hear(card: &mut Card, ctx: &Ctx<'_>, feed: u64, because: &Because<'_>, effects: &mut Effects) {
+    if card.account.listens() && card.account.hear(feed, ctx.now) {
+        tell(card, ctx, because, effects, Account::evaluate);
+        due::reschedule(card, ctx);
+    }
+}
+
+/// The card may be watched from its first usage on.
+pub(super) fn begin(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+    if ctx.index.watches(ctx.names.get(card.plan)) {
+        tell(card, ctx, because, effects, |account, told, _| account.begin(told));
+    }
+}
+
+/// The same when its rules become others.
+pub(super) fn begin_silently(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+    if !card.has_account() && !card.usage.is_empty() && ctx.index.watches(ctx.names.get(card.plan)) {
+        tell(card, ctx, because, effects, Account::begin_silently);
+    }
+}
+
+/// Time may have made a rule reached. If nothing comes of it, nothing of the card is another.
+pub(super) fn pass(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+    let segments = segments(card, ctx);
+    let usage = usage_at(card, ctx, because.at);
+    let past = past_usage(card, usage.cycle);
+    let told = account_ctx(card, ctx, because.at, Seen { usage, past: &past, segments: &segments });
+    let mut said = Vec::new();
+    card.account.pass(&told, &mut said);
+    if !said.is_empty() {
+        usage_now(card, ctx, because.at);
+    }
+    for body in said {
+        ctx.emit(card, because, body, effects);
+    }
+}
+
 /// Makes the burn of a day that closed final.
 pub(super) fn close_day(card: &mut Card, ctx: &Ctx<'_>, day: &DaySpan, because: &Because<'_>) {
     if card.has_account() {
         let segments: Vec<Segment> = segments_of(card, day).collect();
         let usage = usage_now(card, ctx, because.at);
-        let told = account_ctx(card, ctx, because.at, usage, &segments);
+        let told = account_ctx(card, ctx, because.at, Seen { usage, past: &[], segments: &segments });
         card.account.close_day(&told);
     }
 }
@@ -74,7 +117,8 @@ pub(super) fn read<R>(
     read: impl FnOnce(&Account, &account::Ctx<'_>) -> R,
 ) -> R {
     let segments = segments(card, ctx);
-    let told = account_ctx(card, ctx, at, usage_at(card, ctx, at), &segments);
+    let seen = Seen { usage: usage_at(card, ctx, at), past: &[], segments: &segments };
+    let told = account_ctx(card, ctx, at, seen);
     read(&card.account, &told)
 }
 
@@ -163,12 +207,7 @@ fn usage_now(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) -> account::Usage {
 fn usage_at(card: &Card, ctx: &Ctx<'_>, at: UnixTime) -> account::Usage {
     let day = ctx.calendar().day_of(at);
     match card.usage.cycle(day) {
-        Some(cycle) => account::Usage {
-            cycle: cycle.start,
-            used: cycle.used,
-            settled: cycle.settled,
-            provisional: cycle.provisional(),
-        },
+        Some(cycle) => usage_of(cycle),
         None => account::Usage {
             cycle: ctx.calendar().cycle_of(day).map_or(day, |(start, _)| start),
             ..account::Usage::default()
@@ -176,13 +215,30 @@ fn usage_at(card: &Card, ctx: &Ctx<'_>, at: UnixTime) -> account::Usage {
     }
 }
 
-fn account_ctx<'a>(
-    card: &Card,
-    ctx: &Ctx<'a>,
-    at: UnixTime,
+fn usage_of(cycle: &Cycle) -> account::Usage {
+    account::Usage {
+        cycle: cycle.start,
+        used: cycle.used,
+        settled: cycle.settled,
+        provisional: cycle.provisional(),
+    }
+}
+
+/// Usage of the cycles before one that records may still change.
+fn past_usage(card: &Card, running: Day) -> Vec<account::Usage> {
+    let cycles = card.usage.cycles().iter();
+    cycles.filter(|cycle| !cycle.closed && cycle.start < running).map(usage_of).collect()
+}
+
+/// Usage as the account is told of it.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
     usage: account::Usage,
+    past: &'a [account::Usage],
     segments: &'a [Segment],
-) -> account::Ctx<'a> {
+}
+
+fn account_ctx<'a>(card: &Card, ctx: &Ctx<'a>, at: UnixTime, seen: Seen<'a>) -> account::Ctx<'a> {
     account::Ctx {
         now: ctx.now,
         at,
@@ -190,8 +246,12 @@ fn account_ctx<'a>(
         own_channels: &ctx.index.catalogue().own_channels,
         default_rules: ctx.index.rules(ctx.names.get(card.plan)),
         settling: is_settling(ctx, ctx.calendar().day_of(at)),
-        usage,
-        segments,
+        active: matches!(card.state, CardState::Registered | CardState::Active),
+        feeds: ctx.feeds,
+        settling_feed: ctx.terms.settling.unwrap_or_else(modem_hash),
+        usage: seen.usage,
+        past: seen.past,
+        segments: seen.segments,
         open_from: card.usage.burns_from(ctx.calendar(), ctx.index.horizon_s, at),
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::card::Card;
+use super::feeds::Feeds;
 use super::shard::{Said, Shard};
 use super::{FOLD_VERSION, RestoreError};
 use crate::limits::DECODED_BYTES_MAX;
@@ -27,7 +28,8 @@ pub(super) struct ChunkHead {
 
 /// Where the meter is when it writes a shard.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
+    pub feeds: &'a Feeds,
     pub partition: u32,
     pub shard: u32,
     pub position: LogOffset,
@@ -36,7 +38,7 @@ pub(super) struct Place {
 }
 
 /// Appends a shard.
-pub(super) fn encode(shard: &Shard, place: &Place, out: &mut Vec<u8>) {
+pub(super) fn encode(shard: &Shard, place: &Place<'_>, out: &mut Vec<u8>) {
     let head = ChunkHead {
         fold_version: FOLD_VERSION,
         partition: place.partition,
@@ -47,23 +49,29 @@ pub(super) fn encode(shard: &Shard, place: &Place, out: &mut Vec<u8>) {
         cards: shard.table.lines().len() as u64,
     };
     write(&head, out);
+    write(place.feeds, out);
     write(&shard.said, out);
     shard.table.lines().iter().for_each(|card| write(card, out));
 }
 
 /// Reads a shard back. Its terms are not there yet: the catalogue in force is not known here.
-pub(super) fn decode(mut bytes: &[u8]) -> Result<(ChunkHead, Shard), RestoreError> {
+pub(super) fn decode(mut bytes: &[u8]) -> Result<(ChunkHead, Feeds, Shard), RestoreError> {
     let head: ChunkHead = read(&mut bytes)?;
     if head.fold_version != FOLD_VERSION {
         return Err(RestoreError::FoldVersion { chunk: head.fold_version });
     }
+    let feeds: Feeds = read(&mut bytes)?;
     let said: Said = read(&mut bytes)?;
     let mut shard = Shard::restored(said, head.position);
     for _ in 0..head.cards {
         let card: Card = read(&mut bytes)?;
         shard.restore_card(card);
     }
-    if bytes.is_empty() { Ok((head, shard)) } else { Err(RestoreError::Leftover { bytes: bytes.len() }) }
+    if bytes.is_empty() {
+        Ok((head, feeds, shard))
+    } else {
+        Err(RestoreError::Leftover { bytes: bytes.len() })
+    }
 }
 
 fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) {

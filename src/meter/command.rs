@@ -11,7 +11,8 @@ use super::seen::Known;
 use super::state::{CardState, SuspendedBy};
 use crate::limits::{DAY_S, FUTURE_S_MAX, ORDER_DAYS};
 use crate::model::{
-    CardCommand, CardName, CommandBody, DirectoryEntry, EventBody, Number, Outcome, Register, UnixTime,
+    CardCommand, CardName, CommandBody, DirectoryEntry, EventBody, Number, Outcome, Register, RulesPolicy,
+    UnixTime, beyond_presets,
 };
 
 /// Why a command is refused: a text for a support agent.
@@ -95,6 +96,10 @@ fn apply(
         }
         CommandBody::Recharge { .. } => recharge(card, &command.body, ctx, because, effects),
         CommandBody::RulesSet { rules } => {
+            let limited = ctx.index.catalogue().rules_policy == RulesPolicy::Presets;
+            if let Some(reason) = limited.then(|| beyond_presets(rules)).flatten() {
+                return Err(reason);
+            }
             book::tell(card, ctx, because, effects, |account, told, out| account.set_rules(told, rules, out))
         }
         CommandBody::Unsupported { name } => Err(format!("{name:?} is not done by this version")),
@@ -182,6 +187,7 @@ fn register_again(
     register_as(card, command, register, ctx, because, effects)?;
     if card.plan != plan_before {
         card.account.disturb();
+        book::begin_silently(card, ctx, because, effects);
         book::evaluate(card, ctx, because, effects);
     }
     Ok(())

@@ -65,11 +65,27 @@ impl<'a, 'c> Counting<'a, 'c> {
         if self.card.state == CardState::Registered {
             self.activate(&because, effects);
         }
+        self.hear(&because, effects);
         if self.card.has_account() && !self.is_quiet() {
             book::evaluate(self.card, self.ctx, &because, effects);
         }
         if self.moved.new_piece {
             due::reschedule(self.card, self.ctx);
+        }
+    }
+
+    /// The alerts that are not about packages. Most fleets have none: two branches that always go one way.
+    fn hear(&mut self, because: &Because<'_>, effects: &mut Effects) {
+        if self.ctx.index.watches_usage && !self.card.has_account() {
+            book::begin(self.card, self.ctx, because, effects);
+        }
+        if self.card.account.listens() {
+            let feed = match self.source {
+                Source::Settling => self.ctx.terms.settling.unwrap_or_default(),
+                Source::FirstEstimate => self.card.estimates()[0],
+                Source::SecondEstimate => self.card.estimates()[1],
+            };
+            book::hear(self.card, self.ctx, feed, because, effects);
         }
     }
 

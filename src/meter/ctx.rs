@@ -1,6 +1,7 @@
 //! What a step is told besides its card and its record: where the log is, and the terms of the card's carrier.
 
 use super::Faults;
+use super::feeds::Feeds;
 use super::index::{CatalogueIndex, Terms};
 use super::names::Names;
 use crate::model::{Calendar, Carrier, Event, EventBody, LogOffset, Outcome, Position, Reason, UnixTime};
@@ -19,6 +20,8 @@ pub(super) struct Ctx<'a> {
     pub carrier: &'a Carrier,
     pub terms: &'a Terms,
     pub names: &'a Names,
+    /// How fresh the feeds of the partition are.
+    pub feeds: &'a Feeds,
     /// What ClickHouse has, as the last tick said.
     pub flushed_through: Option<LogOffset>,
     pub faults: Faults,

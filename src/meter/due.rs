@@ -44,6 +44,9 @@ pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
 }
 
 fn fire_account(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+    if !card.account.moves_at(because.at) {
+        return book::pass(card, ctx, because, effects);
+    }
     end_cycle(card, ctx, because.at);
     let had = Had::just_before(card, because.at);
     book::tell(card, ctx, because, effects, Account::fire);
@@ -120,7 +123,9 @@ pub(super) fn sweep(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
 pub(super) fn adopt(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     sweep(card, ctx, effects);
     card.account.disturb();
-    book::evaluate(card, ctx, &Because::timer(ctx.now), effects);
+    let because = Because::timer(ctx.now);
+    book::begin_silently(card, ctx, &because, effects);
+    book::evaluate(card, ctx, &because, effects);
     reschedule(card, ctx);
 }
 

@@ -8,7 +8,10 @@ pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) ->
     let kind = body.kind();
     match body {
         EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => {
-            format!("{card}/{kind}/{}/{}", alert.rule, alert.arming)
+            let which = alert.occasion.day.map(i64::from).or(alert.occasion.since);
+            let which = which.or(alert.late.then_some(i64::from(alert.cycle)));
+            let which = which.map(|which| format!("/{which}")).unwrap_or_default();
+            format!("{card}/{kind}/{}/{}{which}", alert.rule, alert.arming)
         }
         EventBody::PackageQueued(package)
         | EventBody::PackageActivated(package)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::card::Card;
 use super::ctx::Verdict;
 use super::effects::{CatalogueConflict, Effects};
+use super::feeds::Feeds;
 use super::index::CatalogueIndex;
 use super::shard::{Moment, Shard, keep};
 use super::table::Place;
@@ -31,6 +32,9 @@ pub struct Meter {
     /// Every version that a live chunk may need, ascending; the last is in force.
     pub(super) catalogues: Vec<Arc<Catalogue>>,
     pub(super) shards: Vec<Shard>,
+    pub(super) feeds: Feeds,
+    /// The feed heard last, and when: most records tell nothing new of their feed.
+    pub(super) heard: (u64, UnixTime),
     pub(super) faults: Faults,
 }
 
@@ -73,6 +77,8 @@ impl Meter {
             index: CatalogueIndex::none(),
             catalogues: Vec::new(),
             shards: std::iter::repeat_with(Shard::default).take(SHARDS).collect(),
+            feeds: Feeds::default(),
+            heard: (0, UnixTime::MIN),
             faults: Faults::default(),
         }
     }
@@ -183,7 +189,13 @@ impl Meter {
             return;
         }
         let position = Position { partition: self.partition, offset, index: 0 };
-        let moment = Moment { position, now: self.log_time, index: &self.index, faults: self.faults };
+        let moment = Moment {
+            position,
+            now: self.log_time,
+            index: &self.index,
+            feeds: &self.feeds,
+            faults: self.faults,
+        };
         for shard in self.shards.iter_mut().filter(|shard| shard.resumes_at <= offset) {
             shard.second(&moment, effects);
         }
@@ -197,14 +209,26 @@ impl Meter {
         effects: &mut Effects,
     ) -> Result<(), FoldError> {
         match record {
-            Record::Cdr(Cdr { card, .. })
-            | Record::Reading(Reading { card, .. })
-            | Record::Command { card, .. } => self.of_card((*card, found), record, position, effects),
+            Record::Cdr(Cdr { card, feed, .. }) | Record::Reading(Reading { card, feed, .. }) => {
+                if self.heard != (feed.hash, self.log_time) {
+                    self.hear(feed.hash);
+                }
+                self.of_card((*card, found), record, position, effects);
+            }
+            Record::Command { card, .. } => self.of_card((*card, found), record, position, effects),
             Record::Broadcast { json, origin } => self.broadcast(json, origin, record, position, effects),
             Record::Catalogue { json } => return self.adopt(json, position.offset, effects),
             Record::Tick(tick) => self.tick(*tick, position.offset),
         }
         Ok(())
+    }
+
+    /// A feed of the catalogue shows that it is there.
+    fn hear(&mut self, feed: u64) {
+        self.heard = (feed, self.log_time);
+        if let Some(stale_after_s) = self.index.stale_after_s(feed) {
+            self.feeds.hear(feed, self.log_time, stale_after_s);
+        }
     }
 
     fn of_card(
@@ -214,7 +238,13 @@ impl Meter {
         position: Position,
         effects: &mut Effects,
     ) {
-        let moment = Moment { position, now: self.log_time, index: &self.index, faults: self.faults };
+        let moment = Moment {
+            position,
+            now: self.log_time,
+            index: &self.index,
+            feeds: &self.feeds,
+            faults: self.faults,
+        };
         let shard = &mut self.shards[shard_of(card)];
         if shard.resumes_at > position.offset {
             return;
@@ -242,7 +272,13 @@ impl Meter {
         effects: &mut Effects,
     ) {
         let verdict = self.declare(json, position.offset);
-        let moment = Moment { position, now: self.log_time, index: &self.index, faults: self.faults };
+        let moment = Moment {
+            position,
+            now: self.log_time,
+            index: &self.index,
+            feeds: &self.feeds,
+            faults: self.faults,
+        };
         let first = &mut self.shards[0];
         if first.resumes_at <= position.offset {
             first.said.ledger.add(Input::Command, verdict.outcome, 0);
@@ -294,6 +330,8 @@ impl Meter {
         for shard in &mut self.shards {
             if shard.resumes_at <= offset { shard.adopt(&index) } else { shard.renew_terms(&index) }
         }
+        self.feeds.adopt(|feed| index.stale_after_s(feed));
+        self.heard = (0, UnixTime::MIN);
         self.index = index;
         self.catalogues.push(catalogue);
         Ok(())
@@ -384,6 +422,6 @@ impl Meter {
     fn now(&self) -> Moment<'_> {
         let offset = LogOffset(self.position.0.saturating_sub(1));
         let position = Position { partition: self.partition, offset, index: 0 };
-        Moment { position, now: self.log_time, index: &self.index, faults: self.faults }
+        Moment { position, now: self.log_time, index: &self.index, feeds: &self.feeds, faults: self.faults }
     }
 }

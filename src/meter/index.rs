@@ -9,17 +9,36 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::FoldError;
 use crate::limits::DAY_S;
-use crate::model::{Carrier, Catalogue, CounterRules, Day, FeedName, FeedRole, Plan, Rule, UnixTime};
+use crate::model::{
+    Carrier, Catalogue, CounterRules, Day, Feed, FeedName, FeedRole, Plan, Rule, RulesPolicy, UnixTime,
+};
 
 /// The feed of `usage.modem`: known without being named in the catalogue.
 pub(super) const MODEM: &str = "modem";
+
+/// What the catalogue says of a feed.
+#[derive(Debug, Clone, Copy)]
+struct FeedTerms {
+    hash: u64,
+    role: FeedRole,
+    stale_after_s: i64,
+}
+
+impl FeedTerms {
+    fn of(feed: &Feed) -> Self {
+        let hash = FeedName::new(&feed.name).hash;
+        Self { hash, role: feed.role, stale_after_s: feed.stale_after_s() }
+    }
+}
 
 /// A catalogue in force.
 #[derive(Debug, Clone)]
 pub(super) struct CatalogueIndex {
     catalogue: Arc<Catalogue>,
     /// Ascending by hash.
-    feeds: Vec<(u64, FeedRole)>,
+    feeds: Vec<FeedTerms>,
+    /// Whether any rule of a plan or of the fleet watches cards without packages too.
+    pub watches_usage: bool,
     /// Keys the ids of records (`domain.md` C3).
     pub seed: u64,
     /// How long after its end a day accepts records, seconds.
@@ -29,19 +48,21 @@ pub(super) struct CatalogueIndex {
 impl CatalogueIndex {
     pub(super) fn new(catalogue: Arc<Catalogue>) -> Result<Self, FoldError> {
         catalogue.check()?;
-        let named = catalogue.feeds.iter().map(|feed| (FeedName::new(&feed.name).hash, feed.role));
-        let mut feeds: Vec<_> = named.collect();
+        let mut feeds: Vec<FeedTerms> = catalogue.feeds.iter().map(FeedTerms::of).collect();
         let modem = modem_hash();
-        if feeds.iter().all(|(hash, _)| *hash != modem) {
-            feeds.push((modem, FeedRole::Estimate));
+        if feeds.iter().all(|feed| feed.hash != modem) {
+            let name = MODEM.to_owned();
+            feeds.push(FeedTerms::of(&Feed { name, role: FeedRole::Estimate, stale_after_minutes: None }));
         }
-        feeds.sort_unstable_by_key(|(hash, _)| *hash);
-        if !feeds.is_sorted_by(|a, b| a.0 < b.0) {
+        feeds.sort_unstable_by_key(|feed| feed.hash);
+        if !feeds.is_sorted_by(|a, b| a.hash < b.hash) {
             return Err(FoldError::FeedHash);
         }
+        let rules = catalogue.plans.iter().flat_map(|plan| &plan.rules).chain(&catalogue.default_rules);
+        let watches_usage = rules.into_iter().any(|rule| rule.kind.watches_usage());
         let seed = xxh3_64(catalogue.deployment.as_bytes());
         let horizon_s = i64::from(catalogue.late_horizon_days) * DAY_S;
-        Ok(Self { catalogue, feeds, seed, horizon_s })
+        Ok(Self { catalogue, feeds, watches_usage, seed, horizon_s })
     }
 
     /// Before the first catalogue: knows nobody.
@@ -56,8 +77,10 @@ impl CatalogueIndex {
             late_horizon_days: Catalogue::LATE_HORIZON_DAYS,
             own_channels: Vec::new(),
             counters: CounterRules::default(),
+            rules_policy: RulesPolicy::Free,
         };
-        Self { catalogue: Arc::new(catalogue), feeds: Vec::new(), seed: 0, horizon_s: 0 }
+        let (catalogue, feeds) = (Arc::new(catalogue), Vec::new());
+        Self { catalogue, feeds, watches_usage: false, seed: 0, horizon_s: 0 }
     }
 
     /// Whether a day is over for a carrier that the feed settles for.
@@ -71,8 +94,17 @@ impl CatalogueIndex {
     }
 
     pub(super) fn feed(&self, hash: u64) -> Option<FeedRole> {
-        let at = self.feeds.binary_search_by_key(&hash, |(feed, _)| *feed).ok()?;
-        self.feeds.get(at).map(|(_, role)| *role)
+        self.feed_terms(hash).map(|feed| feed.role)
+    }
+
+    /// How long a feed may be silent before it is taken to be away, seconds.
+    pub(super) fn stale_after_s(&self, hash: u64) -> Option<i64> {
+        self.feed_terms(hash).map(|feed| feed.stale_after_s)
+    }
+
+    fn feed_terms(&self, hash: u64) -> Option<&FeedTerms> {
+        let at = self.feeds.binary_search_by_key(&hash, |feed| feed.hash).ok()?;
+        self.feeds.get(at)
     }
 
     pub(super) fn carrier(&self, name: &str) -> Option<&Carrier> {
@@ -81,6 +113,11 @@ impl CatalogueIndex {
 
     pub(super) fn plan(&self, name: &str) -> Option<&Plan> {
         self.catalogue.plans.iter().find(|plan| plan.name == name)
+    }
+
+    /// Whether a plan's cards are watched without packages too.
+    pub(super) fn watches(&self, plan: &str) -> bool {
+        self.watches_usage && self.rules(plan).iter().any(|rule| rule.kind.watches_usage())
     }
 
     /// The rules of a plan's cards that have none of their own: the plan's, else the fleet's.

@@ -38,6 +38,7 @@ mod due;
 mod effects;
 mod event_id;
 mod fall;
+mod feeds;
 mod fold;
 mod ids;
 mod index;

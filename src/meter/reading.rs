@@ -3,6 +3,7 @@
 //!
 //! Like CDRs, what is not counted changes nothing of the card.
 
+use super::book;
 use super::card::Card;
 use super::cdr::{counts_twice, estimate_source};
 use super::count::Counting;
@@ -61,7 +62,11 @@ fn take(
             counting.finish(reading.origin.received_ms, effects);
             Verdict::counted(volume.total())
         }
-        _ => Verdict::counted(0),
+        _ => {
+            // It says that the device is there.
+            book::hear(card, ctx, reading.feed.hash, &because, effects);
+            Verdict::counted(0)
+        }
     }
 }
 

@@ -53,6 +53,7 @@ impl Meter {
         let state = &self.shards[shard];
         assert!(state.resumes_at <= self.position, "shard {shard} is written in the middle of its replay");
         let place = chunk::Place {
+            feeds: &self.feeds,
             partition: self.partition,
             shard: shard as u32,
             position: self.position,
@@ -87,20 +88,21 @@ impl Meter {
             return Err(RestoreError::Count { found: shards.len() });
         }
         let decoded = shards.iter().map(|bytes| chunk::decode(bytes)).collect::<Result<Vec<_>, _>>()?;
-        let heads = decoded.iter().map(|(head, _)| head).enumerate();
+        let heads = decoded.iter().map(|(head, ..)| head).enumerate();
         if let Some((place, head)) = heads
             .into_iter()
             .find(|(place, head)| head.partition != partition || head.shard as usize != *place)
         {
             return Err(RestoreError::Misplaced { place, partition: head.partition, shard: head.shard });
         }
-        let oldest = decoded.iter().map(|(head, _)| *head).min_by_key(|head| head.position);
-        let oldest = oldest.ok_or(RestoreError::Count { found: 0 })?;
+        let oldest = decoded.iter().min_by_key(|(head, ..)| head.position);
+        let (oldest, feeds, _) = oldest.ok_or(RestoreError::Count { found: 0 })?;
+        let (oldest, feeds) = (*oldest, feeds.clone());
         let (held, index) = in_force(catalogues, &oldest)?;
         let mut meter = Self::new(partition);
         (meter.position, meter.log_time) = (oldest.position, oldest.log_time);
-        meter.catalogues = held;
-        meter.shards = decoded.into_iter().map(|(_, shard)| shard).collect();
+        (meter.catalogues, meter.feeds) = (held, feeds);
+        meter.shards = decoded.into_iter().map(|(_, _, shard)| shard).collect();
         meter.shards.iter_mut().for_each(|shard: &mut Shard| shard.renew_terms(&index));
         meter.index = index;
         Ok(meter)

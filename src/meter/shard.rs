@@ -11,6 +11,7 @@ use super::command;
 use super::ctx::{Because, Ctx, Verdict};
 use super::due;
 use super::effects::{Effects, OwnedRecord, Quarantined};
+use super::feeds::Feeds;
 use super::index::{CatalogueIndex, Declared, Terms};
 use super::names::Names;
 use super::state::CardState;
@@ -69,6 +70,7 @@ pub(super) struct Moment<'a> {
     pub position: Position,
     pub now: UnixTime,
     pub index: &'a CatalogueIndex,
+    pub feeds: &'a Feeds,
     pub faults: Faults,
 }
 
@@ -302,6 +304,7 @@ fn ctx<'a>(card: &Card, said: &'a Said, terms: &'a [Option<Terms>], moment: &Mom
         carrier: terms.carrier(moment.index),
         terms,
         names: &said.names,
+        feeds: moment.feeds,
         flushed_through: said.flushed_through,
         faults: moment.faults,
     }

@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, UnixTime};
+use super::{Rule, RulesPolicy, UnixTime, rules_problem};
 use crate::limits::{
     DAY_S, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, RESTART_DIVISOR_DEFAULT, RESTART_DIVISOR_MAX,
-    WRAP_MBIT_S_DEFAULT, WRAP_MBIT_S_MAX,
+    STALE_AFTER_MIN_DEFAULT, STALE_AFTER_MIN_MAX, WRAP_MBIT_S_DEFAULT, WRAP_MBIT_S_MAX,
 };
 
 /// A calendar day in a carrier's zone: days since 1970-01-01 in local reckoning.
@@ -34,6 +34,9 @@ pub struct Catalogue {
     /// How a counter's fall is explained. Catalogues from before there was such a part have the defaults.
     #[serde(default)]
     pub counters: CounterRules,
+    /// Which rules customers may set (`rules.set`); those of plans and of the fleet are the vendor's own.
+    #[serde(default)]
+    pub rules_policy: RulesPolicy,
 }
 
 /// What explains that a device's counter shows less than before (`domain.md` R2).
@@ -84,6 +87,26 @@ pub enum SplitRule {
 pub struct Feed {
     pub name: String,
     pub role: FeedRole,
+    /// How long it may be silent, in one partition of the log, before it is taken to be away; `None` = 180.
+    #[serde(default)]
+    pub stale_after_minutes: Option<u32>,
+}
+
+impl Feed {
+    /// Seconds.
+    #[must_use]
+    pub fn stale_after_s(&self) -> i64 {
+        i64::from(self.stale_after_minutes.unwrap_or(STALE_AFTER_MIN_DEFAULT)).saturating_mul(60)
+    }
+
+    fn check(&self) -> Result<(), CatalogueError> {
+        match self.stale_after_minutes {
+            Some(minutes) if !(1..=STALE_AFTER_MIN_MAX).contains(&minutes) => {
+                Err(CatalogueError::StaleAfter { name: self.name.clone(), minutes })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Whether a feed's totals are authoritative.
@@ -136,8 +159,10 @@ pub enum CatalogueError {
     SettlingFeed { carrier: String, feed: String },
     #[error("carrier {carrier:?}: the calendar {problem}")]
     Calendar { carrier: String, problem: &'static str },
-    #[error("{whose}: {count} rules, at most 16")]
-    Rules { whose: String, count: usize },
+    #[error("{whose}: {problem}")]
+    Rules { whose: String, problem: String },
+    #[error("feed {name:?}: stale_after_minutes {minutes} is not within 1..=10080")]
+    StaleAfter { name: String, minutes: u32 },
 }
 
 impl Calendar {
@@ -223,10 +248,13 @@ impl Catalogue {
         for carrier in &self.carriers {
             self.check_carrier(carrier)?;
         }
-        let rules = self.plans.iter().map(|p| (format!("plan {:?}", p.name), p.rules.len()));
-        for (whose, count) in rules.chain([("default_rules".to_owned(), self.default_rules.len())]) {
-            if count > crate::limits::RULES_MAX {
-                return Err(CatalogueError::Rules { whose, count });
+        for feed in &self.feeds {
+            feed.check()?;
+        }
+        let rules = self.plans.iter().map(|p| (format!("plan {:?}", p.name), &p.rules));
+        for (whose, rules) in rules.chain([("default_rules".to_owned(), &self.default_rules)]) {
+            if let Some(problem) = rules_problem(rules) {
+                return Err(CatalogueError::Rules { whose, problem });
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CardId, Day, Number, UnixTime};
+use super::{CardId, Day, Number, Rule, UnixTime};
 
 /// An amount of bytes as said in a command.
 pub type Amount = u64;
@@ -104,27 +104,6 @@ pub enum Mode {
     Immediate,
     Renewal,
     NextCycle,
-}
-
-/// A threshold rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rule {
-    /// Unique a card, e.g. `burnt-80`.
-    pub name: String,
-    #[serde(flatten)]
-    pub kind: RuleKind,
-}
-
-/// What is watched (`domain.md` A1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RuleKind {
-    /// Burnt ≥ P % of the packages in force, 1..=100.
-    BurntPercent(u8),
-    /// Remaining ≤ P % of the packages in force, 0..=99.
-    RemainingPercent(u8),
-    /// Remaining ≤ bytes.
-    RemainingBytes(Amount),
 }
 
 /// A command without a card, appended to every partition.

@@ -101,15 +101,41 @@ pub struct AlertData {
     pub used: u64,
     pub settled: u64,
     pub provisional: u64,
-    /// Quota of the packages in force; 0 (as `remaining`) without any, or with an unlimited one: then the alert resolves.
-    pub quota: u64,
+    /// Quota of the packages in force; 0 (as `remaining`) without any; absent = unlimited.
+    pub quota: Option<u64>,
     pub burnt: u64,
-    pub remaining: u64,
+    pub remaining: Option<u64>,
     pub overage: u64,
     /// Whether the carrier is settling these days.
     pub settling: bool,
-    /// First day of the cycle.
+    /// First day of the cycle that it speaks of.
     pub cycle: Day,
+    /// When nothing will be left, if the last days go on; absent if nothing was burnt, or the quota is unlimited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<UnixTime>,
+    /// Whether that cycle is over: for push only (`domain.md` A6).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+    /// Which one of its occasions, of a rule that has several in an arming.
+    #[serde(flatten)]
+    pub occasion: Occasion,
+}
+
+/// What an alert speaks of beside its arming: a day, a silence, an end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occasion {
+    /// The day whose use it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<Day>,
+    /// What that day has used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day_used: Option<u64>,
+    /// Since when there is no data: log time of the card's last record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<UnixTime>,
+    /// First second without a base package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<UnixTime>,
 }
 
 /// A counter that did not simply go on (`domain.md` R2, R3). Amounts in bytes.

@@ -10,6 +10,7 @@ mod event;
 mod outcome;
 mod position;
 mod record;
+mod rule;
 
 pub use card::{CardId, CardIdError, partition_of, partition_of_key, shard_of};
 pub use catalogue::{
@@ -18,12 +19,13 @@ pub use catalogue::{
 };
 pub use command::{
     Amount, Broadcast, CardCommand, CommandBody, Mode, PackageKind, PackageSpec, Payment, Per, Register,
-    Rule, RuleKind, Validity,
+    Validity,
 };
 pub use directory::{CardName, DirectoryEntry};
-pub use event::{AlertData, CounterData, Event, EventBody, PackageData, Stream};
+pub use event::{AlertData, CounterData, Event, EventBody, Occasion, PackageData, Stream};
 pub use outcome::{Input, Ledger, Outcome, Reason};
 pub use position::{LogOffset, Origin, Position, UnixTime};
 pub use record::{
     Cdr, CounterKind, FeedName, Number, NumberKind, Reading, Record, Slice, Slices, Tick, TotalOf,
 };
+pub use rule::{Rule, RuleKind, RulesPolicy, Yes, beyond_presets, rules_problem};

@@ -5,7 +5,7 @@ use chrono::{Datelike, NaiveDate};
 use crate::log::sim::Rng;
 use crate::model::{
     Calendar, Carrier, Catalogue, CounterRules, Day, Feed, FeedRole, OffsetFrom, Plan, Rule, RuleKind,
-    SplitRule,
+    RulesPolicy, SplitRule, Yes,
 };
 
 /// Name of the simulated deployment.
@@ -72,7 +72,7 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
         carrier(2, split(), calendar(&summer_time(), 31)),
         carrier(3, split(), calendar(&summer_time(), 15)),
     ];
-    let feed = |name: &str, role| Feed { name: name.to_owned(), role };
+    let feed = |name: &str, role| Feed { name: name.to_owned(), role, stale_after_minutes: None };
     Catalogue {
         version: 1,
         deployment: DEPLOYMENT.to_owned(),
@@ -92,6 +92,9 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
                 rules: vec![
                     rule("plan-90", RuleKind::BurntPercent(90)),
                     rule("plan-last", RuleKind::RemainingBytes(1_000_000)),
+                    rule("plan-gone", RuleKind::Exhausted(Yes)),
+                    rule("plan-used", RuleKind::UsedBytes(30_000_000)),
+                    rule("plan-silent", RuleKind::NoDataHours(2)),
                 ],
                 suspend_on_exhaustion: true,
             },
@@ -99,6 +102,7 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
         default_rules: vec![
             rule("burnt-50", RuleKind::BurntPercent(50)),
             rule("burnt-80", RuleKind::BurntPercent(80)),
+            rule("ends", RuleKind::ExpiresDays(2)),
         ],
         late_horizon_days: *rng.pick(&[8, 8, 9, 12]).unwrap_or(&8),
         own_channels: vec![OWN_CHANNEL.to_owned()],
@@ -106,6 +110,7 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
             wrap_mbit_s: *rng.pick(&[150, 150, 1, 10_000]).unwrap_or(&150),
             restart_divisor: *rng.pick(&[8, 8, 2, 50]).unwrap_or(&8),
         },
+        rules_policy: RulesPolicy::Free,
     }
 }
 
@@ -129,6 +134,7 @@ pub(super) fn revised(before: &Catalogue, rng: &mut Rng) -> Catalogue {
             rule("burnt-50", RuleKind::BurntPercent(50)),
             rule("left-10", RuleKind::RemainingPercent(10)),
             rule("moved", RuleKind::BurntPercent(percent)),
+            rule("a-day", RuleKind::UsedDayBytes(10_000_000)),
         ],
         ..before.clone()
     }

@@ -228,8 +228,14 @@ impl Workload {
             json!({"name": "mine-percent", "burnt_percent": 1 + rng.below(100)}),
             json!({"name": "mine-left", "remaining_bytes": rng.below(1 << 24)}),
             json!({"name": "mine-left-percent", "remaining_percent": rng.below(50)}),
+            json!({"name": "mine-used", "used_bytes": rng.below(1 << 27)}),
+            json!({"name": "mine-day", "used_day_bytes": 1 + rng.below(1 << 25)}),
+            json!({"name": "mine-gone", "exhausted": true}),
+            json!({"name": "mine-end", "expires_days": 1 + rng.below(9)}),
+            json!({"name": "mine-silent", "no_data_hours": 1 + rng.below(20)}),
         ];
-        rules.truncate(rng.below(4) as usize);
+        rng.shuffle(&mut rules);
+        rules.truncate(rng.below(6) as usize);
         let command = json!({
             "id": format!("l{serial}"), "card": self.cards[n].iccid, "type": "rules.set", "at": time(now, rng), "rules": rules,
         });

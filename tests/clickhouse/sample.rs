@@ -1,7 +1,7 @@
 //! Rows whose every column has a value of its own.
 
 use tidegauge::meter::{CardState, DayRow, MonthRow};
-use tidegauge::model::{AlertData, CardId, Day, LogOffset, RuleKind};
+use tidegauge::model::{AlertData, CardId, Day, LogOffset, Occasion, RuleKind};
 use tidegauge::rollup::RowVersion;
 
 /// 2026-08-01.
@@ -72,11 +72,14 @@ pub(crate) fn alert(rule: &str) -> AlertData {
         used: 90,
         settled: 50,
         provisional: 40,
-        quota: 100,
+        quota: Some(100),
         burnt: 80,
-        remaining: 20,
+        remaining: Some(20),
         overage: 0,
         settling: false,
         cycle: AUGUST,
+        forecast: None,
+        late: false,
+        occasion: Occasion::default(),
     }
 }

@@ -3,7 +3,7 @@
 use tidegauge::codec::time;
 use tidegauge::model::{
     Calendar, Carrier, Catalogue, CounterRules, Day, Feed, FeedRole, OffsetFrom, Plan, Rule, RuleKind,
-    SplitRule,
+    RulesPolicy, SplitRule, Yes,
 };
 
 use crate::words::Words;
@@ -11,13 +11,13 @@ use crate::words::Words;
 /// `catalogue version=1 zone=+08:00 anchor=27 from=2026-06 months=8 …` → a catalogue with one carrier, `carrier`, settled
 /// by `pgw` (or `settling=none`), and the estimating feeds `probe` and `other`; plans `plain` and `strict` (suspends when exhausted).
 pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
-    let feed = |name: &str, role| Feed { name: name.to_owned(), role };
+    let feed = |name: &str, role| Feed { name: name.to_owned(), role, stale_after_minutes: None };
     Ok(Catalogue {
         version: words.number("version", 1)?,
         deployment: "golden".to_owned(),
         carriers: vec![carrier(words)?],
         feeds: vec![
-            feed("pgw", FeedRole::Settling),
+            Feed { stale_after_minutes: words.optional("stale")?, ..feed("pgw", FeedRole::Settling) },
             feed("probe", FeedRole::Estimate),
             feed("other", FeedRole::Estimate),
         ],
@@ -28,6 +28,11 @@ pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
         counters: CounterRules {
             wrap_mbit_s: words.number("wrap_mbit_s", 150)?,
             restart_divisor: words.number("restart_divisor", 8)?,
+        },
+        rules_policy: match words.or("policy", "free").as_str() {
+            "free" => RulesPolicy::Free,
+            "presets" => RulesPolicy::Presets,
+            other => return Err(format!("policy={other}")),
         },
     })
 }
@@ -90,7 +95,7 @@ fn offset(zone: &str) -> Result<i32, String> {
     Ok(-midnight as i32)
 }
 
-/// `half:burnt%50,low:left:300,tail:left%20`
+/// `half:burnt%50,low:left:300,tail:left%20,much:used:900,daily:day:90,ends:ends:7,gone:gone,still:silent:6`
 pub(crate) fn rules(text: &str) -> Result<Vec<Rule>, String> {
     text.split(',').filter(|rule| !rule.is_empty()).map(rule).collect()
 }
@@ -104,6 +109,16 @@ fn rule(text: &str) -> Result<Rule, String> {
         RuleKind::RemainingPercent(number(percent)? as u8)
     } else if let Some(bytes) = kind.strip_prefix("left:") {
         RuleKind::RemainingBytes(number(bytes)?)
+    } else if let Some(bytes) = kind.strip_prefix("used:") {
+        RuleKind::UsedBytes(number(bytes)?)
+    } else if let Some(bytes) = kind.strip_prefix("day:") {
+        RuleKind::UsedDayBytes(number(bytes)?)
+    } else if let Some(days) = kind.strip_prefix("ends:") {
+        RuleKind::ExpiresDays(number(days)? as u16)
+    } else if let Some(hours) = kind.strip_prefix("silent:") {
+        RuleKind::NoDataHours(number(hours)? as u16)
+    } else if kind == "gone" {
+        RuleKind::Exhausted(Yes)
     } else {
         return Err(format!("{kind} is no kind of rule"));
     };

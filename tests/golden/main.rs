@@ -69,6 +69,8 @@ scripts! {
     closing
     burn_in_event_order
     alerts
+    alert_kinds
+    alerts_by_time
     recharges
     renewals
     quota_each_cycle

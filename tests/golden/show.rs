@@ -55,7 +55,7 @@ pub(crate) fn event(event: &Event, zone: &Zone) -> String {
 
 fn body(body: &EventBody, zone: &Zone) -> String {
     match body {
-        EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => self::alert(alert),
+        EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => self::alert(alert, zone),
         EventBody::PackageQueued(p)
         | EventBody::PackageActivated(p)
         | EventBody::PackageExpired(p)
@@ -103,15 +103,25 @@ fn counter(c: &CounterData, zone: &Zone) -> String {
     )
 }
 
-fn alert(alert: &AlertData) -> String {
+fn alert(alert: &AlertData, zone: &Zone) -> String {
+    let occasion = &alert.occasion;
+    let which = [
+        occasion.day.map(|day| format!(" of {}", day_text(day))),
+        occasion.day_used.map(|used| format!(" ({used} used)")),
+        occasion.since.map(|since| format!(" since {}", zone.show(since))),
+        occasion.expires_at.map(|end| format!(" by {}", zone.show(end))),
+    ];
+    let which = which.into_iter().flatten().collect::<String>();
     let settling = if alert.settling { " settling" } else { "" };
+    let late = if alert.late { " late" } else { "" };
+    let forecast = alert.forecast.map(|at| format!(", out {}", zone.show(at))).unwrap_or_default();
     format!(
-        "{} #{}: burnt {} of {}, {} left; used {} ({} settled), overage {}, cycle {}{settling}",
+        "{} #{}{which}: burnt {} of {}, {} left; used {} ({} settled), overage {}, cycle {}{settling}{late}{forecast}",
         alert.rule,
         alert.arming,
         alert.burnt,
-        alert.quota,
-        alert.remaining,
+        quota(alert.quota),
+        quota(alert.remaining),
         alert.used,
         alert.settled,
         alert.overage,

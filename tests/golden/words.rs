@@ -53,6 +53,11 @@ impl Words {
         }
     }
 
+    pub(crate) fn optional<T: std::str::FromStr>(&mut self, key: &str) -> Result<Option<T>, String> {
+        let said = self.take(key);
+        said.map(|text| text.parse().map_err(|_| format!("{key}={text} is no number"))).transpose()
+    }
+
     pub(crate) fn done(self) -> Result<(), String> {
         match (self.plain.first(), self.pairs.first()) {
             (None, None) => Ok(()),

@@ -10,8 +10,8 @@ use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
     Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind,
     CounterRules, Day, Event, Feed, FeedName, FeedRole, LogOffset, Mode, OffsetFrom, Origin, PackageKind,
-    PackageSpec, Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, Slices, SplitRule, Tick,
-    UnixTime, Validity,
+    PackageSpec, Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, RulesPolicy, Slices,
+    SplitRule, Tick, UnixTime, Validity,
 };
 
 pub(crate) const CARDS: u8 = 3;
@@ -329,7 +329,7 @@ fn rules(percent: u8) -> Vec<Rule> {
 
 /// UTC, a cycle of 30 days, so that nothing here needs a calendar to be checked.
 fn catalogue(version: u32, percent: u8) -> Catalogue {
-    let feed = |name: &str, role| Feed { name: name.to_owned(), role };
+    let feed = |name: &str, role| Feed { name: name.to_owned(), role, stale_after_minutes: None };
     Catalogue {
         version,
         deployment: "properties".to_owned(),
@@ -354,5 +354,6 @@ fn catalogue(version: u32, percent: u8) -> Catalogue {
         late_horizon_days: 8,
         own_channels: vec!["shop".to_owned()],
         counters: CounterRules::default(),
+        rules_policy: RulesPolicy::Free,
     }
 }

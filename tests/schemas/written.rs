@@ -5,9 +5,9 @@ use tidegauge::codec::{canonical, directory, event, json::write, quarantine};
 use tidegauge::log::Output;
 use tidegauge::model::{
     AlertData, Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterData, CounterKind,
-    DirectoryEntry, Event, EventBody, FeedName, LogOffset, Mode, Number, NumberKind, Origin, Outcome,
-    PackageData, PackageKind, PackageSpec, Payment, Per, Position, Reading, Record, Register, Rule, RuleKind,
-    Slice, Slices, Validity,
+    DirectoryEntry, Event, EventBody, FeedName, LogOffset, Mode, Number, NumberKind, Occasion, Origin,
+    Outcome, PackageData, PackageKind, PackageSpec, Payment, Per, Position, Reading, Record, Register, Rule,
+    RuleKind, Slice, Slices, Validity, Yes,
 };
 
 use super::files::{assert_valid, validator};
@@ -106,6 +106,11 @@ fn bodies() -> Vec<CommandBody> {
                 rule("a", RuleKind::BurntPercent(80)),
                 rule("b", RuleKind::RemainingPercent(0)),
                 rule("c", RuleKind::RemainingBytes(u64::MAX)),
+                rule("d", RuleKind::UsedBytes(1)),
+                rule("e", RuleKind::UsedDayBytes(1)),
+                rule("f", RuleKind::ExpiresDays(7)),
+                rule("g", RuleKind::Exhausted(Yes)),
+                rule("h", RuleKind::NoDataHours(24)),
             ],
         },
         CommandBody::RulesSet { rules: Vec::new() },
@@ -137,12 +142,15 @@ fn alert(kind: RuleKind) -> AlertData {
         used: u64::MAX,
         settled: 1,
         provisional: 2,
-        quota: 3,
+        quota: Some(3),
         burnt: 4,
-        remaining: 5,
+        remaining: Some(5),
         overage: 6,
         settling: false,
         cycle: 20_666,
+        forecast: None,
+        late: false,
+        occasion: Occasion::default(),
     }
 }
 
@@ -202,6 +210,25 @@ fn events() -> Vec<EventBody> {
         EventBody::AlertFired(alert(RuleKind::BurntPercent(100))),
         EventBody::AlertFired(alert(RuleKind::RemainingPercent(0))),
         EventBody::AlertResolved(alert(RuleKind::RemainingBytes(u64::MAX))),
+        EventBody::AlertResolved(AlertData {
+            quota: None,
+            remaining: None,
+            ..alert(RuleKind::Exhausted(Yes))
+        }),
+        EventBody::AlertFired(AlertData { forecast: Some(7), ..alert(RuleKind::UsedBytes(1)) }),
+        EventBody::AlertFired(AlertData {
+            late: true,
+            occasion: Occasion { day: Some(20_665), day_used: Some(9), ..Occasion::default() },
+            ..alert(RuleKind::UsedDayBytes(9))
+        }),
+        EventBody::AlertFired(AlertData {
+            occasion: Occasion { expires_at: Some(9), ..Occasion::default() },
+            ..alert(RuleKind::ExpiresDays(7))
+        }),
+        EventBody::AlertFired(AlertData {
+            occasion: Occasion { since: Some(9), ..Occasion::default() },
+            ..alert(RuleKind::NoDataHours(1))
+        }),
         EventBody::RechargeRefused { order: text("o"), payment: payment(), reason: text("cancelled") },
         EventBody::CardRegistered { channel: text("web"), carrier: text("cmcc"), plan: text("p") },
         EventBody::CardActivated { cause: text("usage") },

@@ -11,7 +11,7 @@ use super::object::Object;
 use crate::limits::COMMAND_BYTES_MAX;
 use crate::model::{
     Broadcast, CardCommand, CommandBody, Mode, NumberKind, PackageKind, PackageSpec, Payment, Per, Register,
-    Rule, RuleKind, UnixTime, Validity,
+    Rule, RuleKind, UnixTime, Validity, Yes,
 };
 
 /// A command as read.
@@ -172,23 +172,40 @@ fn validity(object: Object<'_>) -> Result<Validity, JsonError> {
     })
 }
 
-/// The one of three fields that is said.
-fn only(object: Object<'_>, fields: [&'static str; 3]) -> Option<&'static str> {
+/// The one of some fields that is said.
+fn only<const N: usize>(object: Object<'_>, fields: [&'static str; N]) -> Option<&'static str> {
     let mut said = fields.into_iter().filter(|field| object.field(field).is_said());
     said.next().filter(|_| said.next().is_none())
 }
 
 fn rule(object: Object<'_>) -> Result<Rule, JsonError> {
-    const KINDS: [&str; 3] = ["burnt_percent", "remaining_percent", "remaining_bytes"];
-    const EXPECTED: &str = "one of burnt_percent, remaining_percent and remaining_bytes";
+    const KINDS: [&str; 8] = [
+        "burnt_percent",
+        "remaining_percent",
+        "remaining_bytes",
+        "used_bytes",
+        "used_day_bytes",
+        "expires_days",
+        "exhausted",
+        "no_data_hours",
+    ];
+    const EXPECTED: &str = "one of burnt_percent, remaining_percent, remaining_bytes, used_bytes, used_day_bytes, \
+                            expires_days, exhausted and no_data_hours";
     let name = object.field("name").name("name")?.into_owned();
     let field =
         only(object, KINDS).ok_or_else(|| JsonError::new("", "does not say what to watch", EXPECTED))?;
-    let percent = || object.field(field).whole(field, 100).map(|percent| percent as u8);
+    let said = object.field(field);
     let kind = match field {
-        "burnt_percent" => RuleKind::BurntPercent(percent()?),
-        "remaining_percent" => RuleKind::RemainingPercent(percent()?),
-        _ => RuleKind::RemainingBytes(object.field(field).amount(field)?),
+        "burnt_percent" => RuleKind::BurntPercent(said.whole(field, 100)? as u8),
+        "remaining_percent" => RuleKind::RemainingPercent(said.whole(field, 100)? as u8),
+        "remaining_bytes" => RuleKind::RemainingBytes(said.amount(field)?),
+        "used_bytes" => RuleKind::UsedBytes(said.amount(field)?),
+        "used_day_bytes" => RuleKind::UsedDayBytes(said.amount(field)?),
+        "expires_days" if said.is_true() => RuleKind::ExpiresDays(RuleKind::EXPIRES_DAYS),
+        "expires_days" => RuleKind::ExpiresDays(said.whole(field, u64::from(u16::MAX))? as u16),
+        "exhausted" if said.is_true() => RuleKind::Exhausted(Yes),
+        "exhausted" => return Err(said.wrong(field, "true")),
+        _ => RuleKind::NoDataHours(said.whole(field, u64::from(u16::MAX))? as u16),
     };
     Ok(Rule { name, kind })
 }

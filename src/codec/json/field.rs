@@ -40,6 +40,10 @@ impl<'a> Field<'a> {
         !matches!(self, Self::Absent | Self::Null)
     }
 
+    pub(super) fn is_true(&self) -> bool {
+        matches!(self, Self::Other("true"))
+    }
+
     /// Text of a name's length, not empty.
     pub(super) fn name(self, field: &'static str) -> Result<Cow<'a, str>, JsonError> {
         self.text(field, NAME_BYTES_MAX, NAME)

@@ -4,11 +4,13 @@
 //! version = 1                      # raise it with every change
 //! late_horizon_days = 8            # 8..=35: how long after its end a day accepts records
 //! own_channels = ["shop"]          # only these may recharge
+//! rules_policy = "free"            # or "presets": customers may set only the product's own rules
 //! calendar_from = "2026-07-15"     # with the supplied clock: the log's today; unsaid it is this machine's
 //!
 //! [[feeds]]
 //! name = "cmcc-pgw-1"
 //! role = "settling"                # or "estimate"
+//! stale_after_minutes = 180        # silent for longer than this, it is taken to be away
 //!
 //! [[carriers]]
 //! name = "cmcc"
@@ -50,10 +52,12 @@ pub use calendar::{Months, compile_calendar};
 
 use crate::codec::amount;
 use crate::limits::{
-    LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, NAME_BYTES_MAX, RESTART_DIVISOR_MAX, RULES_MAX,
-    WRAP_MBIT_S_MAX,
+    EXPIRES_DAYS_MAX, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, NAME_BYTES_MAX, NO_DATA_HOURS_MAX,
+    RESTART_DIVISOR_MAX, RULES_MAX, STALE_AFTER_MIN_MAX, WRAP_MBIT_S_MAX,
 };
-use crate::model::{Carrier, Catalogue, CatalogueError, CounterRules, Feed, FeedRole, Plan, Rule, RuleKind};
+use crate::model::{
+    Carrier, Catalogue, CatalogueError, CounterRules, Feed, FeedRole, Plan, Rule, RuleKind, Yes,
+};
 
 /// Why a catalogue file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -123,6 +127,7 @@ impl Compiler<'_> {
             late_horizon_days,
             own_channels: said.own_channels,
             counters: self.counters(&said.counters)?,
+            rules_policy: said.rules_policy,
         })
     }
 
@@ -148,7 +153,8 @@ impl Compiler<'_> {
             "estimate" => FeedRole::Estimate,
             other => return Err(self.at(&said.role, format!("role {other:?} is not settling or estimate"))),
         };
-        Ok(Feed { name: self.name(said.name)?, role })
+        let stale = said.stale_after_minutes.map(|said| self.within(&said, 1..=STALE_AFTER_MIN_MAX));
+        Ok(Feed { name: self.name(said.name)?, role, stale_after_minutes: stale.transpose()? })
     }
 
     fn counters(&self, said: &said::Counters) -> Result<CounterRules> {
@@ -180,15 +186,25 @@ impl Compiler<'_> {
     fn rule(&self, said: Spanned<said::Rule>) -> Result<Rule> {
         let span = said.span();
         let rule = said.into_inner();
-        let kind = match (rule.burnt_percent, rule.remaining_percent, rule.remaining_bytes) {
-            (Some(percent), None, None) => RuleKind::BurntPercent(self.within(&percent, 1..=100)?),
-            (None, Some(percent), None) => RuleKind::RemainingPercent(self.within(&percent, 0..=99)?),
-            (None, None, Some(amount)) => RuleKind::RemainingBytes(self.amount(&amount)?),
-            _ => {
-                let problem = "a rule has one of burnt_percent, remaining_percent, remaining_bytes";
-                return Err(self.error(span, problem.to_owned()));
-            }
+        let percent = |said: Spanned<i64>, range| self.within::<u8>(&said, range);
+        let amount = |said: Spanned<said::Amount>| self.amount(&said);
+        let said = [
+            rule.burnt_percent.map(|p| percent(p, 1..=100).map(RuleKind::BurntPercent)),
+            rule.remaining_percent.map(|p| percent(p, 0..=99).map(RuleKind::RemainingPercent)),
+            rule.remaining_bytes.map(|a| amount(a).map(RuleKind::RemainingBytes)),
+            rule.used_bytes.map(|a| amount(a).map(RuleKind::UsedBytes)),
+            rule.used_day_bytes.map(|a| amount(a).map(RuleKind::UsedDayBytes)),
+            rule.expires_days.map(|d| self.within(&d, 1..=EXPIRES_DAYS_MAX).map(RuleKind::ExpiresDays)),
+            rule.exhausted.filter(|said| *said.get_ref()).map(|_| Ok(RuleKind::Exhausted(Yes))),
+            rule.no_data_hours.map(|h| self.within(&h, 1..=NO_DATA_HOURS_MAX).map(RuleKind::NoDataHours)),
+        ];
+        let mut said = said.into_iter().flatten();
+        let (Some(kind), None) = (said.next(), said.next()) else {
+            let problem = "a rule has one of burnt_percent, remaining_percent, remaining_bytes, used_bytes, \
+                           used_day_bytes, expires_days, exhausted, no_data_hours";
+            return Err(self.error(span, problem.to_owned()));
         };
+        let kind = kind?;
         Ok(Rule { name: self.name(rule.name)?, kind })
     }
 

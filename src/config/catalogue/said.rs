@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::model::SplitRule;
+use crate::model::{RulesPolicy, SplitRule};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +13,8 @@ pub(super) struct File {
     pub calendar_from: Option<Spanned<String>>,
     #[serde(default)]
     pub own_channels: Vec<String>,
+    #[serde(default)]
+    pub rules_policy: RulesPolicy,
     #[serde(default)]
     pub carriers: Vec<Carrier>,
     #[serde(default)]
@@ -50,6 +52,7 @@ pub(super) struct Carrier {
 pub(super) struct Feed {
     pub name: Spanned<String>,
     pub role: Spanned<String>,
+    pub stale_after_minutes: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +72,11 @@ pub(super) struct Rule {
     pub burnt_percent: Option<Spanned<i64>>,
     pub remaining_percent: Option<Spanned<i64>>,
     pub remaining_bytes: Option<Spanned<Amount>>,
+    pub used_bytes: Option<Spanned<Amount>>,
+    pub used_day_bytes: Option<Spanned<Amount>>,
+    pub expires_days: Option<Spanned<i64>>,
+    pub exhausted: Option<Spanned<bool>>,
+    pub no_data_hours: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]

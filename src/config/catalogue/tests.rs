@@ -60,7 +60,10 @@ fn a_file_says_all_of_a_catalogue() {
     assert_eq!((carrier.name.as_str(), carrier.split), ("cmcc", SplitRule::Start));
     assert_eq!(carrier.settling_feed.as_deref(), Some("cmcc-pgw-1"));
     assert_eq!((carrier.settling_days_first, carrier.settling_days_last), (2, 0));
-    assert_eq!(catalogue.feeds[1], Feed { name: "modem".into(), role: FeedRole::Estimate });
+    assert_eq!(
+        catalogue.feeds[1],
+        Feed { name: "modem".into(), role: FeedRole::Estimate, stale_after_minutes: None }
+    );
     let rule = |name: &str, kind| Rule { name: name.into(), kind };
     let rules =
         [rule("burnt-80", RuleKind::BurntPercent(80)), rule("left", RuleKind::RemainingBytes(524_288_000))];

@@ -1,14 +1,18 @@
-//! Alerts: what was told, once an arming (`domain.md` A3 to A5).
+//! Alerts: what was told, once an arming (`domain.md` A3 to A6).
 //!
-//! An arming is raised when a package comes into force or ends, and with a new cycle. Then every rule is measured
-//! silently: one that is reached already is *held*, so that a recharge at 60 % tells no false "50 %", and an alert that is
-//! no longer true is resolved. Within an arming a rule fires at most once, whatever corrections do.
+//! An arming is raised by a recharge, when a package comes into force or ends, and with a new cycle. Then every rule is
+//! measured silently: one that is reached already is *held*, so that a recharge at 60 % tells no false "50 %", and an
+//! alert that is no longer true is resolved. Within an arming a rule fires at most once, whatever corrections do.
+//!
+//! Some rules have occasions of their own, and each counts as an arming: every day of `used_day_bytes`, every cycle of
+//! `used_bytes` (a late record may still reach the one that is over), every silence of `no_data_hours`. What was told or
+//! held of an occasion is remembered while records may still change it.
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Reach, Watch, reach, threshold};
-use super::{Ctx, Totals};
-use crate::model::{AlertData, EventBody, Rule};
+use super::level::{LastHeard, Level, Reach, Used};
+use super::rules::Watch;
+use crate::model::{AlertData, Day, EventBody, Occasion, Rule, RuleKind, UnixTime};
 
 /// Where the alerts of a card stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +23,10 @@ pub(super) struct Alerts {
     pub(super) own: Vec<Watch>,
     /// One for each rule in force when last looked at, in the rules' order.
     pub(super) states: Vec<State>,
+    /// The card's last record, while a rule asks for it.
+    pub(super) heard: Option<LastHeard>,
+    /// When time alone may make a rule reached.
+    pub(super) due: Option<UnixTime>,
 }
 
 /// One rule's state.
@@ -26,8 +34,22 @@ pub(super) struct Alerts {
 pub(super) struct State {
     pub(super) watch: Watch,
     pub(super) stance: Stance,
-    /// The arming whose alert is told and not resolved; 0 = none.
-    pub(super) told: u32,
+    /// The arming whose alert is told and not resolved.
+    pub(super) told: Option<u32>,
+    /// The arming in which it fired last.
+    fired: Option<u32>,
+    /// Of the occasion that was told or held last: its day or cycle; the card's last record before a silence.
+    which: i64,
+    /// Days or cycles that were told or held, ascending.
+    marks: Vec<Mark>,
+}
+
+/// An occasion that was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    day: Day,
+    /// Told, or reached when the arming was raised.
+    told: bool,
 }
 
 /// What a rule does when it is reached.
@@ -42,61 +64,99 @@ pub enum Stance {
     Fired,
 }
 
-/// What rules are measured by.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Level<'a> {
-    pub(super) ctx: &'a Ctx<'a>,
-    pub(super) totals: &'a Totals,
-}
-
 impl Alerts {
+    /// Rules of a card of which nothing was known: nothing is reached, all fire.
+    pub(super) fn begin(&mut self, level: &Level<'_>) {
+        self.states = level.ctx.default_rules.iter().map(|rule| State::armed(Watch::from(rule))).collect();
+    }
+
     /// Fires what is newly reached, most severe first.
-    pub(super) fn evaluate(&mut self, level: Level<'_>, out: &mut Vec<EventBody>) {
+    pub(super) fn evaluate(&mut self, level: &Level<'_>, out: &mut Vec<EventBody>) {
         self.adopt(level, out);
         let arming = self.arming;
-        let mut fired = Vec::new();
+        let (mut fired, mut resolved) = (Vec::new(), Vec::new());
         for state in &mut self.states {
-            match (state.stance, reach(state.watch.kind, level.totals)) {
-                (Stance::Armed, Reach::Reached) => {
-                    state.stance = Stance::Fired;
-                    state.told = arming;
-                    fired.push(level.data(&state.watch, arming));
-                }
-                (Stance::Held, Reach::Below { .. }) => state.stance = Stance::Armed,
-                _ => {}
-            }
+            resolved.extend(state.end_silence(level));
+            state.fire(level, arming, &mut fired);
+        }
+        out.extend(level.by_severity(resolved).map(EventBody::AlertResolved));
+        out.extend(level.by_severity(fired).map(EventBody::AlertFired));
+        self.schedule(level);
+    }
+
+    /// Fires what time alone has made reached. The packages that end at the same second are still as they were.
+    pub(super) fn pass(&mut self, level: &Level<'_>, out: &mut Vec<EventBody>) {
+        let arming = self.arming;
+        let mut fired = Vec::new();
+        for state in self.states.iter_mut().filter(|state| is_timed(state.watch.kind)) {
+            state.fire(level, arming, &mut fired);
         }
         out.extend(level.by_severity(fired).map(EventBody::AlertFired));
+        self.schedule(level);
     }
 
     /// Raises the arming: measures silently, resolves what is no longer true.
-    pub(super) fn raise(&mut self, level: Level<'_>, out: &mut Vec<EventBody>) {
+    pub(super) fn raise(&mut self, level: &Level<'_>, out: &mut Vec<EventBody>) {
         self.adopt(level, out);
         self.arming = self.arming.saturating_add(1);
         let mut resolved = Vec::new();
         for state in &mut self.states {
-            state.stance = level.silently(&state.watch);
-            if state.stance == Stance::Armed && state.told > 0 {
-                resolved.push(level.data(&state.watch, state.told));
-                state.told = 0;
+            let still_told = state.is_told_of_now(level);
+            state.hold(level);
+            if let Some(told) = state.told.take_if(|_| state.stance == Stance::Armed || !still_told) {
+                resolved.push(level.data(&state.watch, told, state.occasion(level)));
             }
         }
         out.extend(level.by_severity(resolved).map(EventBody::AlertResolved));
+        self.schedule(level);
+    }
+
+    /// A record of the card has come. Whether it begins or ends something: then look at the alerts.
+    pub(super) fn hear(&mut self, heard: LastHeard) -> bool {
+        let silent = |state: &State| is_silence(state.watch.kind) && state.stance != Stance::Armed;
+        let is_first = self.heard.replace(heard).is_none();
+        is_first || self.states.iter().any(silent)
+    }
+
+    /// Whether a rule asks when the card was last heard of.
+    pub(super) fn listens(&self) -> bool {
+        self.states.iter().any(|state| is_silence(state.watch.kind))
+    }
+
+    /// Whether a rule asks for the end of the base chain.
+    pub(super) fn asks_expiry(&self, default_rules: &[Rule]) -> bool {
+        let asks = |kind| matches!(kind, RuleKind::ExpiresDays(_));
+        self.states.iter().any(|state| asks(state.watch.kind))
+            || self.own.iter().any(|watch| asks(watch.kind))
+            || default_rules.iter().any(|rule| asks(rule.kind))
+    }
+
+    /// Whether it is enough that a cycle begins: without packages nothing else raises the arming.
+    pub(super) fn asks_cycle(&self) -> bool {
+        self.states.iter().any(|state| state.watch.kind.watches_usage())
     }
 
     /// Bytes that can be burnt before a rule fires.
-    pub(super) fn room(&self, totals: &Totals) -> u64 {
+    pub(super) fn room(&self, level: &Level<'_>) -> u64 {
+        self.states.iter().fold(u64::MAX, |least, state| least.min(state.room(level)))
+    }
+
+    fn schedule(&mut self, level: &Level<'_>) {
+        if self.listens() {
+            let begun = level.ctx.usage.used > 0 || !level.ctx.segments.is_empty();
+            let now = LastHeard { at: level.ctx.at, feed: 0 };
+            self.heard = self.heard.or(begun.then_some(now));
+        } else {
+            self.heard = None;
+        }
+        let level = Level { heard: self.heard, ..*level };
         let armed = self.states.iter().filter(|state| state.stance == Stance::Armed);
-        armed.fold(u64::MAX, |least, state| match reach(state.watch.kind, totals) {
-            Reach::Below { room } => least.min(room),
-            Reach::Skips => least,
-            Reach::Reached => 0,
-        })
+        self.due = armed.filter_map(|state| level.due(state.watch.kind)).min();
     }
 
     /// Brings the states in line with the rules in force. New rules are measured silently; the alert of a rule that is
     /// gone resolves.
-    fn adopt(&mut self, level: Level<'_>, out: &mut Vec<EventBody>) {
+    fn adopt(&mut self, level: &Level<'_>, out: &mut Vec<EventBody>) {
         if self.own.is_empty() {
             let rules = level.ctx.default_rules;
             if !(self.states.len() == rules.len()
@@ -109,63 +169,190 @@ impl Alerts {
         }
     }
 
-    fn replace(&mut self, rules: Vec<Watch>, level: Level<'_>, out: &mut Vec<EventBody>) {
+    fn replace(&mut self, rules: Vec<Watch>, level: &Level<'_>, out: &mut Vec<EventBody>) {
         let mut old = std::mem::take(&mut self.states);
-
         self.states.extend(rules.into_iter().map(|watch| {
-            match old.iter().position(|state| state.watch == watch) {
-                Some(at) => old.swap_remove(at),
-                None => State { stance: level.silently(&watch), watch, told: 0 },
+            if let Some(at) = old.iter().position(|state| state.watch == watch) {
+                return old.swap_remove(at);
             }
+            let mut state = State::armed(watch);
+            state.hold(level);
+            state
         }));
-        if old.iter().any(|state| state.stance == Stance::Fired) {
+        if old.iter().any(|state| state.fired == Some(self.arming)) {
             // A rule that comes under the name of one that has fired must not fire under its identity: (card, rule, arming).
             self.arming = self.arming.saturating_add(1);
         }
-        let gone = old.iter().filter(|state| state.told > 0);
-        let gone = gone.map(|state| level.data(&state.watch, state.told)).collect();
+        let resolved =
+            |state: &State| state.told.map(|told| level.data(&state.watch, told, state.occasion(level)));
+        let gone = old.iter().filter_map(resolved).collect();
         out.extend(level.by_severity(gone).map(EventBody::AlertResolved));
     }
 
     /// Sets or drops the card's own rules.
-    pub(super) fn set(&mut self, rules: &[Rule], level: Level<'_>, out: &mut Vec<EventBody>) {
+    pub(super) fn set(&mut self, rules: &[Rule], level: &Level<'_>, out: &mut Vec<EventBody>) {
         self.own = rules.iter().map(Watch::from).collect();
         self.adopt(level, out);
     }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let marks = self.states.iter().map(|state| state.marks.capacity().saturating_mul(size_of::<Mark>()));
+        let states = self.states.capacity().saturating_mul(size_of::<State>());
+        let own = self.own.capacity().saturating_mul(size_of::<Watch>());
+        marks.fold(states.saturating_add(own), usize::saturating_add)
+    }
 }
 
-impl Level<'_> {
-    fn silently(self, watch: &Watch) -> Stance {
-        match reach(watch.kind, self.totals) {
+impl State {
+    fn armed(watch: Watch) -> Self {
+        Self { watch, stance: Stance::Armed, told: None, fired: None, which: 0, marks: Vec::new() }
+    }
+
+    /// Fires if it is armed and reached, and arms what was held and is so no more.
+    fn fire(&mut self, level: &Level<'_>, arming: u32, fired: &mut Vec<AlertData>) {
+        let kind = self.watch.kind;
+        if has_occasions(kind) {
+            return self.fire_occasions(level, arming, fired);
+        }
+        match (self.stance, level.reach(kind)) {
+            (Stance::Armed, Reach::Reached) if is_silence(kind) && !level.ctx.active => {
+                // A suspended card is silent because it was told to be.
+                self.stance = Stance::Held;
+                self.note_silence(level);
+            }
+            (Stance::Armed, Reach::Reached) => {
+                (self.stance, self.told, self.fired) = (Stance::Fired, Some(arming), Some(arming));
+                self.note_silence(level);
+                fired.push(level.data(&self.watch, arming, self.occasion(level)));
+            }
+            (Stance::Held, Reach::Below { .. }) if !is_timed(kind) => self.stance = Stance::Armed,
+            _ => {}
+        }
+    }
+
+    fn fire_occasions(&mut self, level: &Level<'_>, arming: u32, fired: &mut Vec<AlertData>) {
+        for used in self.look(level) {
+            self.marks.push(Mark { day: used.day, told: true });
+            self.fired = Some(arming);
+            if self.told.is_none() || i64::from(used.day) >= self.which {
+                (self.told, self.which) = (Some(arming), i64::from(used.day));
+            }
+            fired.push(level.data_of(&self.watch, arming, used));
+        }
+        self.settle(level);
+    }
+
+    /// The occasions that are reached and neither told nor held; those that were held and are so no more are armed.
+    fn look(&mut self, level: &Level<'_>) -> Vec<Used> {
+        let (RuleKind::UsedBytes(limit) | RuleKind::UsedDayBytes(limit)) = self.watch.kind else {
+            return Vec::new();
+        };
+        let mut occasions = level.occasions(self.watch.kind);
+        let below = |day: Day| occasions.iter().find(|o| o.day == day).is_none_or(|o| o.bytes < limit);
+        let first = occasions.first().map_or(Day::MIN, |occasion| occasion.day);
+        self.marks.retain(|mark| if mark.told { mark.day >= first } else { !below(mark.day) });
+        occasions.retain(|o| o.bytes >= limit && self.marks.iter().all(|mark| mark.day != o.day));
+        occasions
+    }
+
+    /// The stance is that of the occasion of now.
+    fn settle(&mut self, level: &Level<'_>) {
+        self.marks.sort_unstable_by_key(|mark| mark.day);
+        let current = level.current(self.watch.kind);
+        self.stance = match self.marks.iter().find(|mark| mark.day == current) {
+            None => Stance::Armed,
+            Some(mark) if mark.told => Stance::Fired,
+            Some(_) => Stance::Held,
+        };
+    }
+
+    /// Measures silently.
+    fn hold(&mut self, level: &Level<'_>) {
+        if has_occasions(self.watch.kind) {
+            let reached = self.look(level);
+            self.marks.extend(reached.into_iter().map(|used| Mark { day: used.day, told: false }));
+            return self.settle(level);
+        }
+        if is_silence(self.watch.kind) && self.stance != Stance::Armed && !self.is_broken(level) {
+            // A silence that was told goes on, whatever its feed does meanwhile.
+            self.stance = Stance::Held;
+            return;
+        }
+        self.stance = match level.reach(self.watch.kind) {
             Reach::Reached => Stance::Held,
             Reach::Skips | Reach::Below { .. } => Stance::Armed,
+        };
+        if self.stance == Stance::Held && self.told.is_none() {
+            self.note_silence(level);
         }
     }
 
-    /// Most severe first: the rule that leaves the least; equal ones by name.
-    fn by_severity(self, mut alerts: Vec<AlertData>) -> impl Iterator<Item = AlertData> {
-        alerts.sort_by(|a, b| {
-            let left = |alert: &AlertData| threshold(alert.kind, self.totals).unwrap_or(u64::MAX);
-            left(a).cmp(&left(b)).then_with(|| a.rule.cmp(&b.rule))
-        });
-        alerts.into_iter()
+    /// Whether what was told speaks of the occasion of now.
+    fn is_told_of_now(&self, level: &Level<'_>) -> bool {
+        !has_occasions(self.watch.kind) || self.which == i64::from(level.current(self.watch.kind))
     }
 
-    fn data(self, watch: &Watch, arming: u32) -> AlertData {
-        let usage = self.ctx.usage;
-        AlertData {
-            rule: watch.name.clone(),
-            kind: watch.kind,
-            arming,
-            used: usage.used,
-            settled: usage.settled,
-            provisional: usage.provisional,
-            quota: self.totals.quota.unwrap_or(0),
-            burnt: self.totals.burnt,
-            remaining: self.totals.remaining.unwrap_or(0),
-            overage: self.totals.overage,
-            settling: self.ctx.settling,
-            cycle: usage.cycle,
+    fn note_silence(&mut self, level: &Level<'_>) {
+        if let Some(heard) = level.heard.filter(|_| is_silence(self.watch.kind)) {
+            self.which = heard.at;
         }
     }
+
+    /// A silence that a record has ended: it is armed for the next, and resolved if it was told.
+    fn end_silence(&mut self, level: &Level<'_>) -> Option<AlertData> {
+        if !is_silence(self.watch.kind) || self.stance == Stance::Armed || !self.is_broken(level) {
+            return None;
+        }
+        self.stance = Stance::Armed;
+        let told = self.told.take()?;
+        Some(level.data(&self.watch, told, self.occasion(level)))
+    }
+
+    /// Whether a record has come since the silence that was told or held.
+    fn is_broken(&self, level: &Level<'_>) -> bool {
+        level.heard.is_some_and(|heard| heard.at > self.which)
+    }
+
+    /// What was told last.
+    fn occasion(&self, level: &Level<'_>) -> Occasion {
+        match self.watch.kind {
+            RuleKind::UsedDayBytes(_) => {
+                Occasion { day: Day::try_from(self.which).ok(), ..Occasion::default() }
+            }
+            RuleKind::NoDataHours(_) => Occasion { since: Some(self.which), ..Occasion::default() },
+            RuleKind::ExpiresDays(_) => Occasion { expires_at: level.chain_ends, ..Occasion::default() },
+            _ => Occasion::default(),
+        }
+    }
+
+    /// Bytes that can be used before it fires.
+    fn room(&self, level: &Level<'_>) -> u64 {
+        let free = |used: &Used| self.marks.iter().all(|mark| mark.day != used.day);
+        match self.watch.kind {
+            RuleKind::UsedDayBytes(limit) => {
+                let most = level.occasions(self.watch.kind).iter().filter(|o| free(o)).map(|o| o.bytes).max();
+                limit.saturating_sub(most.unwrap_or(0))
+            }
+            _ if self.stance != Stance::Armed => u64::MAX,
+            kind => match level.reach(kind) {
+                Reach::Below { room } => room,
+                Reach::Skips => u64::MAX,
+                Reach::Reached => 0,
+            },
+        }
+    }
+}
+
+/// Whether each of its days or cycles is an arming.
+fn has_occasions(kind: RuleKind) -> bool {
+    matches!(kind, RuleKind::UsedBytes(_) | RuleKind::UsedDayBytes(_))
+}
+
+fn is_silence(kind: RuleKind) -> bool {
+    matches!(kind, RuleKind::NoDataHours(_))
+}
+
+/// Whether time alone makes it reached.
+fn is_timed(kind: RuleKind) -> bool {
+    matches!(kind, RuleKind::ExpiresDays(_) | RuleKind::NoDataHours(_))
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alerts::Alerts;
 use super::burn::{Burn, CycleBurn, Frame, burn};
+use super::level::Level;
 use super::orders::Orders;
 use super::package::{Order, Package, end_of};
 use super::{Ctx, Recharge, Totals};
@@ -35,8 +36,8 @@ struct CycleClosed {
 }
 
 impl Book {
-    /// Takes an order that was found right. Whether the packages in force have changed.
-    pub(super) fn take(&mut self, ctx: &Ctx<'_>, recharge: &Recharge<'_>, out: &mut Vec<EventBody>) -> bool {
+    /// Takes an order that was found right: its package comes into force, or is queued.
+    pub(super) fn take(&mut self, ctx: &Ctx<'_>, recharge: &Recharge<'_>, out: &mut Vec<EventBody>) {
         self.prune(ctx.open_from);
         self.orders.remember(recharge, ctx.now);
         self.seq = self.seq.saturating_add(1);
@@ -60,7 +61,6 @@ impl Book {
             self.queue.push(order);
         }
         self.note_cycle(ctx);
-        starts
     }
 
     fn start(&mut self, package: Package, out: &mut Vec<EventBody>) {
@@ -117,16 +117,39 @@ impl Book {
         self.start(Package::start(order, ctx.at, expires_at), out);
     }
 
+    /// Notes the cycle if none is, or if it is over and nobody waited for its end.
+    pub(super) fn renew_cycle(&mut self, ctx: &Ctx<'_>) {
+        if self.cycle_ends.is_none_or(|end| end <= ctx.at) {
+            self.note_cycle(ctx);
+        }
+    }
+
     fn note_cycle(&mut self, ctx: &Ctx<'_>) {
         let next = ctx.calendar.cycle_of(ctx.calendar.day_of(ctx.at)).map(|(_, next)| next);
         self.cycle_ends = next.map(|day| ctx.calendar.day_start(day));
     }
 
     pub(super) fn next_due(&self) -> Option<UnixTime> {
+        self.next_move().into_iter().chain(self.alerts.due).min()
+    }
+
+    /// When a package ends or a cycle begins.
+    fn next_move(&self) -> Option<UnixTime> {
         let alive = || self.packages.iter().filter(|package| !package.ended);
-        let waits = self.waiting() > 0;
+        let waits = self.waiting() > 0 || self.alerts.asks_cycle();
         let cycle = self.cycle_ends.filter(|_| waits || alive().next().is_some());
         alive().map(|package| package.expires_at).chain(cycle).min()
+    }
+
+    /// Whether a package ends or a cycle begins by then.
+    pub(super) fn moves_at(&self, at: UnixTime) -> bool {
+        self.next_move().is_some_and(|due| due <= at)
+    }
+
+    /// What rules are measured by.
+    pub(super) fn level<'a>(&self, ctx: &'a Ctx<'a>, totals: &'a Totals, asks_expiry: bool) -> Level<'a> {
+        let chain_ends = asks_expiry.then(|| super::view::chain_end(self, ctx)).flatten();
+        Level { ctx, totals, chain_ends, heard: self.alerts.heard }
     }
 
     /// Forgets ended packages that no open day can burn any more.
@@ -172,12 +195,13 @@ impl Book {
     }
 
     /// Bytes that can be burnt before a package in force is exhausted or a rule fires.
-    pub(super) fn room(&self, ctx: &Ctx<'_>, burn: &Burn, totals: &Totals) -> u64 {
+    pub(super) fn room(&self, burn: &Burn, level: &Level<'_>) -> u64 {
+        let ctx = level.ctx;
         let untold = self.in_force(ctx.at).filter(|(_, package)| !package.told_exhausted(ctx.usage.cycle));
         let left = untold.filter_map(|(at, package)| {
             package.order.spec.quota.map(|quota| quota.saturating_sub(burn.of(at, package)))
         });
-        left.fold(self.alerts.room(totals), u64::min)
+        left.fold(self.alerts.room(level), u64::min)
     }
 
     /// Makes the burn of a day, the first open one, final.
@@ -226,8 +250,7 @@ impl Book {
     pub(super) fn heap_bytes(&self) -> usize {
         let packages = self.packages.capacity().saturating_mul(size_of::<Package>());
         let queue = self.queue.capacity().saturating_mul(size_of::<Order>());
-        let states = self.alerts.states.capacity().saturating_mul(size_of::<super::alerts::State>());
-        [size_of::<Self>(), packages, queue, states, self.orders.heap_bytes()].iter().sum()
+        [size_of::<Self>(), packages, queue, self.alerts.heap_bytes(), self.orders.heap_bytes()].iter().sum()
     }
 }
 

@@ -9,8 +9,10 @@ mod admit;
 mod alerts;
 mod book;
 mod burn;
+mod level;
 mod orders;
 mod package;
+mod quiet;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -22,17 +24,22 @@ pub use view::{AccountView, PackageView, RuleView};
 use serde::{Deserialize, Serialize};
 
 use admit::{Admitted, admit};
-use alerts::Level;
 use book::Book;
+use burn::Burn;
+use level::LastHeard;
+use quiet::Quiet;
 
-use crate::model::{Calendar, Day, EventBody, Mode, PackageSpec, Payment, Rule, UnixTime};
+use crate::meter::feeds::Feeds;
+use crate::model::{
+    Calendar, Day, EventBody, Mode, PackageSpec, Payment, Rule, RuleKind, UnixTime, rules_problem,
+};
 
 /// Everything about packages and alerts of one card. Empty, it is 16 bytes of the card's line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Account {
     book: Option<Box<Book>>,
-    /// See [`Account::is_quiet`].
-    quiet_until: u64,
+    /// See [`Account::is_quiet`] and [`Account::listens`].
+    quiet: Quiet,
 }
 
 /// What a card's account is told at each call.
@@ -48,14 +55,22 @@ pub(crate) struct Ctx<'a> {
     pub(crate) default_rules: &'a [Rule],
     /// Whether the carrier is settling these days.
     pub(crate) settling: bool,
+    /// Whether the card may be used: a silence of one that is suspended is none.
+    pub(crate) active: bool,
+    /// How fresh the feeds of the partition are.
+    pub(crate) feeds: &'a Feeds,
+    /// Hash of the feed that settles for the card's carrier, or that estimates where none does.
+    pub(crate) settling_feed: u64,
     pub(crate) usage: Usage,
+    /// Usage of the cycles before, as long as records may still change it, oldest first.
+    pub(crate) past: &'a [Usage],
     /// All segments of the open days, ascending, none over a day's edge.
     pub(crate) segments: &'a [Segment],
     /// First second of the first open day: no segment before it will be handed over again.
     pub(crate) open_from: UnixTime,
 }
 
-/// Usage of the cycle that holds [`Ctx::at`].
+/// Usage of a cycle.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     /// First day of the cycle.
@@ -115,7 +130,7 @@ pub(crate) struct Totals {
 
 impl Default for Account {
     fn default() -> Self {
-        Self { book: None, quiet_until: u64::MAX }
+        Self { book: None, quiet: Quiet::always() }
     }
 }
 
@@ -140,9 +155,8 @@ impl Account {
         match admit(self.book.as_deref(), ctx, recharge) {
             Ok(Admitted::Repeated) => OrderOutcome::Repeated,
             Ok(Admitted::New) => {
-                if self.book.get_or_insert_default().take(ctx, recharge, out) {
-                    self.look(ctx, Look::Raised, out);
-                }
+                self.book.get_or_insert_default().take(ctx, recharge, out);
+                self.look(ctx, Look::Raised, out);
                 OrderOutcome::Applied
             }
             Err(reason) => {
@@ -167,17 +181,35 @@ impl Account {
         rules: &[Rule],
         out: &mut Vec<EventBody>,
     ) -> Result<(), String> {
-        if let Some(problem) = rules::problem(rules) {
+        if let Some(problem) = rules_problem(rules) {
             return Err(problem);
         }
         if self.book.is_some() || !rules.is_empty() {
             let book = self.book.get_or_insert_default();
             let burn = book.burn(ctx, ctx.usage.cycle);
             let totals = book.totals(ctx, &burn);
-            book.alerts.set(rules, Level { ctx, totals: &totals }, out);
+            let asked = rules.iter().any(|rule| matches!(rule.kind, RuleKind::ExpiresDays(_)));
+            let level = book.level(ctx, &totals, asked || book.alerts.asks_expiry(ctx.default_rules));
+            book.alerts.set(rules, &level, out);
             self.look(ctx, Look::Again, out);
         }
         Ok(())
+    }
+
+    /// The card is used for the first time, and its plan's rules watch the usage of cards without packages too.
+    pub(crate) fn begin(&mut self, ctx: &Ctx<'_>) {
+        let book = self.book.get_or_insert_default();
+        let burn = book.burn(ctx, ctx.usage.cycle);
+        let totals = book.totals(ctx, &burn);
+        let level = book.level(ctx, &totals, false);
+        book.alerts.begin(&level);
+        self.quiet = Quiet::new(0, book.alerts.listens());
+    }
+
+    /// The same of a card that has been used before: what is reached is held.
+    pub(crate) fn begin_silently(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        self.book.get_or_insert_default();
+        self.look(ctx, Look::Again, out);
     }
 
     /// Looks at everything anew: exhausted packages, alerts (A1 to A5). Call it after every change of usage that is not
@@ -191,12 +223,21 @@ impl Account {
         let burn = book.burn(ctx, ctx.usage.cycle);
         let totals = book.totals(ctx, &burn);
         book.exhaust(ctx, &burn, out);
-        let level = Level { ctx, totals: &totals };
+        book.renew_cycle(ctx);
+        let level = book.level(ctx, &totals, book.alerts.asks_expiry(ctx.default_rules));
         match look {
-            Look::Again => book.alerts.evaluate(level, out),
-            Look::Raised => book.alerts.raise(level, out),
+            Look::Again => book.alerts.evaluate(&level, out),
+            Look::Raised => book.alerts.raise(&level, out),
         }
-        self.quiet_until = ctx.usage.used.saturating_add(book.room(ctx, &burn, &totals));
+        self.measure(ctx, &burn, &totals);
+    }
+
+    /// Finds how long nothing happens.
+    fn measure(&mut self, ctx: &Ctx<'_>, burn: &Burn, totals: &Totals) {
+        if let Some(book) = &self.book {
+            let room = book.room(burn, &book.level(ctx, totals, false));
+            self.quiet = Quiet::new(ctx.usage.used.saturating_add(room), book.alerts.listens());
+        }
     }
 
     /// Whether [`Self::evaluate`] would do nothing; `used` is the cycle's.
@@ -207,13 +248,24 @@ impl Account {
     /// the rest of what was added and falls nowhere, and the next package sees no more than that. So a quota and a
     /// threshold come nearer by at most what was added, which the cycle's used counts.
     pub(crate) fn is_quiet(&self, used: u64) -> bool {
-        used < self.quiet_until
+        used < self.quiet.until()
+    }
+
+    /// Whether a rule asks when the card was last heard of: then tell [`Self::hear`] of each record. Looks at nothing on
+    /// the heap: every CDR asks.
+    pub(crate) fn listens(&self) -> bool {
+        self.quiet.listens()
+    }
+
+    /// A record of the card has come by a feed. Whether to [evaluate](Self::evaluate).
+    pub(crate) fn hear(&mut self, feed: u64, now: UnixTime) -> bool {
+        self.book.as_mut().is_some_and(|book| book.alerts.hear(LastHeard { at: now, feed }))
     }
 
     /// Makes the next record evaluate, whatever it adds (the default rules have changed).
     pub(crate) fn disturb(&mut self) {
         if self.book.is_some() {
-            self.quiet_until = 0;
+            self.quiet = Quiet::new(0, self.quiet.listens());
         }
     }
 
@@ -230,7 +282,7 @@ impl Account {
         packages.flat_map(|package| [package.effective_at, package.expires_at])
     }
 
-    /// When [`Self::fire`] must be called next: a package ends, a cycle begins.
+    /// When [`Self::fire`] must be called next: a package ends, a cycle begins, time makes a rule reached.
     pub(crate) fn next_due(&self) -> Option<UnixTime> {
         self.book.as_ref().and_then(|book| book.next_due())
     }
@@ -238,10 +290,29 @@ impl Account {
     /// Expires, hands over, starts a cycle: all that is due at `ctx.at`, which is [`Self::next_due`]; then reschedule.
     /// Ask [`Self::has_base`] afterwards: a base that ended without a successor suspends the card (S1).
     pub(crate) fn fire(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        self.pass(ctx, out);
         if let Some(book) = &mut self.book {
             book.fire(ctx, out);
             self.look(ctx, Look::Raised, out);
         }
+    }
+
+    /// Looks only at what time has made reached: to be called instead of [`Self::fire`] when nothing
+    /// [moves](Self::moves_at).
+    pub(crate) fn pass(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        let Some(book) = self.book.as_mut().filter(|book| book.alerts.due.is_some_and(|due| due <= ctx.at))
+        else {
+            return;
+        };
+        let burn = book.burn(ctx, ctx.usage.cycle);
+        let totals = book.totals(ctx, &burn);
+        let level = book.level(ctx, &totals, book.alerts.asks_expiry(ctx.default_rules));
+        book.alerts.pass(&level, out);
+    }
+
+    /// Whether a package ends or a cycle begins by then.
+    pub(crate) fn moves_at(&self, at: UnixTime) -> bool {
+        self.book.as_ref().is_some_and(|book| book.moves_at(at))
     }
 
     /// Whether a base package is in force.

@@ -89,6 +89,12 @@ pub(super) fn view(book: &Book, ctx: &Ctx<'_>) -> AccountView {
     }
 }
 
+/// First second without a base package, the queue included; `None` if none is in force.
+pub(super) fn chain_end(book: &Book, ctx: &Ctx<'_>) -> Option<UnixTime> {
+    bases(book, ctx.at).next()?;
+    queue(book, ctx).1
+}
+
 fn bases(book: &Book, at: UnixTime) -> impl Iterator<Item = &Package> {
     book.in_force(at)
         .map(|(_, package)| package)
@@ -133,7 +139,7 @@ fn rules(book: &Book, ctx: &Ctx<'_>) -> Vec<RuleView> {
         name: state.watch.name.clone(),
         kind: state.watch.kind,
         stance: state.stance,
-        alerting: state.told > 0,
+        alerting: state.told.is_some(),
     });
     view.collect()
 }

@@ -10,7 +10,7 @@ use crate::codec::pack::{Pack, PackWriter};
 use crate::model::{
     Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind,
     CounterRules, Day, EventBody, Feed, FeedName, FeedRole, Input, LogOffset, Number, NumberKind, OffsetFrom,
-    Origin, Outcome, Plan, Reading, Record, Register, Slices, SplitRule, Tick, UnixTime,
+    Origin, Outcome, Plan, Reading, Record, Register, RulesPolicy, Slices, SplitRule, Tick, UnixTime,
 };
 
 /// 2026-01-01 00:00:00 UTC, the first second of a cycle.
@@ -137,7 +137,7 @@ impl Bench {
 }
 
 fn catalogue() -> Catalogue {
-    let feed = |name: &str, role| Feed { name: name.to_owned(), role };
+    let feed = |name: &str, role| Feed { name: name.to_owned(), role, stale_after_minutes: None };
     Catalogue {
         version: 1,
         deployment: "bench".to_owned(),
@@ -153,6 +153,7 @@ fn catalogue() -> Catalogue {
         late_horizon_days: 8,
         own_channels: vec!["own".to_owned()],
         counters: CounterRules::default(),
+        rules_policy: RulesPolicy::Free,
     }
 }
 

@@ -5,8 +5,8 @@ use crate::codec::quarantine::{Entry, output as quarantined};
 use crate::codec::{event, pack::PackWriter};
 use crate::log::Output;
 use crate::model::{
-    AlertData, CardId, Cdr, Event, EventBody, FeedName, Mode, Origin, Outcome, PackageData, PackageKind,
-    Payment, Position, Record, RuleKind, Slices, Tick,
+    AlertData, CardId, Cdr, Event, EventBody, FeedName, Mode, Occasion, Origin, Outcome, PackageData,
+    PackageKind, Payment, Position, Record, RuleKind, Slices, Tick,
 };
 use crate::rollup::rows::{NO_CARD, Raw};
 
@@ -61,12 +61,15 @@ fn an_alert_becomes_its_row() {
             used: 90,
             settled: 50,
             provisional: 40,
-            quota: 100,
+            quota: Some(100),
             burnt: 80,
-            remaining: 20,
+            remaining: Some(20),
             overage: 1,
             settling: true,
             cycle: i32::from(AUGUST),
+            forecast: None,
+            late: false,
+            occasion: Occasion::default(),
         }),
     );
     let [mut alert] = <[_; 1]>::try_from(rows.alerts).unwrap();

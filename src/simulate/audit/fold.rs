@@ -6,10 +6,11 @@ use super::line::{Line, State, Terms, Verdict};
 use super::logbook::{Batch, Entry, What};
 use super::obey::{close_cycles, emit, follow, id, in_time, look, obey, registers, say};
 use super::totals::is_total;
+use super::watch::{Fresh, Heard};
 use super::zone::Zone;
 use crate::model::{
     Broadcast, CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Input, LogOffset, Outcome,
-    Position, Register, UnixTime,
+    Position, Register, RuleKind, UnixTime,
 };
 
 /// An event that must be published.
@@ -33,6 +34,13 @@ struct Declared {
     at: UnixTime,
 }
 
+/// What a record that moves no total says of its card.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Sign {
+    OfLife,
+    OfNothing,
+}
+
 /// Records and bytes by input and outcome.
 pub(super) type Ledger = BTreeMap<(&'static str, Outcome), (u64, u64)>;
 
@@ -49,6 +57,7 @@ pub(super) struct Fold {
     pub(super) end: LogOffset,
     declared: BTreeMap<String, Declared>,
     zones: BTreeMap<String, Zone>,
+    pub(super) heard: Heard,
     /// A catalogue has come; every card is looked at in the next second.
     adopting: bool,
 }
@@ -95,12 +104,16 @@ impl Fold {
         let position = entry.position;
         match &entry.what {
             What::Cdr(cdr) => {
-                let verdict = self.usage(cdr.card, position, |line, terms| line.cdr(cdr, terms));
+                self.hear(&cdr.feed);
+                let verdict = self
+                    .usage(cdr.card, (&cdr.feed, Sign::OfLife), position, |line, terms| line.cdr(cdr, terms));
                 let unknown = Verdict { outcome: Outcome::Unknown, bytes: cdr.up + cdr.down };
                 self.note(Input::Cdr, position, &verdict.unwrap_or(unknown));
             }
             What::Reading(reading) => {
-                let verdict = self.usage(reading.card, position, |line, terms| {
+                self.hear(&reading.feed);
+                let sign = if is_total(reading) { Sign::OfNothing } else { Sign::OfLife };
+                let verdict = self.usage(reading.card, (&reading.feed, sign), position, |line, terms| {
                     if is_total(reading) { line.total(reading, terms) } else { line.reading(reading, terms) }
                 });
                 let unknown = Verdict { outcome: Outcome::Unknown, bytes: 0 };
@@ -143,12 +156,29 @@ impl Fold {
         let catalogue = self.catalogue.as_ref()?;
         let carrier = catalogue.carriers.iter().find(|c| c.name == line.carrier)?;
         let zone = self.zones.get(&line.carrier)?;
-        Some(act(line, Terms { catalogue, carrier, zone, now: self.now }, &mut self.expected))
+        Some(act(
+            line,
+            Terms { catalogue, carrier, zone, now: self.now, heard: &self.heard },
+            &mut self.expected,
+        ))
+    }
+
+    /// A record of a feed that the catalogue knows.
+    fn hear(&mut self, feed: &str) {
+        let now = self.now;
+        let Some(may_be_silent) = self.catalogue.as_ref().and_then(|c| may_be_silent(c, feed)) else {
+            return;
+        };
+        let fresh = Fresh { last: now, since: now, may_be_silent };
+        let held = self.heard.entry(feed.to_owned()).or_insert(fresh);
+        let since = if now - held.last > may_be_silent { now } else { held.since };
+        *held = Fresh { since, ..fresh };
     }
 
     fn usage(
         &mut self,
         card: CardId,
+        (feed, sign): (&str, Sign),
         position: Position,
         count: impl FnOnce(&mut Line, Terms<'_>) -> Verdict,
     ) -> Option<Verdict> {
@@ -173,7 +203,16 @@ impl Fold {
                         out,
                     );
                 }
-                look(card, line, cause, terms, out);
+                if !line.wallet.begun && watches(line, terms) {
+                    line.with_wallet(terms, now, super::wallet::Wallet::watch);
+                }
+            }
+            // A carrier's total that is what it was tells nothing of the card; a modem's counter that it is there.
+            if verdict.outcome == Outcome::Counted && (line.moves > before || sign == Sign::OfLife) {
+                let asks = line.wallet.watches.hear(now, feed);
+                if asks || line.moves > before {
+                    look(card, line, cause, terms, out);
+                }
             }
             verdict
         })
@@ -200,7 +239,8 @@ impl Fold {
 
     fn next_due(&mut self, card: CardId) -> Option<UnixTime> {
         self.lend(card, |line, terms, _| {
-            line.wallet.next_due().into_iter().chain(line.next_close(terms)).min()
+            let dues = [line.wallet.next_due(), line.next_close(terms), line.next_alert(terms)];
+            dues.into_iter().flatten().min()
         })?
     }
 
@@ -222,12 +262,16 @@ impl Fold {
     fn fire(&mut self, card: CardId, due: UnixTime) {
         self.lend(card, |line, terms, out| {
             let cause = Cause { at: due, position: None, command: None };
-            if line.wallet.next_due().is_some_and(|at| at <= due) {
+            let dues = [line.wallet.next_due(), line.next_alert(terms)];
+            if dues.into_iter().flatten().any(|at| at <= due) {
                 let covered_before = line.wallet.has_base(due - 1);
                 let mut said = Vec::new();
+                let moves = line.wallet.moves_at(due);
                 line.with_wallet(terms, due, |wallet, scene| wallet.time(scene, &mut said));
                 say(card, line, said, cause, terms, out);
-                follow(card, line, covered_before, cause, terms, out);
+                if moves {
+                    follow(card, line, covered_before, cause, terms, out);
+                }
             }
             let horizon = i64::from(terms.catalogue.late_horizon_days) * 86_400;
             while let Some(day) = line.first_open_day().filter(|day| terms.zone.end(*day) + horizon <= due) {
@@ -244,6 +288,7 @@ impl Fold {
     fn adopt(&mut self, card: CardId) {
         let now = self.now;
         self.lend(card, |line, terms, out| {
+            line.wallet.begun |= line.is_known() && watches(line, terms);
             look(card, line, Cause { at: now, position: None, command: None }, terms, out);
         });
     }
@@ -254,6 +299,13 @@ impl Fold {
         }
         self.zones = catalogue.carriers.iter().map(|c| (c.name.clone(), Zone::new(&c.calendar))).collect();
         self.adopting = self.catalogue.is_some();
+        self.heard.retain(|feed, fresh| match may_be_silent(catalogue, feed) {
+            Some(seconds) => {
+                fresh.may_be_silent = seconds;
+                true
+            }
+            None => false,
+        });
         self.catalogue = Some(catalogue.clone());
     }
 
@@ -316,5 +368,20 @@ impl Fold {
             });
         }
         if matches!(command.body, CommandBody::Register(_)) { Outcome::Counted } else { Outcome::Unknown }
+    }
+}
+
+/// Whether a card is watched without packages too.
+pub(super) fn watches(line: &Line, terms: Terms<'_>) -> bool {
+    let of_usage =
+        |kind| matches!(kind, RuleKind::UsedBytes(_) | RuleKind::UsedDayBytes(_) | RuleKind::NoDataHours(_));
+    terms.rules(&line.plan).iter().any(|rule| of_usage(rule.kind))
+}
+
+/// How long a feed of a catalogue may be silent, seconds; `None`: it is none.
+fn may_be_silent(catalogue: &Catalogue, feed: &str) -> Option<i64> {
+    match catalogue.feeds.iter().find(|f| f.name == feed) {
+        Some(feed) => Some(i64::from(feed.stale_after_minutes.unwrap_or(180)) * 60),
+        None => (feed == "modem").then_some(180 * 60),
     }
 }

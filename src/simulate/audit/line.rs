@@ -6,6 +6,7 @@ use super::dating;
 use super::logbook::Cdr;
 use super::totals::Told;
 use super::wallet::{Scene, Segment, Totals, Wallet};
+use super::watch::Heard;
 use super::zone::Zone;
 use crate::model::{Carrier, Catalogue, Day, EventBody, FeedRole, Number, Outcome, Rule, UnixTime};
 
@@ -107,6 +108,7 @@ pub(super) struct Terms<'a> {
     pub(super) carrier: &'a Carrier,
     pub(super) zone: &'a Zone,
     pub(super) now: UnixTime,
+    pub(super) heard: &'a Heard,
 }
 
 impl<'a> Terms<'a> {
@@ -275,6 +277,11 @@ impl Line {
         out
     }
 
+    /// Whether it has days or cycles.
+    pub(super) fn is_known(&self) -> bool {
+        !(self.days().is_empty() && self.cycles.is_empty())
+    }
+
     pub(super) fn days(&self) -> BTreeSet<Day> {
         self.uses.iter().map(|u| u.day).collect()
     }
@@ -342,14 +349,36 @@ impl Line {
         call: impl FnOnce(&mut Wallet, &Scene<'_>) -> R,
     ) -> R {
         self.know_cycle(terms.zone, terms.zone.day(at));
-        let segments = self.segments();
+        let (segments, past) = (self.segments(), self.past(terms, at));
         let mut wallet = std::mem::take(&mut self.wallet);
-        let answer = call(&mut wallet, &self.scene(terms, at, &segments));
+        let answer = call(&mut wallet, &self.scene(terms, at, &segments, &past));
         self.wallet = wallet;
         answer
     }
 
-    fn scene<'a>(&'a self, terms: Terms<'a>, at: UnixTime, segments: &'a [Segment]) -> Scene<'a> {
+    /// Cycles before a second that are not closed: first day, used, settled.
+    fn past(&self, terms: Terms<'_>, at: UnixTime) -> Vec<(Day, u64, u64)> {
+        let running = terms.zone.cycle_at(at);
+        let open = self.cycles.iter().filter(|(first, cycle)| !cycle.closed && **first < running);
+        open.map(|(first, _)| {
+            let (used, settled) = self.used_of_cycle(terms.zone, *first);
+            (*first, used, settled)
+        })
+        .collect()
+    }
+
+    /// When time alone makes a rule reached.
+    pub(super) fn next_alert(&self, terms: Terms<'_>) -> Option<UnixTime> {
+        self.wallet.next_alert(&self.scene(terms, terms.now, &[], &[]))
+    }
+
+    fn scene<'a>(
+        &'a self,
+        terms: Terms<'a>,
+        at: UnixTime,
+        segments: &'a [Segment],
+        past: &'a [(Day, u64, u64)],
+    ) -> Scene<'a> {
         let cycle = terms.zone.cycle_at(at);
         let (used, settled) = self.used_of_cycle(terms.zone, cycle);
         Scene {
@@ -360,6 +389,11 @@ impl Line {
             used,
             settled,
             settling: terms.settling(at),
+            active: matches!(self.state, State::Registered | State::Active),
+            past,
+            closed_through: self.closed_through,
+            heard: terms.heard,
+            settling_feed: terms.carrier.settling_feed.as_deref().unwrap_or("modem"),
             segments,
             plan_rules: terms.rules(&self.plan),
             own_channels: &terms.catalogue.own_channels,
@@ -368,12 +402,12 @@ impl Line {
 
     pub(super) fn totals(&self, terms: Terms<'_>, at: UnixTime) -> Totals {
         let segments = self.segments();
-        self.wallet.totals(&self.scene(terms, at, &segments))
+        self.wallet.totals(&self.scene(terms, at, &segments, &[]))
     }
 
     pub(super) fn burnt_in(&self, terms: Terms<'_>, cycle: Day) -> u64 {
         let segments = self.segments();
-        self.wallet.burnt_in(&self.scene(terms, terms.now, &segments), cycle)
+        self.wallet.burnt_in(&self.scene(terms, terms.now, &segments, &[]), cycle)
     }
 
     /// When the next day or cycle closes.

@@ -125,7 +125,7 @@ fn register_line(
     terms: Terms<'_>,
     out: &mut Vec<Expected>,
 ) -> bool {
-    let moves = line.carrier != register.carrier && !(line.days().is_empty() && line.cycles.is_empty());
+    let moves = line.carrier != register.carrier && line.is_known();
     if !registers(register, terms.catalogue) || moves {
         return false;
     }
@@ -151,6 +151,7 @@ fn register_line(
         (register.channel.clone(), register.carrier.clone(), register.plan.clone());
     emit(card, line, cause, terms, EventBody::CardRegistered { channel, carrier, plan }, out);
     if replanned {
+        line.wallet.begun |= line.is_known() && super::fold::watches(line, terms);
         look(card, line, cause, terms, out);
     }
     true
@@ -168,7 +169,9 @@ pub(super) fn look(
         return;
     }
     let mut said = Vec::new();
-    line.with_wallet(terms, cause.at, |wallet, scene| wallet.look(scene, false, &mut said));
+    line.with_wallet(terms, cause.at, |wallet, scene| {
+        wallet.look(scene, super::watch::Why::Usage, &mut said);
+    });
     say(card, line, said, cause, terms, out);
 }
 
@@ -294,7 +297,13 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
     let kind = body.kind();
     match body {
         EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => {
-            format!("{card}/{kind}/{}/{}", alert.rule, alert.arming)
+            let named = format!("{card}/{kind}/{}/{}", alert.rule, alert.arming);
+            match (alert.occasion.day, alert.occasion.since) {
+                (Some(day), _) => format!("{named}/{day}"),
+                (None, Some(since)) => format!("{named}/{since}"),
+                (None, None) if alert.late => format!("{named}/{}", alert.cycle),
+                (None, None) => named,
+            }
         }
         EventBody::PackageExhausted(package) if package.cycle.is_some() => {
             format!("{card}/{kind}/{}/{}", package.order, package.cycle.unwrap_or_default())

@@ -13,7 +13,7 @@ pub(super) fn judge(fold: &Fold, tables: &Tables, out: &mut Vec<Finding>) -> (us
     for (card, line) in &fold.lines {
         let Some((catalogue, zone)) = fold.catalogue.as_ref().zip(fold.zone(&line.carrier)) else { continue };
         let Some(carrier) = catalogue.carriers.iter().find(|c| c.name == line.carrier) else { continue };
-        let terms = Terms { catalogue, carrier, zone, now: fold.now };
+        let terms = Terms { catalogue, carrier, zone, now: fold.now, heard: &fold.heard };
         for cycle in line.cycles.keys() {
             months += 1;
             judge_month(*card, line, *cycle, terms, tables, out);

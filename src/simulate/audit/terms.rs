@@ -2,7 +2,7 @@
 
 use super::wallet::{Order, Scene, Totals};
 use super::zone::Zone;
-use crate::model::{AlertData, Day, Mode, PackageData, Rule, RuleKind, UnixTime, Validity};
+use crate::model::{AlertData, Day, Mode, Occasion, PackageData, Rule, RuleKind, UnixTime, Validity};
 
 /// Whether an order is right (`domain.md` P5).
 pub(super) fn admit(scene: &Scene<'_>, order: &Order, cancelled: bool) -> Result<(), String> {
@@ -35,10 +35,30 @@ pub(super) fn reached(kind: RuleKind, totals: &Totals) -> Option<bool> {
         RuleKind::BurntPercent(percent) => Some(burnt_ * 100 >= quota_ * i128::from(percent)),
         RuleKind::RemainingPercent(percent) => Some(remaining_ * 100 <= quota_ * i128::from(percent)),
         RuleKind::RemainingBytes(bytes) => (bytes < quota).then_some(remaining <= bytes),
+        RuleKind::Exhausted(_) => Some(remaining == 0),
+        _ => None,
     }
 }
 
-pub(super) fn alert(rule: &Rule, arming: u32, scene: &Scene<'_>, totals: &Totals) -> AlertData {
+/// When nothing will be left if today and the three days before go on: bytes by seconds since the first of them that
+/// was used.
+fn forecast(scene: &Scene<'_>, totals: &Totals) -> Option<UnixTime> {
+    let remaining = totals.remaining.filter(|_| totals.quota != Some(0))?;
+    let today = scene.zone.day(scene.at);
+    let days: Vec<_> = scene.open_days().filter(|(day, used)| *day >= today - 3 && *used > 0).collect();
+    let seconds = i128::from(scene.at - scene.zone.start(days.first()?.0));
+    let bytes: i128 = days.iter().map(|(_, used)| i128::from(*used)).sum();
+    let left = i128::from(remaining) * seconds / bytes;
+    (seconds > 0 && left <= 400 * 86_400).then(|| scene.at + left as i64)
+}
+
+pub(super) fn alert(
+    rule: &Rule,
+    arming: u32,
+    scene: &Scene<'_>,
+    totals: &Totals,
+    occasion: Occasion,
+) -> AlertData {
     AlertData {
         rule: rule.name.clone(),
         kind: rule.kind,
@@ -46,12 +66,15 @@ pub(super) fn alert(rule: &Rule, arming: u32, scene: &Scene<'_>, totals: &Totals
         used: scene.used,
         settled: scene.settled,
         provisional: scene.used - scene.settled,
-        quota: totals.quota.unwrap_or(0),
+        quota: totals.quota,
         burnt: totals.burnt,
-        remaining: totals.remaining.unwrap_or(0),
+        remaining: totals.remaining,
         overage: totals.overage,
         settling: scene.settling,
         cycle: scene.cycle,
+        forecast: forecast(scene, totals),
+        late: false,
+        occasion,
     }
 }
 

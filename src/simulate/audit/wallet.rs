@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::terms::{admit, alert, data, end, first_end, reached};
+use super::terms::{admit, data, end, first_end};
+use super::watch::{Heard, Watches, Why};
 use super::zone::Zone;
 use crate::model::{
     Day, EventBody, Mode, PackageData, PackageKind, PackageSpec, Payment, Per, Rule, RuleKind, UnixTime,
@@ -32,21 +33,6 @@ struct Package {
     exhausted: Vec<Day>,
 }
 
-/// What a rule does when it is reached.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Stance {
-    Armed,
-    Held,
-    Fired,
-}
-
-#[derive(Debug, Clone)]
-struct Watch {
-    rule: Rule,
-    stance: Stance,
-    told: Option<u32>,
-}
-
 /// Everything about packages and alerts of a card.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wallet {
@@ -55,9 +41,7 @@ pub(super) struct Wallet {
     orders: Vec<(Order, UnixTime)>,
     taken: usize,
     cycle_edge: Option<UnixTime>,
-    own: Vec<Rule>,
-    watches: Vec<Watch>,
-    arming: u32,
+    pub(super) watches: Watches,
     /// Whether it ever had an order or rules.
     pub(super) begun: bool,
 }
@@ -80,10 +64,31 @@ pub(super) struct Scene<'a> {
     pub(super) used: u64,
     pub(super) settled: u64,
     pub(super) settling: bool,
+    /// Whether the card may be used.
+    pub(super) active: bool,
+    /// Cycles before this one that are not closed: first day, used, settled.
+    pub(super) past: &'a [(Day, u64, u64)],
+    /// Days through this one are closed.
+    pub(super) closed_through: Day,
+    pub(super) heard: &'a Heard,
+    /// The feed that a card of which no record is known is expected by.
+    pub(super) settling_feed: &'a str,
     /// Of the card's whole life, in event order.
     pub(super) segments: &'a [Segment],
     pub(super) plan_rules: &'a [Rule],
     pub(super) own_channels: &'a [String],
+}
+
+impl Scene<'_> {
+    /// Used bytes of the days that are not closed.
+    pub(super) fn open_days(&self) -> impl Iterator<Item = (Day, u64)> + use<> {
+        let mut days: BTreeMap<Day, u64> = BTreeMap::new();
+        for segment in self.segments {
+            *days.entry(self.zone.day(segment.start)).or_default() += segment.bytes;
+        }
+        let closed_through = self.closed_through;
+        days.into_iter().filter(move |(day, _)| *day > closed_through)
+    }
 }
 
 /// Who paid what.
@@ -189,9 +194,7 @@ impl Wallet {
             self.queue.push((self.taken, order));
         }
         self.note_edge(scene);
-        if starts {
-            self.look(scene, true, out);
-        }
+        self.look(scene, Why::Raise, out);
         Ok(true)
     }
 
@@ -215,12 +218,50 @@ impl Wallet {
     pub(super) fn next_due(&self) -> Option<UnixTime> {
         let alive: Vec<_> = self.packages.iter().filter(|p| !p.expired).map(|p| p.to).collect();
         let waits = self.queue.iter().any(|(_, order)| order.mode == Mode::NextCycle);
+        let waits = waits || self.watches.wants_cycles();
         let edge = self.cycle_edge.filter(|_| waits || !alive.is_empty());
         alive.into_iter().chain(edge).min()
     }
 
-    /// What is due at `scene.at`.
+    /// First second without a base package, if none of the queue is lost.
+    fn chain_end(&self, scene: &Scene<'_>) -> Option<UnixTime> {
+        self.chain_from(scene, |package| package.covers(scene.at))
+    }
+
+    fn chain_from(&self, scene: &Scene<'_>, lives: impl Fn(&Package) -> bool) -> Option<UnixTime> {
+        let bases = self.packages.iter().filter(|p| p.order.spec.kind == PackageKind::Base);
+        let mut chain = bases.filter(|p| lives(p)).map(|p| p.to).max()?;
+        for mode in [Mode::NextCycle, Mode::Renewal] {
+            for (_, order) in self.queue.iter().filter(|(_, order)| order.mode == mode) {
+                let from = if mode == Mode::NextCycle { self.cycle_edge } else { Some(chain) };
+                if let Some(from) = from.filter(|_| order.spec.kind == PackageKind::Base) {
+                    chain = chain.max(end(order.spec.validity, from, scene.zone));
+                }
+            }
+        }
+        Some(chain)
+    }
+
+    /// When time alone makes a rule reached.
+    pub(super) fn next_alert(&self, scene: &Scene<'_>) -> Option<UnixTime> {
+        self.watches.next_due(scene, self.chain_from(scene, |package| !package.expired))
+    }
+
+    /// Whether a package ends or a cycle begins by then.
+    pub(super) fn moves_at(&self, at: UnixTime) -> bool {
+        self.next_due().is_some_and(|due| due <= at)
+    }
+
+    /// What is due at `scene.at`: alerts first, by what was in force until then.
     pub(super) fn time(&mut self, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
+        let (totals, chain_end) = (self.totals(scene), self.chain_end(scene));
+        self.watches.look(scene, &totals, chain_end, Why::Time, out);
+        if self.moves_at(scene.at) {
+            self.move_on(scene, out);
+        }
+    }
+
+    fn move_on(&mut self, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
         let burn = self.burn(scene);
         let last = scene.zone.cycle_at(scene.at - 1);
         for (at, package) in self.packages.iter_mut().enumerate() {
@@ -244,7 +285,7 @@ impl Wallet {
             }
         }
         self.note_edge(scene);
-        self.look(scene, true, out);
+        self.look(scene, Why::Raise, out);
     }
 
     fn hand_over(&mut self, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
@@ -272,47 +313,40 @@ impl Wallet {
         let wrong = |rule: &Rule| match rule.kind {
             RuleKind::BurntPercent(p) => p == 0 || p > 100,
             RuleKind::RemainingPercent(p) => p > 99,
-            RuleKind::RemainingBytes(_) => false,
+            RuleKind::UsedBytes(bytes) | RuleKind::UsedDayBytes(bytes) => bytes == 0,
+            RuleKind::ExpiresDays(days) => days == 0 || days > 90,
+            RuleKind::NoDataHours(hours) => hours == 0 || hours > 31 * 24,
+            RuleKind::RemainingBytes(_) | RuleKind::Exhausted(_) => false,
         };
-        if rules.iter().any(wrong) || rules.len() > 16 {
+        let twice = |at: usize| rules[..at].iter().any(|other| other.name == rules[at].name);
+        if rules.iter().any(wrong) || rules.len() > 16 || (0..rules.len()).any(twice) {
             return Err("rules".to_owned());
         }
         if self.begun || !rules.is_empty() {
             self.begun = true;
-            self.own = rules.to_vec();
-            self.look(scene, false, out);
+            self.watches.set(rules);
+            self.look(scene, Why::Usage, out);
         }
         Ok(())
     }
 
+    /// The card's first usage, and its plan's rules watch more than packages.
+    pub(super) fn watch(&mut self, scene: &Scene<'_>) {
+        self.begun = true;
+        self.watches.begin(scene.plan_rules);
+    }
+
     /// Tells of what is exhausted or reached. Raising re-arms in silence and resolves.
-    pub(super) fn look(&mut self, scene: &Scene<'_>, raise: bool, out: &mut Vec<EventBody>) {
+    pub(super) fn look(&mut self, scene: &Scene<'_>, why: Why, out: &mut Vec<EventBody>) {
         if !self.begun {
             return;
         }
         self.exhaust(scene, out);
-        let totals = self.totals(scene);
-        self.adopt(scene, &totals, out);
-        if raise {
-            self.arming += 1;
+        if self.cycle_edge.is_none_or(|edge| edge <= scene.at) {
+            self.note_edge(scene);
         }
-        let arming = self.arming;
-        for watch in &mut self.watches {
-            let reached = reached(watch.rule.kind, &totals);
-            if raise {
-                watch.stance = if reached == Some(true) { Stance::Held } else { Stance::Armed };
-                if let Some(told) = watch.told.filter(|_| watch.stance == Stance::Armed) {
-                    watch.told = None;
-                    out.push(EventBody::AlertResolved(alert(&watch.rule, told, scene, &totals)));
-                }
-            } else if watch.stance == Stance::Armed && reached == Some(true) {
-                watch.stance = Stance::Fired;
-                watch.told = Some(arming);
-                out.push(EventBody::AlertFired(alert(&watch.rule, arming, scene, &totals)));
-            } else if watch.stance == Stance::Held && reached == Some(false) {
-                watch.stance = Stance::Armed;
-            }
-        }
+        let (totals, chain_end) = (self.totals(scene), self.chain_end(scene));
+        self.watches.look(scene, &totals, chain_end, why, out);
     }
 
     fn exhaust(&mut self, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
@@ -328,33 +362,6 @@ impl Wallet {
                 let cycle = (package.order.spec.per == Per::Cycle).then_some(scene.cycle);
                 let data = data(&package.order, burnt, Some((package.from, package.to)));
                 out.push(EventBody::PackageExhausted(PackageData { cycle, ..data }));
-            }
-        }
-    }
-
-    /// New rules are measured in silence; alerts of rules that are gone resolve.
-    fn adopt(&mut self, scene: &Scene<'_>, totals: &Totals, out: &mut Vec<EventBody>) {
-        let rules = if self.own.is_empty() { scene.plan_rules } else { &self.own };
-        if rules.iter().eq(self.watches.iter().map(|watch| &watch.rule)) {
-            return;
-        }
-        let before = std::mem::take(&mut self.watches);
-        self.watches = rules
-            .iter()
-            .map(|rule| {
-                let silent =
-                    if reached(rule.kind, totals) == Some(true) { Stance::Held } else { Stance::Armed };
-                let new = || Watch { rule: rule.clone(), stance: silent, told: None };
-                before.iter().find(|watch| watch.rule == *rule).cloned().unwrap_or_else(new)
-            })
-            .collect();
-        if before.iter().any(|watch| watch.stance == Stance::Fired && !rules.contains(&watch.rule)) {
-            // A rule under the name of one that has fired and is gone fires other alerts.
-            self.arming += 1;
-        }
-        for gone in before.iter().filter(|watch| !rules.contains(&watch.rule)) {
-            if let Some(told) = gone.told {
-                out.push(EventBody::AlertResolved(alert(&gone.rule, told, scene, totals)));
             }
         }
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::codec::canonical;
 use crate::model::{
     Calendar, CardCommand, Carrier, Catalogue, CommandBody, CounterRules, Feed, FeedRole, OffsetFrom, Plan,
-    Register, SplitRule,
+    Register, RulesPolicy, SplitRule,
 };
 
 /// 2026-08-01 in days since 1970.
@@ -26,12 +26,13 @@ fn catalogue(version: u32) -> Catalogue {
             settling_days_first: 0,
             settling_days_last: 0,
         }],
-        feeds: vec![Feed { name: "settle".to_owned(), role: FeedRole::Settling }],
+        feeds: vec![Feed { name: "settle".to_owned(), role: FeedRole::Settling, stale_after_minutes: None }],
         plans: vec![Plan { name: "basic".to_owned(), rules: vec![], suspend_on_exhaustion: false }],
         default_rules: vec![],
         late_horizon_days: Catalogue::LATE_HORIZON_DAYS,
         own_channels: vec!["shop".to_owned()],
         counters: CounterRules::default(),
+        rules_policy: RulesPolicy::Free,
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::*;
 use super::{RECHARGE, card, imsi};
 use crate::model::{
     Broadcast, CardCommand, CommandBody, Mode, Number, NumberKind, PackageKind, PackageSpec, Payment, Per,
-    Register, Rule, RuleKind, Validity,
+    Register, Rule, RuleKind, Validity, Yes,
 };
 
 #[test]
@@ -174,15 +174,23 @@ fn rules_are_read_with_amounts_as_text_and_their_faults_named() {
         }
     };
     let rule = |name: &str, kind| Rule { name: name.into(), kind };
-    let json = r#"[{"name":"a","burnt_percent":80},{"name":"b","remaining_bytes":"500MiB"},{"name":"c","remaining_percent":20}]"#;
+    let json = r#"[{"name":"a","burnt_percent":80},{"name":"b","remaining_bytes":"500MiB"},{"name":"c","remaining_percent":20},
+        {"name":"d","used_bytes":"1GB"},{"name":"e","used_day_bytes":7},{"name":"f","expires_days":true},
+        {"name":"g","expires_days":3},{"name":"h","exhausted":true},{"name":"i","no_data_hours":24}]"#;
     let expected = vec![
         rule("a", RuleKind::BurntPercent(80)),
         rule("b", RuleKind::RemainingBytes(524_288_000)),
         rule("c", RuleKind::RemainingPercent(20)),
+        rule("d", RuleKind::UsedBytes(1_000_000_000)),
+        rule("e", RuleKind::UsedDayBytes(7)),
+        rule("f", RuleKind::ExpiresDays(7)),
+        rule("g", RuleKind::ExpiresDays(3)),
+        rule("h", RuleKind::Exhausted(Yes)),
+        rule("i", RuleKind::NoDataHours(24)),
     ];
     assert_eq!(of(json), Ok(expected));
-    let watch =
-        "does not say what to watch; expected one of burnt_percent, remaining_percent and remaining_bytes";
+    let watch = "does not say what to watch; expected one of burnt_percent, remaining_percent, remaining_bytes, \
+                 used_bytes, used_day_bytes, expires_days, exhausted and no_data_hours";
     let cases = [
         ("7", "field `rules` is the number 7; expected a list of objects".to_owned()),
         ("[7]", "field `rules[0]` is no object".to_owned()),

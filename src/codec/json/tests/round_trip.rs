@@ -7,7 +7,7 @@ use super::{CDR, READING, RECHARGE, card};
 use crate::model::{
     Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterKind, FeedName, Mode, Number,
     NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, Reading, Register, Rule, RuleKind, Slice,
-    Slices, Validity,
+    Slices, Validity, Yes,
 };
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -31,12 +31,17 @@ const ORIGIN: Origin<'_> = Origin { source: "s", partition: 0, offset: 0, receiv
 
 fn any_body() -> impl Strategy<Value = CommandBody> {
     let reason = || prop::option::of(any_name());
-    let rule = (any_name(), 0u8..=100, any::<u64>(), 0..3).prop_map(|(name, percent, bytes, kind)| Rule {
+    let rule = (any_name(), 0u8..=100, any::<u64>(), 0..8).prop_map(|(name, percent, bytes, kind)| Rule {
         name,
         kind: [
             RuleKind::BurntPercent(percent),
             RuleKind::RemainingPercent(percent),
             RuleKind::RemainingBytes(bytes),
+            RuleKind::UsedBytes(bytes),
+            RuleKind::UsedDayBytes(bytes),
+            RuleKind::ExpiresDays(u16::from(percent)),
+            RuleKind::Exhausted(Yes),
+            RuleKind::NoDataHours(u16::from(percent)),
         ][kind as usize],
     });
     prop_oneof![
