@@ -49,7 +49,8 @@ pub(super) struct Card {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cold {
     pub counters: Counters,
-    pub totals: Totals,
+    /// Only of cards whose carrier tells totals.
+    pub totals: Option<Box<Totals>>,
     pub commands: SeenCommands,
 }
 
@@ -136,7 +137,7 @@ impl Card {
     }
 
     pub(super) fn totals(&self) -> Option<&Totals> {
-        self.cold.as_ref().map(|cold| &cold.totals)
+        self.cold.as_ref().and_then(|cold| cold.totals.as_deref())
     }
 
     pub(super) fn cold(&mut self) -> &mut Cold {
@@ -195,6 +196,7 @@ impl Line for Card {
 
 impl Cold {
     fn heap_bytes(&self) -> usize {
-        self.counters.bytes() + self.totals.bytes() + self.commands.bytes()
+        let totals = self.totals.as_ref().map_or(0, |totals| totals.bytes());
+        self.counters.bytes() + totals + self.commands.bytes()
     }
 }

@@ -116,6 +116,8 @@ impl Register {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const GB: u64 = 1_000_000_000;
@@ -173,5 +175,27 @@ mod tests {
         // The uplink was saved early, and shows less than an eighth; the sum does not.
         assert_eq!(judge((8_000, 1_000_000), (900, 500_000), 60, 0), (0, 0, unexplained));
         assert_eq!(judge((8_000, 1_000_000), (8_010, 999_000), 60, 0), (10, 0, unexplained));
+    }
+
+    proptest! {
+        /// Of a pair that is no wrap the count lies between the increases and counting a fall from zero, by direction; and it is
+        /// the one or the other throughout.
+        #[test]
+        fn a_count_lies_between_the_plain_rules(
+            before in (0..1u64 << 40, 0..1u64 << 40), now in (0..1u64 << 40, 0..1u64 << 40), seconds in 1..100_000i64,
+        ) {
+            let (up, down, fall) = judge(before, now, seconds, 0);
+            let rise = |was: u64, is: u64| is.saturating_sub(was);
+            let zero = |was: u64, is: u64| if is < was { is } else { is - was };
+            let lower = (rise(before.0, now.0), rise(before.1, now.1));
+            match fall {
+                None | Some(Fall::Unexplained) => prop_assert_eq!((up, down), lower),
+                Some(Fall::Restarted) => {
+                    prop_assert_eq!((up, down), (zero(before.0, now.0), zero(before.1, now.1)));
+                }
+                Some(Fall::Wrapped) => prop_assert!(up >= lower.0 && down >= lower.1),
+            }
+            prop_assert_eq!(fall.is_some(), now.0 < before.0 || now.1 < before.1);
+        }
     }
 }

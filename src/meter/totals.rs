@@ -160,7 +160,7 @@ fn take(
 ) -> Verdict {
     let open_from = card.usage.open_from(ctx.calendar(), ctx.index.horizon_s, ctx.now);
     let open_from = ctx.calendar().day_of(open_from);
-    if !card.cold().totals.take(poll.total, open_from) {
+    if !card.cold().totals.get_or_insert_default().take(poll.total, open_from) {
         return Verdict::new(Outcome::Flood, 0, "the card has 256 totals of open days already");
     }
     if poll.source != Source::Settling {
@@ -269,7 +269,7 @@ impl Totals {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Total>()
+        size_of::<Self>() + self.0.capacity() * size_of::<Total>()
     }
 }
 

@@ -11,7 +11,7 @@ use tidegauge::model::{
     Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind,
     CounterRules, Day, Event, Feed, FeedName, FeedRole, LogOffset, Mode, OffsetFrom, Origin, PackageKind,
     PackageSpec, Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, RulesPolicy, Slices,
-    SplitRule, Tick, UnixTime, Validity,
+    SplitRule, Tick, TotalOf, UnixTime, Validity,
 };
 
 pub(crate) const CARDS: u8 = 3;
@@ -26,6 +26,7 @@ const USAGE_AT: UnixTime = BEGIN + 5 * DAY_S;
 pub(crate) enum Op {
     Usage(Usage),
     Reading { card: u8, minutes_ago: i64, tx: u64, session: u8 },
+    Total(Total),
     Recharge { card: u8, order: u8, spec: PackageSpec, mode: Mode, paid_hours_ago: i64 },
     Rules { card: u8, percent: u8 },
     Complete { days_ago: Day },
@@ -44,6 +45,17 @@ pub(crate) struct Usage {
     pub(crate) id: u16,
     pub(crate) start: i64,
     pub(crate) seconds: i64,
+    pub(crate) up: u64,
+    pub(crate) down: u64,
+}
+
+/// A carrier's total.
+#[derive(Debug, Clone)]
+pub(crate) struct Total {
+    pub(crate) card: u8,
+    pub(crate) settles: bool,
+    pub(crate) of: TotalOf,
+    pub(crate) minutes_ago: i64,
     pub(crate) up: u64,
     pub(crate) down: u64,
 }
@@ -112,9 +124,15 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
         .prop_map(|(card, minutes_ago, tx, session)| Op::Reading { card, minutes_ago, tx, session });
     // Few ids and round starts: duplicates and conflicts are met, and so are days that have closed.
     let cdr = a_usage(-20..1, 0..6).prop_map(|usage| Usage { start: usage.start * 40_000, ..usage });
+    // Totals of the last card only: its feeds' records are not counted from then on.
+    let of = prop_oneof![Just(TotalOf::Day), Just(TotalOf::Cycle)];
+    let total = (any::<bool>(), of, 0i64..3_000, 0u64..9_000, 0u64..90_000).prop_map(
+        |(settles, of, minutes_ago, up, down)| Total { card: CARDS - 1, settles, of, minutes_ago, up, down },
+    );
     let op = prop_oneof![
         8 => cdr.prop_map(Op::Usage),
         3 => reading,
+        2 => total.prop_map(Op::Total),
         4 => a_recharge(),
         1 => (a_card(), 1u8..101).prop_map(|(card, percent)| Op::Rules { card, percent }),
         1 => (1..4).prop_map(|days_ago| Op::Complete { days_ago }),
@@ -193,6 +211,7 @@ impl Fleet {
             Op::Reading { card, minutes_ago, tx, session } => {
                 self.reading(*card, *minutes_ago, *tx, *session);
             }
+            Op::Total(total) => self.total(total),
             Op::Recharge { card, order, spec, mode, paid_hours_ago } => {
                 let paid_at = self.now - paid_hours_ago * 3_600;
                 let reference = format!("ref-{order}");
@@ -276,6 +295,22 @@ impl Fleet {
             rx: tx / 2,
             width: 0,
             session: &session,
+            number: None,
+            origin: origin(),
+        }));
+    }
+
+    fn total(&mut self, total: &Total) {
+        self.fold(&Record::Reading(Reading {
+            card: card(total.card),
+            feed: FeedName::new(if total.settles { "pgw" } else { "probe" }),
+            imei: 0,
+            counter: CounterKind(total.of.counter()),
+            at: self.now - total.minutes_ago * 60,
+            tx: total.up,
+            rx: total.down,
+            width: 0,
+            session: "",
             number: None,
             origin: origin(),
         }));

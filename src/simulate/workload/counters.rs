@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{DAY, MINUTE, Modem, Outside, Workload, send, time};
 use crate::log::Topic;
+use crate::log::sim::Rng;
 use crate::simulate::places::{DELTA_TOTALS, PLACES, TARIFF};
 
 impl Workload {
@@ -13,14 +14,15 @@ impl Workload {
         let (rng, card) = (&mut self.rng, &mut self.cards[n]);
         let modem = &mut card.modem;
         match rng.below(100) {
-            0..4 => (modem.tx, modem.rx) = (modem.tx / 20, modem.rx / 20),
-            4..7 => (modem.tx, modem.rx) = (modem.tx * 9 / 10, modem.rx * 9 / 10),
-            7..10 => (modem.tx, modem.rx) = (4_290_000_000, 4_200_000_000),
-            10..14 => *modem = Modem { session: modem.session + 1, ..Modem::default() },
+            0..6 => (modem.tx, modem.rx) = (modem.tx / 20, modem.rx / 20),
+            6..8 => (modem.tx, modem.rx) = (modem.tx / 9, modem.rx + 9),
+            8..11 => (modem.tx, modem.rx) = (modem.tx * 9 / 10, modem.rx * 9 / 10),
+            11..16 => (modem.tx, modem.rx) = (4_294_900_000, 4_294_000_000),
+            16..20 => *modem = Modem { session: modem.session + 1, ..Modem::default() },
             _ => {}
         }
-        modem.tx += rng.below(1 << 20);
-        modem.rx += rng.below(1 << 23);
+        modem.tx = wrapped(modem.tx + rng.below(1 << 20), rng);
+        modem.rx = wrapped(modem.rx + rng.below(1 << 23), rng);
         let at =
             now - if rng.below(8) == 0 { rng.between(-900, 3 * DAY) } else { rng.between(0, 20 * MINUTE) };
         let mut reading = json!({
@@ -77,4 +79,10 @@ impl Workload {
         }
         send(Topic::Modem, &reading, out);
     }
+}
+
+/// A register that has come to its end begins anew, if it has 32 bits.
+fn wrapped(register: u64, rng: &mut Rng) -> u64 {
+    const END: u64 = 1 << 32;
+    if register >= END && rng.below(5) > 0 { register - END } else { register }
 }
