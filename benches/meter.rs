@@ -17,10 +17,10 @@ use tidegauge::limits::SHARDS;
 use tidegauge::meter::table::{Line, Table};
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
-    Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind, CounterRules, Feed,
-    FeedName, FeedRole, Input, LogOffset, Mode, OffsetFrom, Origin, Outcome, PackageKind, PackageSpec,
-    Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, RulesPolicy, Slices, SplitRule, UnixTime,
-    Validity,
+    Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind, CounterRules,
+    CreditsPolicy, Feed, FeedName, FeedRole, Input, LogOffset, Mode, OffsetFrom, Origin, Outcome,
+    PackageKind, PackageSpec, Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, RulesPolicy,
+    Slices, SplitRule, UnixTime, Validity,
 };
 
 /// 2026-01-01 00:00:00 UTC.
@@ -267,13 +267,20 @@ fn catalogue() -> Catalogue {
         own_channels: vec!["own".to_owned()],
         counters: CounterRules::default(),
         rules_policy: RulesPolicy::Free,
+        credits_policy: CreditsPolicy::All,
     }
 }
 
 fn registration() -> CommandBody {
     let text = |text: &str| text.to_owned();
     let (channel, carrier, plan) = (text("own"), text("north"), text("basic"));
-    CommandBody::Register(Box::new(Register { channel, carrier, plan, numbers: Vec::new() }))
+    CommandBody::Register(Box::new(Register {
+        channel,
+        carrier,
+        plan,
+        numbers: Vec::new(),
+        recipients: None,
+    }))
 }
 
 fn recharge() -> CommandBody {

@@ -94,6 +94,12 @@ pub const PACKAGES_IN_FORCE_MAX: usize = 16;
 pub const PACKAGES_KEPT_MAX: usize = 64;
 /// Rules of a card.
 pub const RULES_MAX: usize = 16;
+/// Recipients of a card's alerts.
+pub const RECIPIENTS_MAX: usize = 16;
+/// Credits of a card.
+pub const CREDITS_MAX: u32 = 1_000_000;
+/// Credits taken that a card remembers, to give them back if a delivery fails.
+pub const CREDITS_TAKEN_KEPT_MAX: usize = 256;
 /// The earliest that an alert may warn of a package's end, days before.
 pub const EXPIRES_DAYS_MAX: u16 = 90;
 /// The longest silence that a rule may ask for, hours: 31 days.

@@ -14,8 +14,8 @@ use tidegauge::ingest::modem;
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
     Calendar, CardCommand, CardId, CardName, Carrier, Catalogue, CommandBody, CounterData, CounterKind,
-    CounterRules, EventBody, FeedName, Input, LogOffset, OffsetFrom, Origin, Outcome, Plan, Reading, Record,
-    Register, RulesPolicy, SplitRule, UnixTime,
+    CounterRules, CreditsPolicy, EventBody, FeedName, Input, LogOffset, OffsetFrom, Origin, Outcome, Plan,
+    Reading, Record, Register, RulesPolicy, SplitRule, UnixTime,
 };
 
 const LINES: &str = include_str!("data/modem/readings.jsonl");
@@ -135,6 +135,7 @@ fn catalogue() -> Catalogue {
         own_channels: vec![],
         counters: CounterRules::default(),
         rules_policy: RulesPolicy::Free,
+        credits_policy: CreditsPolicy::All,
     }
 }
 
@@ -162,8 +163,13 @@ impl Metered {
 
     fn register(&mut self, at: UnixTime, card: CardId) {
         let text = |text: &str| text.to_owned();
-        let register =
-            Register { channel: text("shop"), carrier: text("carrier"), plan: text("plan"), numbers: vec![] };
+        let register = Register {
+            channel: text("shop"),
+            carrier: text("carrier"),
+            plan: text("plan"),
+            numbers: vec![],
+            recipients: None,
+        };
         let body = CommandBody::Register(Box::new(register));
         let command = CardCommand { id: text("c"), card, iccid: card.to_string(), at, body };
         let json = canonical::to_vec(&command);

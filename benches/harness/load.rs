@@ -12,8 +12,8 @@ use tidegauge::codec::pack::PackWriter;
 use tidegauge::codec::time;
 use tidegauge::log::Topic;
 use tidegauge::model::{
-    Calendar, Carrier, Catalogue, CounterRules, Feed, FeedRole, OffsetFrom, Plan, Record, Rule, RuleKind,
-    RulesPolicy, SplitRule,
+    Calendar, Carrier, Catalogue, CounterRules, CreditsPolicy, Feed, FeedRole, OffsetFrom, Plan, Record,
+    Rule, RuleKind, RulesPolicy, SplitRule,
 };
 use tidegauge::shell::wall_ms;
 
@@ -166,5 +166,6 @@ fn catalogue(now: i64) -> Catalogue {
         own_channels: vec!["own".to_owned()],
         counters: CounterRules::default(),
         rules_policy: RulesPolicy::Free,
+        credits_policy: CreditsPolicy::All,
     }
 }

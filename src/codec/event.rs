@@ -281,6 +281,7 @@ mod tests {
             forecast: Some(1_785_547_815),
             late: false,
             occasion: Occasion { since: Some(1_785_547_815), ..Occasion::default() },
+            delivery: None,
         });
         let message = output(&event(fired), "prod-1", Some(9));
         let expected = serde_json::json!({

@@ -50,7 +50,7 @@ pub fn outputs(
 mod tests {
     use super::*;
     use crate::codec::pack::Pack;
-    use crate::model::RulesPolicy;
+    use crate::model::{CreditsPolicy, RulesPolicy};
 
     fn catalogue() -> Catalogue {
         Catalogue {
@@ -64,6 +64,7 @@ mod tests {
             own_channels: Vec::new(),
             counters: crate::model::CounterRules::default(),
             rules_policy: RulesPolicy::Free,
+            credits_policy: CreditsPolicy::All,
         }
     }
 

@@ -11,6 +11,7 @@ use super::dates::DaySpan;
 use super::due;
 use super::effects::Effects;
 use super::index::modem_hash;
+use super::notify;
 use super::state::{CardState, SuspendedBy};
 use crate::limits::SEGMENTS_MAX;
 use crate::model::{Day, EventBody, UnixTime};
@@ -34,6 +35,7 @@ pub(super) fn tell<R>(
     let told = account_ctx(card, ctx, because.at, Seen { usage, past: &past, segments: &segments });
     let answer = call(&mut card.account, &told, &mut said);
     let exhausted = said.iter().any(|body| matches!(body, EventBody::PackageExhausted(_)));
+    notify::deliver(card, ctx, because, &mut said);
     let nothing_left = exhausted && card.account.totals(&told).remaining == Some(0);
     for body in said {
         ctx.emit(card, because, body, effects);
@@ -93,6 +95,7 @@ pub(super) fn pass(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effect
     card.account.pass(&told, &mut said);
     if !said.is_empty() {
         usage_now(card, ctx, because.at);
+        notify::deliver(card, ctx, because, &mut said);
     }
     for body in said {
         ctx.emit(card, because, body, effects);

@@ -8,13 +8,14 @@ use super::cycle::Source;
 use super::ids::Ids;
 use super::names::NameId;
 use super::numbers::Numbers;
+use super::purse::Purse;
 use super::seen::SeenCommands;
 use super::state::{CardState, SuspendedBy};
 use super::table::Line;
 use super::totals::Totals;
 use super::usage::Usage;
 use crate::limits::ESTIMATES_MAX;
-use crate::model::{CardId, LogOffset, UnixTime};
+use crate::model::{CardId, LogOffset, Recipient, UnixTime};
 
 /// One card. Encoded as it stands here: a change of this struct is a change of the chunks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub(super) struct Cold {
     /// Only of cards whose carrier tells totals.
     pub totals: Option<Box<Totals>>,
     pub commands: SeenCommands,
+    /// Credits and recipients.
+    pub purse: Option<Box<Purse>>,
 }
 
 /// Names of a new card.
@@ -144,6 +147,22 @@ impl Card {
         self.cold.get_or_insert_default()
     }
 
+    /// Its credits and recipients, if it ever had any.
+    pub(super) fn purse_mut(&mut self) -> Option<&mut Purse> {
+        self.cold.as_mut()?.purse.as_deref_mut()
+    }
+
+    /// The same, made if there are none.
+    pub(super) fn purse(&mut self) -> &mut Purse {
+        self.cold().purse.get_or_insert_default()
+    }
+
+    /// Credits and recipients to show.
+    pub(super) fn purse_shown(&self) -> (u32, Vec<Recipient>) {
+        let purse = self.cold.as_ref().and_then(|cold| cold.purse.as_ref());
+        purse.map(|purse| (purse.credits(), purse.recipients())).unwrap_or_default()
+    }
+
     /// The place of an estimating feed, or the one that it would take; `None` when other feeds hold all.
     pub(super) fn estimate(&self, feed: u64) -> Option<Source> {
         let place = self.estimates.iter().position(|held| *held == feed || *held == 0)?;
@@ -197,6 +216,7 @@ impl Line for Card {
 impl Cold {
     fn heap_bytes(&self) -> usize {
         let totals = self.totals.as_ref().map_or(0, |totals| totals.bytes());
-        self.counters.bytes() + totals + self.commands.bytes()
+        let purse = self.purse.as_ref().map_or(0, |purse| purse.bytes());
+        self.counters.bytes() + totals + self.commands.bytes() + purse
     }
 }

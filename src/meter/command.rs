@@ -7,16 +7,17 @@ use super::ctx::{Because, Ctx, Verdict};
 use super::due;
 use super::effects::Effects;
 use super::index::CatalogueIndex;
+use super::notify;
 use super::seen::Known;
 use super::state::{CardState, SuspendedBy};
 use crate::limits::{DAY_S, FUTURE_S_MAX, ORDER_DAYS};
 use crate::model::{
-    CardCommand, CardName, CommandBody, DirectoryEntry, EventBody, Number, Outcome, Register, RulesPolicy,
-    UnixTime, beyond_presets,
+    CardCommand, CardName, CommandBody, DirectoryEntry, EventBody, Move, Number, Outcome, Register,
+    RulesPolicy, UnixTime, beyond_presets,
 };
 
 /// Why a command is refused: a text for a support agent.
-type Refusal = String;
+pub(super) type Refusal = String;
 
 /// Reads a command as ingest wrote it.
 pub(super) fn read(json: &[u8]) -> Result<CardCommand, Verdict> {
@@ -79,7 +80,11 @@ fn apply(
     because: &Because<'_>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
-    if card.state == CardState::Cancelled && !matches!(command.body, CommandBody::Recharge { .. }) {
+    // The credits of a SIM that was swapped may leave it after its end.
+    let outlives = |body: &CommandBody| {
+        matches!(body, CommandBody::Recharge { .. } | CommandBody::CreditsMove { other: Move::To(_), .. })
+    };
+    if card.state == CardState::Cancelled && !outlives(&command.body) {
         return Err("the card is cancelled, and that is final".to_owned());
     }
     match &command.body {
@@ -102,6 +107,10 @@ fn apply(
             }
             book::tell(card, ctx, because, effects, |account, told, out| account.set_rules(told, rules, out))
         }
+        CommandBody::RecipientsSet { recipients } => notify::set_recipients(card, recipients),
+        body @ (CommandBody::CreditsAdd { .. }
+        | CommandBody::CreditsMove { .. }
+        | CommandBody::CreditsReturn { .. }) => notify::obey(card, body, ctx, because, effects),
         CommandBody::Unsupported { name } => Err(format!("{name:?} is not done by this version")),
     }
 }
@@ -214,6 +223,9 @@ fn register_as(
         });
     }
     card.note_iccid(&command.iccid);
+    if let Some(recipients) = &register.recipients {
+        notify::set_recipients(card, recipients)?;
+    }
     let id = card.id;
     card.numbers.replace(&register.numbers, command.at, &mut |held| {
         effects.directory.push(DirectoryEntry {
@@ -239,6 +251,9 @@ pub(super) fn check_register(register: &Register, index: &CatalogueIndex) -> Res
     }
     if index.plan(&register.plan).is_none() {
         return Err(format!("plan {:?} is not in the catalogue", register.plan));
+    }
+    if let Some(problem) = register.recipients.as_deref().and_then(super::purse::problem) {
+        return Err(problem);
     }
     let kinds = register.numbers.iter().enumerate();
     let twice = |(at, number): (usize, &Number)| {

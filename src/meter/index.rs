@@ -10,7 +10,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::FoldError;
 use crate::limits::DAY_S;
 use crate::model::{
-    Carrier, Catalogue, CounterRules, Day, Feed, FeedName, FeedRole, Plan, Rule, RulesPolicy, UnixTime,
+    Carrier, Catalogue, CounterRules, CreditsPolicy, Day, Feed, FeedName, FeedRole, Plan, Rule, RulesPolicy,
+    UnixTime,
 };
 
 /// The feed of `usage.modem`: known without being named in the catalogue.
@@ -78,6 +79,7 @@ impl CatalogueIndex {
             own_channels: Vec::new(),
             counters: CounterRules::default(),
             rules_policy: RulesPolicy::Free,
+            credits_policy: CreditsPolicy::All,
         };
         let (catalogue, feeds) = (Arc::new(catalogue), Vec::new());
         Self { catalogue, feeds, watches_usage: false, seed: 0, horizon_s: 0 }

@@ -15,6 +15,7 @@
 //! | `due` | what time brings: packages end, days and cycles close |
 //! | `command`, `seen`, `numbers`, `state` | registration, states, ids of commands, numbers held |
 //! | `account`, `book` | packages, burn and alerts of one card, and how they are told of usage |
+//! | `notify`, `purse`, `feeds` | who is told of alerts, what it costs, how fresh the feeds are |
 //! | `index`, `chunk` | the catalogue made ready; the bytes of a shard |
 //! | `effects`, `rows`, `view` | what leaves the meter |
 //!
@@ -43,8 +44,10 @@ mod fold;
 mod ids;
 mod index;
 mod names;
+mod notify;
 mod numbers;
 mod piece;
+mod purse;
 mod quarantined;
 mod reading;
 mod restore;

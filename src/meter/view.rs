@@ -12,7 +12,7 @@ use super::dates::{DaySpan, Volume};
 use super::index::modem_hash;
 use super::rows::{DayRow, MonthRow};
 use super::state::{CardState, SuspendedBy};
-use crate::model::{CardId, Day, LogOffset, Number, UnixTime};
+use crate::model::{CardId, Day, LogOffset, Number, Recipient, UnixTime};
 
 /// A card as of log time. Amounts in bytes, times in UTC seconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,6 +39,9 @@ pub struct CardView {
     pub burnt: u64,
     pub remaining: Option<u64>,
     pub overage: u64,
+    /// For messages about alerts, and who gets them.
+    pub credits: u32,
+    pub recipients: Vec<Recipient>,
     /// Packages, queue, rules, effective and expiry dates.
     pub account: AccountView,
     /// Cycles that are held: the running one, and past ones that are not closed or not yet in `ClickHouse`.
@@ -65,6 +68,7 @@ pub(super) fn card_view(card: &Card, ctx: &Ctx<'_>) -> CardView {
     let (totals, account) =
         book::read(card, ctx, ctx.now, |account, told| (account.totals(told), account.view(told)));
     let cycle = card.usage.cycle(today);
+    let (credits, recipients) = card.purse_shown();
     CardView {
         card: card.id,
         iccid: card.iccid(),
@@ -84,6 +88,8 @@ pub(super) fn card_view(card: &Card, ctx: &Ctx<'_>) -> CardView {
         burnt: totals.burnt,
         remaining: totals.remaining,
         overage: totals.overage,
+        credits,
+        recipients,
         account,
         months: months(card, ctx, LogOffset(0)),
         days: days(card, ctx, LogOffset(0)),

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, RulesPolicy, UnixTime, rules_problem};
+use super::{CreditsPolicy, Rule, RulesPolicy, UnixTime, rules_problem};
 use crate::limits::{
     DAY_S, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, RESTART_DIVISOR_DEFAULT, RESTART_DIVISOR_MAX,
     STALE_AFTER_MIN_DEFAULT, STALE_AFTER_MIN_MAX, WRAP_MBIT_S_DEFAULT, WRAP_MBIT_S_MAX,
@@ -37,6 +37,9 @@ pub struct Catalogue {
     /// Which rules customers may set (`rules.set`); those of plans and of the fleet are the vendor's own.
     #[serde(default)]
     pub rules_policy: RulesPolicy,
+    /// What happens when a card has fewer credits than recipients.
+    #[serde(default)]
+    pub credits_policy: CreditsPolicy,
 }
 
 /// What explains that a device's counter shows less than before (`domain.md` R2).

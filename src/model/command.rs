@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CardId, Day, Number, Rule, UnixTime};
+use super::{CardId, Day, Move, Number, Recipient, Rule, UnixTime};
 
 /// An amount of bytes as said in a command.
 pub type Amount = u64;
@@ -37,6 +37,27 @@ pub enum CommandBody {
     Recharge { order: String, channel: String, payment: Payment, package: PackageSpec, mode: Mode },
     #[serde(rename = "rules.set")]
     RulesSet { rules: Vec<Rule> },
+    /// They take the place of those before.
+    #[serde(rename = "recipients.set")]
+    RecipientsSet { recipients: Vec<Recipient> },
+    #[serde(rename = "credits.add")]
+    CreditsAdd { credits: u32, payment: Option<Payment> },
+    /// One side of a move between two cards: both name the same reference and amount.
+    #[serde(rename = "credits.move")]
+    CreditsMove {
+        reference: String,
+        credits: u32,
+        #[serde(flatten)]
+        other: Move,
+    },
+    /// A message that did not reach its recipient: its credit comes back, once.
+    #[serde(rename = "credits.return")]
+    CreditsReturn {
+        /// Id of the event that carried the message.
+        reference: String,
+        #[serde(flatten)]
+        recipient: Recipient,
+    },
     /// A type of the contract that this version refuses, with its name, so that the sender is answered.
     #[serde(rename = "unsupported")]
     Unsupported { name: String },
@@ -50,6 +71,9 @@ pub struct Register {
     pub plan: String,
     /// IMSI, MSISDN, IMEI of the card, at most one of a kind.
     pub numbers: Vec<Number>,
+    /// Who is told of its alerts; `None` = as before.
+    #[serde(default)]
+    pub recipients: Option<Vec<Recipient>>,
 }
 
 /// What was paid, by the vendor's own books.

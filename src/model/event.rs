@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CardId, Day, Mode, PackageKind, Payment, Position, RuleKind, UnixTime};
+use super::{CardId, Day, Delivery, Mode, Move, PackageKind, Payment, Position, RuleKind, UnixTime};
 
 /// The topic an event goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,6 +84,18 @@ pub enum EventBody {
     /// A carrier's total is less than what the card has by it.
     #[serde(rename = "counter.lowered")]
     CounterLowered(CounterData),
+    #[serde(rename = "credits.added")]
+    CreditsAdded { credits: u32, balance: u32, payment: Option<Payment> },
+    #[serde(rename = "credits.moved")]
+    CreditsMoved {
+        reference: String,
+        credits: u32,
+        balance: u32,
+        #[serde(flatten)]
+        other: Move,
+    },
+    #[serde(rename = "credits.returned")]
+    CreditsReturned { reference: String, balance: u32 },
     #[serde(rename = "command.applied")]
     CommandApplied { command: String },
     #[serde(rename = "command.refused")]
@@ -119,6 +131,9 @@ pub struct AlertData {
     /// Which one of its occasions, of a rule that has several in an arming.
     #[serde(flatten)]
     pub occasion: Occasion,
+    /// Who is told beside the push; absent if the card has no recipients, and of what is late or resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Box<Delivery>>,
 }
 
 /// What an alert speaks of beside its arming: a day, a silence, an end.
@@ -229,6 +244,9 @@ impl EventBody {
             Self::CounterUnexplained(_) => "counter.unexplained",
             Self::CounterBegun(_) => "counter.begun",
             Self::CounterLowered(_) => "counter.lowered",
+            Self::CreditsAdded { .. } => "credits.added",
+            Self::CreditsMoved { .. } => "credits.moved",
+            Self::CreditsReturned { .. } => "credits.returned",
             Self::CommandApplied { .. } => "command.applied",
             Self::CommandRefused { .. } => "command.refused",
         }

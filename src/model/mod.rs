@@ -5,6 +5,7 @@
 mod card;
 mod catalogue;
 mod command;
+mod credit;
 mod directory;
 mod event;
 mod outcome;
@@ -21,6 +22,7 @@ pub use command::{
     Amount, Broadcast, CardCommand, CommandBody, Mode, PackageKind, PackageSpec, Payment, Per, Register,
     Validity,
 };
+pub use credit::{Channel, CreditsPolicy, Delivery, Move, Recipient, Withheld};
 pub use directory::{CardName, DirectoryEntry};
 pub use event::{AlertData, CounterData, Event, EventBody, Occasion, PackageData, Stream};
 pub use outcome::{Input, Ledger, Outcome, Reason};

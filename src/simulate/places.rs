@@ -4,8 +4,8 @@ use chrono::{Datelike, NaiveDate};
 
 use crate::log::sim::Rng;
 use crate::model::{
-    Calendar, Carrier, Catalogue, CounterRules, Day, Feed, FeedRole, OffsetFrom, Plan, Rule, RuleKind,
-    RulesPolicy, SplitRule, Yes,
+    Calendar, Carrier, Catalogue, CounterRules, CreditsPolicy, Day, Feed, FeedRole, OffsetFrom, Plan, Rule,
+    RuleKind, RulesPolicy, SplitRule, Yes,
 };
 
 /// Name of the simulated deployment.
@@ -111,6 +111,9 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
             restart_divisor: *rng.pick(&[8, 8, 2, 50]).unwrap_or(&8),
         },
         rules_policy: RulesPolicy::Free,
+        credits_policy: *rng
+            .pick(&[CreditsPolicy::All, CreditsPolicy::AsMany])
+            .unwrap_or(&CreditsPolicy::All),
     }
 }
 

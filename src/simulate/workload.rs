@@ -120,7 +120,8 @@ impl Workload {
             66..70 => self.total(n, now, out),
             70..79 => self.recharge(n, now, out),
             79..82 => self.rules(n, now, out),
-            82..84 => self.state(n, now, out),
+            82..83 => self.credits(n, now, out),
+            83..84 => self.state(n, now, out),
             84..89 => self.again(out),
             89..92 => self.contradiction(out),
             92..95 => self.complete(now, out),
@@ -242,11 +243,39 @@ impl Workload {
         self.command(command, out);
     }
 
+    /// Credits come, go, move and are given back; recipients change.
+    fn credits(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let other = self.rng.below(self.cards.len() as u64) as usize;
+        let (rng, there) = (&mut self.rng, self.cards[other].iccid.clone());
+        let card = self.cards[n].iccid.clone();
+        let mut command = json!({"id": format!("k{serial}"), "card": card, "at": time(now, rng)});
+        let with = match rng.below(10) {
+            0..4 => json!({"type": "credits.add", "credits": rng.below(6)}),
+            4..6 => json!({"type": "recipients.set", "recipients": recipients(rng)}),
+            6 => {
+                json!({"type": "credits.move", "reference": format!("swap{}", serial / 20), "credits": rng.below(4), "to": there})
+            }
+            7 => {
+                json!({"type": "credits.move", "reference": format!("swap{}", serial / 20), "credits": rng.below(4), "from": there})
+            }
+            _ => {
+                let rule = *rng.pick(&["burnt-50", "burnt-80", "plan-90", "ends"]).unwrap_or(&"ends");
+                let event = format!("{card}/alert.fired/{rule}/{}", 1 + rng.below(3));
+                json!({"type": "credits.return", "reference": event, "sms": "+49170000"})
+            }
+        };
+        if let (Value::Object(command), Value::Object(with)) = (&mut command, with) {
+            command.extend(with);
+        }
+        self.command(command, out);
+    }
+
     fn state(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
         let serial = self.serial();
         let rng = &mut self.rng;
         let kinds =
-            ["card.suspend", "card.resume", "card.suspend", "card.resume", "card.cancel", "credits.add"];
+            ["card.suspend", "card.resume", "card.suspend", "card.resume", "card.cancel", "usage.adjust"];
         let kind = *rng.pick(&kinds).unwrap_or(&"card.resume");
         let old = if rng.below(10) == 0 { 100 * DAY } else { 0 };
         let command = json!({
@@ -263,6 +292,10 @@ impl Workload {
             "channel": OWN_CHANNEL, "carrier": PLACES[card.place].carrier, "plan": PLANS[rng.below(2) as usize],
             "imsi": card.imsi, "msisdn": card.msisdn, "imei": card.imei.to_string(),
         });
+        let mut command = command;
+        if self.rng.coin() {
+            command["recipients"] = recipients(&mut self.rng);
+        }
         self.command(command, out);
     }
 
@@ -336,6 +369,13 @@ fn card(n: u64, phases: usize, rng: &mut Rng) -> Sim {
         total: (0, 0),
         orders: 0,
     }
+}
+
+/// Up to three people, now and then one twice.
+fn recipients(rng: &mut Rng) -> Value {
+    let all = [json!({"sms": "+49170000"}), json!({"voice": "+49170000"}), json!({"sms": "+8613900"})];
+    let count = rng.below(4);
+    (0..count).map(|n| all[if rng.below(9) == 0 { 0 } else { n as usize }].clone()).collect()
 }
 
 /// Two or three measured parts whose sums are the record's volumes.

@@ -81,5 +81,6 @@ pub(crate) fn alert(rule: &str) -> AlertData {
         forecast: None,
         late: false,
         occasion: Occasion::default(),
+        delivery: None,
     }
 }

@@ -2,8 +2,8 @@
 
 use tidegauge::codec::time;
 use tidegauge::model::{
-    Calendar, Carrier, Catalogue, CounterRules, Day, Feed, FeedRole, OffsetFrom, Plan, Rule, RuleKind,
-    RulesPolicy, SplitRule, Yes,
+    Calendar, Carrier, Catalogue, CounterRules, CreditsPolicy, Day, Feed, FeedRole, OffsetFrom, Plan, Rule,
+    RuleKind, RulesPolicy, SplitRule, Yes,
 };
 
 use crate::words::Words;
@@ -28,6 +28,11 @@ pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
         counters: CounterRules {
             wrap_mbit_s: words.number("wrap_mbit_s", 150)?,
             restart_divisor: words.number("restart_divisor", 8)?,
+        },
+        credits_policy: match words.or("credits", "all").as_str() {
+            "all" => CreditsPolicy::All,
+            "as_many" => CreditsPolicy::AsMany,
+            other => return Err(format!("credits={other}")),
         },
         rules_policy: match words.or("policy", "free").as_str() {
             "free" => RulesPolicy::Free,

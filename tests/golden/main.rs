@@ -71,6 +71,7 @@ scripts! {
     alerts
     alert_kinds
     alerts_by_time
+    credits
     recharges
     renewals
     quota_each_cycle

@@ -4,7 +4,8 @@ use tidegauge::codec::time::day_text;
 use tidegauge::meter::account::{PackageView, Stance};
 use tidegauge::meter::{CardView, Effects, SuspendedBy};
 use tidegauge::model::{
-    AlertData, CounterData, Event, EventBody, Input, Ledger, Outcome, PackageData, UnixTime,
+    AlertData, CounterData, Delivery, Event, EventBody, Input, Ledger, Move, Outcome, PackageData, Recipient,
+    UnixTime, Withheld,
 };
 
 use crate::words::Zone;
@@ -78,6 +79,12 @@ fn body(body: &EventBody, zone: &Zone) -> String {
         | EventBody::CounterUnexplained(c)
         | EventBody::CounterBegun(c)
         | EventBody::CounterLowered(c) => counter(c, zone),
+        EventBody::CreditsAdded { credits, balance, .. } => format!("{credits}, {balance} now"),
+        EventBody::CreditsMoved { reference, credits, balance, other } => match other {
+            Move::To(card) => format!("{reference}: {credits} to {card}, {balance} now"),
+            Move::From(card) => format!("{reference}: {credits} from {card}, {balance} now"),
+        },
+        EventBody::CreditsReturned { reference, balance } => format!("for {reference}, {balance} now"),
         EventBody::CommandApplied { command } => command.clone(),
         EventBody::CommandRefused { command, reason } => format!("{command}: {reason}"),
     }
@@ -112,11 +119,12 @@ fn alert(alert: &AlertData, zone: &Zone) -> String {
         occasion.expires_at.map(|end| format!(" by {}", zone.show(end))),
     ];
     let which = which.into_iter().flatten().collect::<String>();
+    let delivery = alert.delivery.as_deref().map(self::delivery).unwrap_or_default();
     let settling = if alert.settling { " settling" } else { "" };
     let late = if alert.late { " late" } else { "" };
     let forecast = alert.forecast.map(|at| format!(", out {}", zone.show(at))).unwrap_or_default();
     format!(
-        "{} #{}{which}: burnt {} of {}, {} left; used {} ({} settled), overage {}, cycle {}{settling}{late}{forecast}",
+        "{} #{}{which}: burnt {} of {}, {} left; used {} ({} settled), overage {}, cycle {}{settling}{late}{forecast}{delivery}",
         alert.rule,
         alert.arming,
         alert.burnt,
@@ -127,6 +135,19 @@ fn alert(alert: &AlertData, zone: &Zone) -> String {
         alert.overage,
         day_text(alert.cycle)
     )
+}
+
+/// `; told sms:+1 for 1, 4 left; voice withheld from 2: why`
+fn delivery(d: &Delivery) -> String {
+    if let Some(event) = &d.with {
+        let short = event.split_once("/alert.fired/").map_or(event.as_str(), |(_, short)| short);
+        return format!("; told with {short}");
+    }
+    let to = |r: &Recipient| format!(" {}:{}", r.channel().name(), r.to());
+    let told = d.recipients.iter().map(to).collect::<String>();
+    let held = |w: &Withheld| format!("; {} withheld from {}: {}", w.channel.name(), w.recipients, w.reason);
+    let withheld = d.withheld.iter().map(held).collect::<String>();
+    format!("; told{told} for {}, {} left{withheld}", d.credits, d.balance)
 }
 
 fn package(p: &PackageData, zone: &Zone) -> String {

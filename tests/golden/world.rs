@@ -7,9 +7,9 @@ use tidegauge::codec::pack::{Pack, PackWriter};
 use tidegauge::limits::SHARDS;
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
-    Broadcast, CardCommand, CardId, Cdr, CommandBody, CounterKind, FeedName, LogOffset, Mode, Number,
-    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, Reading, Record, Register, Slice, Slices,
-    Tick, UnixTime, Validity,
+    Broadcast, CardCommand, CardId, Cdr, CommandBody, CounterKind, FeedName, LogOffset, Mode, Move, Number,
+    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, Reading, Recipient, Record, Register, Slice,
+    Slices, Tick, UnixTime, Validity,
 };
 
 use crate::catalogue::{catalogue, day_of, rules};
@@ -197,6 +197,21 @@ impl World {
             "cancel" => CommandBody::Cancel { reason },
             "recharge" => self.recharge(words)?,
             "set" => CommandBody::RulesSet { rules: rules(&words.rest().join(","))? },
+            "recipients" => CommandBody::RecipientsSet { recipients: recipients(&words.rest())? },
+            "add-credits" => CommandBody::CreditsAdd { credits: words.number("credits", 0)?, payment: None },
+            "move-credits" => CommandBody::CreditsMove {
+                reference: words.need("reference")?,
+                credits: words.number("credits", 0)?,
+                other: match (words.take("to"), words.take("from")) {
+                    (Some(there), None) => Move::To(iccid(&there)?),
+                    (None, Some(there)) => Move::From(iccid(&there)?),
+                    _ => return Err("one of to and from".to_owned()),
+                },
+            },
+            "return-credit" => CommandBody::CreditsReturn {
+                reference: format!("{card}/alert.fired/{}", words.need("alert")?),
+                recipient: recipients(&words.rest())?.pop().ok_or("a recipient is missing")?,
+            },
             "unsupported" => CommandBody::Unsupported { name: words.next()? },
             verb => return Err(format!("{verb} is no command of scripts")),
         };
@@ -272,9 +287,22 @@ fn chunks(meter: &Meter) -> Vec<Vec<u8>> {
 
 /// `a` stands for a whole ICCID that ends with it.
 fn card(words: &mut Words) -> Result<CardId, String> {
-    let name = words.next()?;
-    let iccid =
-        if name.len() < 19 { format!("{:0<width$}{name}", "8986", width = 19 - name.len()) } else { name };
+    iccid(&words.next()?)
+}
+
+/// `sms:+1 voice:+2`
+fn recipients(words: &[String]) -> Result<Vec<Recipient>, String> {
+    let one = |word: &String| match word.split_once(':') {
+        Some(("sms", to)) => Ok(Recipient::Sms(to.to_owned())),
+        Some(("voice", to)) => Ok(Recipient::Voice(to.to_owned())),
+        _ => Err(format!("{word} is no recipient")),
+    };
+    words.iter().map(one).collect()
+}
+
+fn iccid(name: &str) -> Result<CardId, String> {
+    let width = 19usize.saturating_sub(name.len());
+    let iccid = if width > 0 { format!("{:0<width$}{name}", "8986") } else { name.to_owned() };
     CardId::parse(&iccid).map_err(|error| error.to_string())
 }
 
@@ -298,6 +326,7 @@ fn register(words: &mut Words) -> Result<Register, String> {
         carrier: words.or("carrier", "carrier"),
         plan: words.or("plan", "plain"),
         numbers: number(words)?.into_iter().collect(),
+        recipients: None,
     })
 }
 

@@ -9,9 +9,9 @@ use tidegauge::limits::{DAY_S, SHARDS};
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
     Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind,
-    CounterRules, Day, Event, Feed, FeedName, FeedRole, LogOffset, Mode, OffsetFrom, Origin, PackageKind,
-    PackageSpec, Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, RulesPolicy, Slices,
-    SplitRule, Tick, TotalOf, UnixTime, Validity,
+    CounterRules, CreditsPolicy, Day, Event, Feed, FeedName, FeedRole, LogOffset, Mode, OffsetFrom, Origin,
+    PackageKind, PackageSpec, Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, RulesPolicy,
+    Slices, SplitRule, Tick, TotalOf, UnixTime, Validity,
 };
 
 pub(crate) const CARDS: u8 = 3;
@@ -331,6 +331,7 @@ impl Fleet {
                 carrier: "carrier".to_owned(),
                 plan: "plan".to_owned(),
                 numbers: vec![],
+                recipients: None,
             })),
         );
     }
@@ -390,5 +391,6 @@ fn catalogue(version: u32, percent: u8) -> Catalogue {
         own_channels: vec!["shop".to_owned()],
         counters: CounterRules::default(),
         rules_policy: RulesPolicy::Free,
+        credits_policy: CreditsPolicy::All,
     }
 }

@@ -4,10 +4,10 @@ use serde_json::Value;
 use tidegauge::codec::{canonical, directory, event, json::write, quarantine};
 use tidegauge::log::Output;
 use tidegauge::model::{
-    AlertData, Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterData, CounterKind,
-    DirectoryEntry, Event, EventBody, FeedName, LogOffset, Mode, Number, NumberKind, Occasion, Origin,
-    Outcome, PackageData, PackageKind, PackageSpec, Payment, Per, Position, Reading, Record, Register, Rule,
-    RuleKind, Slice, Slices, Validity, Yes,
+    AlertData, Broadcast, CardCommand, CardId, CardName, Cdr, Channel, CommandBody, CounterData, CounterKind,
+    Delivery, DirectoryEntry, Event, EventBody, FeedName, LogOffset, Mode, Move, Number, NumberKind,
+    Occasion, Origin, Outcome, PackageData, PackageKind, PackageSpec, Payment, Per, Position, Reading,
+    Recipient, Record, Register, Rule, RuleKind, Slice, Slices, Validity, Withheld, Yes,
 };
 
 use super::files::{assert_valid, validator};
@@ -83,6 +83,10 @@ fn recharge(validity: Validity, mode: Mode) -> CommandBody {
     CommandBody::Recharge { order: "o".into(), channel: String::new(), payment: payment(), package, mode }
 }
 
+fn recipients() -> Vec<Recipient> {
+    vec![Recipient::Sms("+1".into()), Recipient::Voice("+1".into())]
+}
+
 fn bodies() -> Vec<CommandBody> {
     let rule = |name: &str, kind| Rule { name: name.into(), kind };
     let numbers =
@@ -93,6 +97,7 @@ fn bodies() -> Vec<CommandBody> {
             carrier: "cmcc".into(),
             plan: "p".into(),
             numbers: numbers.into(),
+            recipients: None,
         })),
         CommandBody::Suspend { reason: None },
         CommandBody::Suspend { reason: Some("lost".into()) },
@@ -114,7 +119,13 @@ fn bodies() -> Vec<CommandBody> {
             ],
         },
         CommandBody::RulesSet { rules: Vec::new() },
-        CommandBody::Unsupported { name: "credits.move".into() },
+        CommandBody::RecipientsSet { recipients: recipients() },
+        CommandBody::CreditsAdd { credits: 7, payment: Some(payment()) },
+        CommandBody::CreditsAdd { credits: 7, payment: None },
+        CommandBody::CreditsMove { reference: "r".into(), credits: 7, other: Move::To(card()) },
+        CommandBody::CreditsMove { reference: "r".into(), credits: 7, other: Move::From(card()) },
+        CommandBody::CreditsReturn { reference: "e".into(), recipient: Recipient::Voice("+1".into()) },
+        CommandBody::Unsupported { name: "record.post".into() },
     ]
 }
 
@@ -151,6 +162,7 @@ fn alert(kind: RuleKind) -> AlertData {
         forecast: None,
         late: false,
         occasion: Occasion::default(),
+        delivery: None,
     }
 }
 
@@ -216,6 +228,23 @@ fn events() -> Vec<EventBody> {
             ..alert(RuleKind::Exhausted(Yes))
         }),
         EventBody::AlertFired(AlertData { forecast: Some(7), ..alert(RuleKind::UsedBytes(1)) }),
+        EventBody::AlertFired(AlertData {
+            delivery: Some(Box::new(Delivery {
+                recipients: recipients(),
+                withheld: vec![Withheld { channel: Channel::Sms, recipients: 2, reason: "w".into() }],
+                ..Delivery::default()
+            })),
+            ..alert(RuleKind::BurntPercent(1))
+        }),
+        EventBody::AlertFired(AlertData {
+            delivery: Some(Box::new(Delivery { with: Some("e".into()), ..Delivery::default() })),
+            ..alert(RuleKind::BurntPercent(1))
+        }),
+        EventBody::CreditsAdded { credits: 7, balance: 8, payment: Some(payment()) },
+        EventBody::CreditsAdded { credits: 7, balance: 8, payment: None },
+        EventBody::CreditsMoved { reference: "r".into(), credits: 7, balance: 0, other: Move::To(card()) },
+        EventBody::CreditsMoved { reference: "r".into(), credits: 7, balance: 0, other: Move::From(card()) },
+        EventBody::CreditsReturned { reference: "e".into(), balance: 1 },
         EventBody::AlertFired(AlertData {
             late: true,
             occasion: Occasion { day: Some(20_665), day_used: Some(9), ..Occasion::default() },

@@ -10,8 +10,8 @@ use super::field::Field;
 use super::object::Object;
 use crate::limits::COMMAND_BYTES_MAX;
 use crate::model::{
-    Broadcast, CardCommand, CommandBody, Mode, NumberKind, PackageKind, PackageSpec, Payment, Per, Register,
-    Rule, RuleKind, UnixTime, Validity, Yes,
+    Broadcast, CardCommand, CommandBody, Mode, Move, NumberKind, PackageKind, PackageSpec, Payment, Per,
+    Recipient, Register, Rule, RuleKind, UnixTime, Validity, Yes,
 };
 
 /// A command as read.
@@ -28,15 +28,7 @@ pub enum CommandIn {
 }
 
 /// Types of the contract that this version answers with a refusal.
-const UNSUPPORTED: [&str; 7] = [
-    "card.confirm",
-    "credits.add",
-    "credits.move",
-    "credits.return",
-    "record.post",
-    "recharge.void",
-    "usage.adjust",
-];
+const UNSUPPORTED: [&str; 4] = ["card.confirm", "record.post", "recharge.void", "usage.adjust"];
 
 const TYPE: &str = "a command of the contract, like recharge or card.register";
 
@@ -89,6 +81,18 @@ fn body(object: Object<'_>, kind: &str, id: &str) -> Result<CommandBody, JsonErr
         "card.cancel" => Ok(CommandBody::Cancel { reason: reason()? }),
         "recharge" => recharge(object, id),
         "rules.set" => Ok(CommandBody::RulesSet { rules: object.list("rules", rule)? }),
+        "recipients.set" => {
+            Ok(CommandBody::RecipientsSet { recipients: object.list("recipients", recipient)? })
+        }
+        "credits.add" => Ok(CommandBody::CreditsAdd {
+            credits: credits(object)?,
+            payment: object.optional_object("payment", payment)?,
+        }),
+        "credits.move" => credits_move(object),
+        "credits.return" => Ok(CommandBody::CreditsReturn {
+            reference: object.field("reference").reference("reference")?,
+            recipient: recipient(object)?,
+        }),
         name if UNSUPPORTED.contains(&name) => Ok(CommandBody::Unsupported { name: name.to_owned() }),
         name => Err(JsonError::new("type", format!("is {}, which is no command", shown(name)), TYPE)),
     }
@@ -101,12 +105,36 @@ fn register(object: Object<'_>) -> Result<CommandBody, JsonError> {
         carrier: name("carrier")?,
         plan: name("plan")?,
         numbers: numbers(object)?,
+        recipients: object.optional_list("recipients", recipient)?,
     };
     if object.field("opening").is_said() {
         // Left out silently, the first cycle of a customer in mid-life would count from nothing.
         return Ok(CommandBody::Unsupported { name: "card.register with opening".to_owned() });
     }
     Ok(CommandBody::Register(Box::new(register)))
+}
+
+fn credits(object: Object<'_>) -> Result<u32, JsonError> {
+    object.field("credits").whole("credits", u64::from(u32::MAX)).map(|credits| credits as u32)
+}
+
+fn credits_move(object: Object<'_>) -> Result<CommandBody, JsonError> {
+    let field = only(object, ["to", "from"])
+        .ok_or_else(|| JsonError::new("", "does not say where the credits go", "one of to and from"))?;
+    let card = object.field(field).iccid(field)?;
+    Ok(CommandBody::CreditsMove {
+        reference: object.field("reference").name("reference")?.into_owned(),
+        credits: credits(object)?,
+        other: if field == "to" { Move::To(card) } else { Move::From(card) },
+    })
+}
+
+/// Somebody to be told, by the channel that is said.
+fn recipient(object: Object<'_>) -> Result<Recipient, JsonError> {
+    let field = only(object, ["sms", "voice"])
+        .ok_or_else(|| JsonError::new("", "does not say how to tell", "one of sms and voice"))?;
+    let to = object.field(field).name(field)?.into_owned();
+    Ok(if field == "sms" { Recipient::Sms(to) } else { Recipient::Voice(to) })
 }
 
 fn numbers(object: Object<'_>) -> Result<Vec<crate::model::Number>, JsonError> {

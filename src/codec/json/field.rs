@@ -62,6 +62,11 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The id of an event or of a record that was set aside.
+    pub(super) fn reference(self, field: &'static str) -> Result<String, JsonError> {
+        self.text(field, REASON_BYTES_MAX, REASON).map(Cow::into_owned)
+    }
+
     /// What a person wrote, if it is said.
     pub(super) fn optional_reason(self, field: &'static str) -> Result<Option<String>, JsonError> {
         if !self.is_said() {

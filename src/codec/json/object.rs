@@ -31,6 +31,24 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The same, if it is said.
+    pub(super) fn optional_object<T>(
+        self,
+        field: &'static str,
+        read: impl FnOnce(Object<'a>) -> Result<T, JsonError>,
+    ) -> Result<Option<T>, JsonError> {
+        if self.field(field).is_said() { self.object(field, read).map(Some) } else { Ok(None) }
+    }
+
+    /// The same of a list.
+    pub(super) fn optional_list<T>(
+        self,
+        field: &'static str,
+        read: impl Fn(Object<'a>) -> Result<T, JsonError>,
+    ) -> Result<Option<Vec<T>>, JsonError> {
+        if self.field(field).is_said() { self.list(field, read).map(Some) } else { Ok(None) }
+    }
+
     /// A field that holds a list of objects, each read by `read`.
     pub(super) fn list<T>(
         self,

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::codec::time;
 use crate::model::{
-    Broadcast, CardCommand, CardId, Cdr, CommandBody, Number, NumberKind, PackageSpec, Payment, Reading,
-    Register, Rule, UnixTime,
+    Broadcast, CardCommand, CardId, Cdr, CommandBody, Move, Number, NumberKind, PackageSpec, Payment,
+    Reading, Register, Rule, UnixTime,
 };
 
 /// What the record calls its card: the number that it came by, else the ICCID.
@@ -138,6 +138,10 @@ fn type_name(body: &CommandBody) -> &str {
         CommandBody::Cancel { .. } => "card.cancel",
         CommandBody::Recharge { .. } => "recharge",
         CommandBody::RulesSet { .. } => "rules.set",
+        CommandBody::RecipientsSet { .. } => "recipients.set",
+        CommandBody::CreditsAdd { .. } => "credits.add",
+        CommandBody::CreditsMove { .. } => "credits.move",
+        CommandBody::CreditsReturn { .. } => "credits.return",
         CommandBody::Unsupported { name } => name.split(' ').next().unwrap_or(name),
     }
 }
@@ -162,12 +166,32 @@ fn body(body: &CommandBody) -> Value {
             out
         }
         CommandBody::RulesSet { rules } => json!({ "rules": rules.iter().map(rule_out).collect::<Vec<_>>() }),
+        CommandBody::RecipientsSet { recipients } => json!({ "recipients": recipients }),
+        CommandBody::CreditsAdd { credits, payment } => {
+            let mut out = json!({ "credits": credits });
+            if let Some(payment) = payment {
+                out["payment"] = payment_out(payment);
+            }
+            out
+        }
+        CommandBody::CreditsMove { reference, credits, other } => match other {
+            Move::To(card) => json!({ "reference": reference, "credits": credits, "to": card }),
+            Move::From(card) => json!({ "reference": reference, "credits": credits, "from": card }),
+        },
+        CommandBody::CreditsReturn { reference, recipient } => {
+            let mut out = json!(recipient);
+            out["reference"] = reference.as_str().into();
+            out
+        }
         CommandBody::Resume | CommandBody::Unsupported { .. } => json!({}),
     }
 }
 
 fn register_out(register: &Register) -> Value {
     let mut out = json!({ "channel": register.channel, "carrier": register.carrier, "plan": register.plan });
+    if let Some(recipients) = &register.recipients {
+        out["recipients"] = json!(recipients);
+    }
     for number in &register.numbers {
         out[crate::codec::directory::kind_name(number.kind)] = number.digits.to_string().into();
     }

@@ -4,6 +4,7 @@
 //! version = 1                      # raise it with every change
 //! late_horizon_days = 8            # 8..=35: how long after its end a day accepts records
 //! own_channels = ["shop"]          # only these may recharge
+//! credits_policy = "all"           # or "as_many": of a card with fewer credits than recipients
 //! rules_policy = "free"            # or "presets": customers may set only the product's own rules
 //! calendar_from = "2026-07-15"     # with the supplied clock: the log's today; unsaid it is this machine's
 //!
@@ -128,6 +129,7 @@ impl Compiler<'_> {
             own_channels: said.own_channels,
             counters: self.counters(&said.counters)?,
             rules_policy: said.rules_policy,
+            credits_policy: said.credits_policy,
         })
     }
 

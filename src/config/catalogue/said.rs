@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::model::{RulesPolicy, SplitRule};
+use crate::model::{CreditsPolicy, RulesPolicy, SplitRule};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +15,8 @@ pub(super) struct File {
     pub own_channels: Vec<String>,
     #[serde(default)]
     pub rules_policy: RulesPolicy,
+    #[serde(default)]
+    pub credits_policy: CreditsPolicy,
     #[serde(default)]
     pub carriers: Vec<Carrier>,
     #[serde(default)]

@@ -203,6 +203,7 @@ impl<'a> Level<'a> {
             forecast: self.forecast(),
             late: false,
             occasion,
+            delivery: None,
         }
     }
 

@@ -80,6 +80,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
             carrier: carrier.to_owned(),
             plan: plan.to_owned(),
             numbers: numbers.to_vec(),
+            recipients: None,
         }))
     };
     let late = NEW_YEAR + 100 * DAY;
@@ -92,8 +93,8 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
         (
             late,
             1,
-            CommandBody::Unsupported { name: "credits.add".to_owned() },
-            "\"credits.add\" is not done by this version",
+            CommandBody::Unsupported { name: "record.post".to_owned() },
+            "\"record.post\" is not done by this version",
         ),
     ] {
         let mut bench = Bench::with_card();

@@ -9,8 +9,9 @@ use super::{CardView, DayRow, Effects, Meter, MonthRow, Rows};
 use crate::codec::pack::{Pack, PackWriter};
 use crate::model::{
     Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind,
-    CounterRules, Day, EventBody, Feed, FeedName, FeedRole, Input, LogOffset, Number, NumberKind, OffsetFrom,
-    Origin, Outcome, Plan, Reading, Record, Register, RulesPolicy, Slices, SplitRule, Tick, UnixTime,
+    CounterRules, CreditsPolicy, Day, EventBody, Feed, FeedName, FeedRole, Input, LogOffset, Number,
+    NumberKind, OffsetFrom, Origin, Outcome, Plan, Reading, Record, Register, RulesPolicy, Slices, SplitRule,
+    Tick, UnixTime,
 };
 
 /// 2026-01-01 00:00:00 UTC, the first second of a cycle.
@@ -154,6 +155,7 @@ fn catalogue() -> Catalogue {
         own_channels: vec!["own".to_owned()],
         counters: CounterRules::default(),
         rules_policy: RulesPolicy::Free,
+        credits_policy: CreditsPolicy::All,
     }
 }
 
@@ -177,6 +179,7 @@ fn registration(numbers: &[Number]) -> CommandBody {
         carrier: "north".to_owned(),
         plan: "basic".to_owned(),
         numbers: numbers.to_vec(),
+        recipients: None,
     }))
 }
 

@@ -70,6 +70,7 @@ fn an_alert_becomes_its_row() {
             forecast: None,
             late: false,
             occasion: Occasion::default(),
+            delivery: None,
         }),
     );
     let [mut alert] = <[_; 1]>::try_from(rows.alerts).unwrap();

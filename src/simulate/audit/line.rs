@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::credits::Credits;
 use super::dating;
 use super::logbook::Cdr;
 use super::totals::Told;
@@ -80,6 +81,7 @@ pub(super) struct Line {
     pub(super) state: State,
     pub(super) numbers: Vec<(Number, UnixTime, Option<UnixTime>)>,
     pub(super) wallet: Wallet,
+    pub(super) credits: Credits,
     pub(super) commands: BTreeMap<String, (Vec<u8>, UnixTime)>,
     pub(super) cycles: BTreeMap<Day, Cycle>,
     pub(super) closed_through: Day,
@@ -140,6 +142,7 @@ impl Line {
             state: State::Registered,
             numbers: Vec::new(),
             wallet: Wallet::default(),
+            credits: Credits::default(),
             commands: BTreeMap::new(),
             cycles: BTreeMap::new(),
             closed_through: Day::MIN,

@@ -1,10 +1,11 @@
 //! What happens to one card: commands, states, closing cycles, and the events of all that.
 
+use super::credits;
 use super::fold::{Cause, Expected};
 use super::line::{By, Line, State, Terms};
 use super::wallet::Order;
 use crate::model::{
-    CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Outcome, Register, UnixTime,
+    CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Move, Outcome, Register, UnixTime,
 };
 
 /// Whether a command's time is neither too old nor in the future.
@@ -13,7 +14,8 @@ pub(super) fn in_time(at: UnixTime, now: UnixTime) -> bool {
 }
 
 pub(super) fn registers(register: &Register, catalogue: &Catalogue) -> bool {
-    catalogue.carriers.iter().any(|c| c.name == register.carrier)
+    register.recipients.as_deref().is_none_or(credits::are_right)
+        && catalogue.carriers.iter().any(|c| c.name == register.carrier)
         && catalogue.plans.iter().any(|p| p.name == register.plan)
 }
 
@@ -61,7 +63,20 @@ fn apply(
             let order = Order { id, channel, payment, spec: package.clone(), mode: *mode };
             recharge(card, line, order, cause, terms, out)
         }
+        body @ CommandBody::CreditsMove { other: Move::To(_), .. } => {
+            credits::obey(card, line, body, cause, terms, out)
+        }
         _ if cancelled => false,
+        body @ (CommandBody::CreditsAdd { .. }
+        | CommandBody::CreditsMove { .. }
+        | CommandBody::CreditsReturn { .. }) => credits::obey(card, line, body, cause, terms, out),
+        CommandBody::RecipientsSet { recipients } => {
+            let right = credits::are_right(recipients);
+            if right {
+                line.credits.recipients.clone_from(recipients);
+            }
+            right
+        }
         CommandBody::Register(register) => register_line(card, line, command, register, cause, terms, out),
         CommandBody::Suspend { .. } if line.state == State::Suspended(By::Owner) => false,
         CommandBody::Suspend { reason } => {
@@ -136,6 +151,9 @@ fn register_line(
         line.iccid =
             if command.iccid.len() == 20 { command.iccid.to_ascii_uppercase() } else { card.to_string() };
     }
+    if let Some(recipients) = &register.recipients {
+        line.credits.recipients.clone_from(recipients);
+    }
     for (number, from, to) in
         line.numbers.iter_mut().filter(|(n, _, to)| to.is_none() && !register.numbers.contains(n))
     {
@@ -179,11 +197,12 @@ pub(super) fn look(
 pub(super) fn say(
     card: CardId,
     line: &mut Line,
-    said: Vec<EventBody>,
+    mut said: Vec<EventBody>,
     cause: Cause<'_>,
     terms: Terms<'_>,
     out: &mut Vec<Expected>,
 ) {
+    credits::deliver(card, line, cause, terms, &mut said);
     let exhausted = said.iter().any(|body| matches!(body, EventBody::PackageExhausted(_)));
     for body in said {
         emit(card, line, cause, terms, body, out);

@@ -75,6 +75,7 @@ pub(super) fn alert(
         forecast: forecast(scene, totals),
         late: false,
         occasion,
+        delivery: None,
     }
 }
 

@@ -79,6 +79,11 @@ fn bare(body: &EventBody) -> EventBody {
         EventBody::RechargeRefused { order, payment, .. } => {
             EventBody::RechargeRefused { order, payment, reason: String::new() }
         }
+        EventBody::AlertFired(mut alert) => {
+            let withheld = alert.delivery.iter_mut().flat_map(|delivery| &mut delivery.withheld);
+            withheld.for_each(|withheld| withheld.reason.clear());
+            EventBody::AlertFired(alert)
+        }
         other => other,
     }
 }

@@ -3,8 +3,8 @@
 use super::*;
 use crate::codec::canonical;
 use crate::model::{
-    Calendar, CardCommand, Carrier, Catalogue, CommandBody, CounterRules, Feed, FeedRole, OffsetFrom, Plan,
-    Register, RulesPolicy, SplitRule,
+    Calendar, CardCommand, Carrier, Catalogue, CommandBody, CounterRules, CreditsPolicy, Feed, FeedRole,
+    OffsetFrom, Plan, Register, RulesPolicy, SplitRule,
 };
 
 /// 2026-08-01 in days since 1970.
@@ -33,6 +33,7 @@ fn catalogue(version: u32) -> Catalogue {
         own_channels: vec!["shop".to_owned()],
         counters: CounterRules::default(),
         rules_policy: RulesPolicy::Free,
+        credits_policy: CreditsPolicy::All,
     }
 }
 
@@ -57,6 +58,7 @@ impl Kit {
             carrier: "north".to_owned(),
             plan: "basic".to_owned(),
             numbers: vec![],
+            recipients: None,
         }));
         let at = self.now.clock_ms / 1_000;
         let command = CardCommand { id: format!("r-{card}"), card, iccid: card.to_string(), at, body };

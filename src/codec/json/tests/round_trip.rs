@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use super::super::*;
 use super::{CDR, READING, RECHARGE, card};
 use crate::model::{
-    Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterKind, FeedName, Mode, Number,
-    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, Reading, Register, Rule, RuleKind, Slice,
-    Slices, Validity, Yes,
+    Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterKind, FeedName, Mode, Move, Number,
+    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, Reading, Recipient, Register, Rule, RuleKind,
+    Slice, Slices, Validity, Yes,
 };
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -28,6 +28,10 @@ fn name_of(card: CardId, number: Option<Number>) -> CardName {
 }
 
 const ORIGIN: Origin<'_> = Origin { source: "s", partition: 0, offset: 0, received_ms: 0 };
+
+fn any_recipient() -> impl Strategy<Value = Recipient> {
+    prop_oneof![any_name().prop_map(Recipient::Sms), any_name().prop_map(Recipient::Voice)]
+}
 
 fn any_body() -> impl Strategy<Value = CommandBody> {
     let reason = || prop::option::of(any_name());
@@ -51,6 +55,7 @@ fn any_body() -> impl Strategy<Value = CommandBody> {
                 carrier,
                 plan,
                 numbers: Vec::from_iter(number),
+                recipients: None,
             }))
         }),
         reason().prop_map(|reason| CommandBody::Suspend { reason }),
@@ -58,7 +63,16 @@ fn any_body() -> impl Strategy<Value = CommandBody> {
         reason().prop_map(|reason| CommandBody::Cancel { reason }),
         any_recharge(),
         prop::collection::vec(rule, 0..4).prop_map(|rules| CommandBody::RulesSet { rules }),
-        Just(CommandBody::Unsupported { name: "credits.add".into() }),
+        prop::collection::vec(any_recipient(), 0..4)
+            .prop_map(|recipients| CommandBody::RecipientsSet { recipients }),
+        any::<u32>().prop_map(|credits| CommandBody::CreditsAdd { credits, payment: None }),
+        (any_name(), any::<u32>(), any::<bool>()).prop_map(|(reference, credits, leaves)| {
+            let other = if leaves { Move::To(card()) } else { Move::From(card()) };
+            CommandBody::CreditsMove { reference, credits, other }
+        }),
+        (any_name(), any_recipient())
+            .prop_map(|(reference, recipient)| CommandBody::CreditsReturn { reference, recipient }),
+        Just(CommandBody::Unsupported { name: "record.post".into() }),
     ]
 }
 
