@@ -81,6 +81,7 @@ scripts! {
     day_totals
     cycle_totals
     one_source
+    told_days
     commands
     states
 }

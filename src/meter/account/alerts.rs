@@ -249,7 +249,11 @@ impl State {
         };
         let mut occasions = level.occasions(self.watch.kind);
         let below = |day: Day| occasions.iter().find(|o| o.day == day).is_none_or(|o| o.bytes < limit);
-        let first = occasions.first().map_or(Day::MIN, |occasion| occasion.day);
+        // A day may have nothing of the source that counts and still be told; it is forgotten when it closes.
+        let first = match self.watch.kind {
+            RuleKind::UsedDayBytes(_) => level.ctx.calendar.day_of(level.ctx.open_from),
+            _ => occasions.first().map_or(Day::MIN, |occasion| occasion.day),
+        };
         self.marks.retain(|mark| if mark.told { mark.day >= first } else { !below(mark.day) });
         occasions.retain(|o| o.bytes >= limit && self.marks.iter().all(|mark| mark.day != o.day));
         occasions
