@@ -192,7 +192,7 @@ fn segments(card: &Card, ctx: &Ctx<'_>) -> Vec<Segment> {
 }
 
 fn segments_of(card: &Card, day: &DaySpan) -> impl Iterator<Item = Segment> {
-    card.usage.burning(day).map(|piece| Segment { start: piece.start, bytes: piece.bytes })
+    card.usage.burning(day).into_iter().map(|piece| Segment { start: piece.start, bytes: piece.bytes })
 }
 
 /// Usage of the cycle that holds `at`, which begins if it has not.

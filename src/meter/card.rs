@@ -53,6 +53,8 @@ pub(super) struct Cold {
     /// Only of cards whose carrier tells totals.
     pub totals: Option<Box<Totals>>,
     pub commands: SeenCommands,
+    /// References of adjustments and postings.
+    pub references: SeenCommands,
     /// Credits and recipients.
     pub purse: Option<Box<Purse>>,
 }
@@ -217,6 +219,6 @@ impl Cold {
     fn heap_bytes(&self) -> usize {
         let totals = self.totals.as_ref().map_or(0, |totals| totals.bytes());
         let purse = self.purse.as_ref().map_or(0, |purse| purse.bytes());
-        self.counters.bytes() + totals + self.commands.bytes() + purse
+        self.counters.bytes() + totals + self.commands.bytes() + self.references.bytes() + purse
     }
 }

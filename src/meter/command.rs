@@ -1,6 +1,7 @@
 //! Commands of one card: each is answered by exactly one event, applied or refused, however often it is sent.
 
 use super::account::{OrderOutcome, Recharge, Standing};
+use super::adjust;
 use super::book::{self, Had};
 use super::card::Card;
 use super::ctx::{Because, Ctx, Verdict};
@@ -111,6 +112,8 @@ fn apply(
         body @ (CommandBody::CreditsAdd { .. }
         | CommandBody::CreditsMove { .. }
         | CommandBody::CreditsReturn { .. }) => notify::obey(card, body, ctx, because, effects),
+        body @ CommandBody::UsageAdjust { .. } => adjust::adjust(card, body, ctx, because, effects),
+        body @ CommandBody::RecordPost { .. } => adjust::post(card, body, ctx, because, effects),
         CommandBody::Unsupported { name } => Err(format!("{name:?} is not done by this version")),
     }
 }

@@ -37,10 +37,19 @@ pub(super) struct Cycle {
     pub ended_with: Option<(Option<u64>, Option<u64>)>,
 }
 
+/// What was added to a day, and what was taken away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Adjusted {
+    pub more: u64,
+    pub less: u64,
+}
+
 /// One day of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DayTotals {
     pub by: BySource,
+    /// Corrections by hand, whatever the sources say (`domain.md` C7).
+    pub adjusted: Adjusted,
     pub complete: bool,
     pub unsettled: bool,
 }
@@ -69,7 +78,8 @@ impl DayTotals {
     }
 
     pub(super) fn used(&self) -> u64 {
-        self.by[self.source() as usize].total()
+        let said = self.by[self.source() as usize].total();
+        said.saturating_add(self.adjusted.more).saturating_sub(self.adjusted.less)
     }
 
     pub(super) fn settled(&self) -> u64 {

@@ -12,6 +12,7 @@
 //! | `cdr`, `ids` | records of usage: checked, known again, counted once |
 //! | `reading`, `counters`, `fall`, `totals` | cumulative counters of devices, and totals that carriers tell |
 //! | `dates`, `count`, `usage`, `piece`, `cycle` | bytes into days and cycles; used of a day by C4 |
+//! | `adjust` | corrections by hand, and records posted after all |
 //! | `due` | what time brings: packages end, days and cycles close |
 //! | `command`, `seen`, `numbers`, `state` | registration, states, ids of commands, numbers held |
 //! | `account`, `book` | packages, burn and alerts of one card, and how they are told of usage |
@@ -25,6 +26,7 @@
 //! its end with a fresh feed) is not in this version.
 
 pub mod account;
+mod adjust;
 mod book;
 mod card;
 mod cdr;

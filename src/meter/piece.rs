@@ -22,6 +22,8 @@ impl Piece {
     /// Two days: no zone is further from UTC.
     pub(super) const BIAS: i64 = 2 * DAY_S;
     pub(super) const SOURCE: u32 = 0b011;
+    /// The place after the sources': corrections, with what was added as up and what was taken away as down.
+    pub(super) const ADJUSTED: usize = 3;
     pub(super) const UNSETTLED: u32 = 0b100;
     pub(super) const OFFSET_SHIFT: u32 = 3;
 

@@ -8,7 +8,7 @@ mod restate;
 
 use serde::{Deserialize, Serialize};
 
-use super::cycle::{BySource, Cycle, DayTotals, Source};
+use super::cycle::{Adjusted, Cycle, DayTotals, Source};
 use super::dates::{DaySpan, Part, Volume};
 use super::piece::Piece;
 use crate::model::{Calendar, Day, LogOffset, UnixTime};
@@ -133,7 +133,7 @@ impl Usage {
         let before = self.day(&part.day);
         let mut after = before;
         after.by[source as usize] = after.by[source as usize].plus(part.volume);
-        let new_piece = self.add_to_piece(part, source, offset);
+        let new_piece = self.add_to_piece(part, source as usize, offset);
         self.held = self.held.saturating_add(part.volume.total());
         let cycle = self.cycle_mut(part.day.day);
         cycle.by[source as usize] = cycle.by[source as usize].plus(part.volume);
@@ -147,8 +147,8 @@ impl Usage {
     }
 
     /// Answers whether the piece is new.
-    fn add_to_piece(&mut self, part: &Part, source: Source, offset: LogOffset) -> bool {
-        let key = (Piece::stored(part.piece), source as usize);
+    fn add_to_piece(&mut self, part: &Part, source: usize, offset: LogOffset) -> bool {
+        let key = (Piece::stored(part.piece), source);
         let after = self.pieces.iter().rev().take_while(|piece| (piece.start, piece.source()) >= key);
         let at = self.pieces.len() - after.count();
         match self.pieces.get_mut(at) {
@@ -171,14 +171,34 @@ impl Usage {
 
     /// Totals of a day.
     pub(super) fn day(&self, span: &DaySpan) -> DayTotals {
-        let mut totals = DayTotals { by: BySource::default(), complete: false, unsettled: false };
+        let (mut sums, mut unsettled) = ([Volume::default(); Piece::ADJUSTED + 1], false);
         for piece in self.pieces_of(span) {
-            let by = &mut totals.by[piece.source()];
-            *by = by.plus(piece.volume);
-            totals.unsettled |= piece.stamp & Piece::UNSETTLED != 0;
+            let sum = &mut sums[piece.source()];
+            *sum = sum.plus(piece.volume);
+            unsettled |= piece.stamp & Piece::UNSETTLED != 0;
         }
-        totals.complete = span.day <= self.complete_through && !totals.unsettled;
-        totals
+        let [settling, first, second, Volume { up: more, down: less }] = sums;
+        let complete = span.day <= self.complete_through && !unsettled;
+        DayTotals { by: [settling, first, second], adjusted: Adjusted { more, less }, complete, unsettled }
+    }
+
+    /// Corrects an open day by a signed figure. Its cycle is opened if there is none.
+    pub(super) fn adjust(
+        &mut self,
+        calendar: &Calendar,
+        span: &DaySpan,
+        piece: UnixTime,
+        bytes: i64,
+        offset: LogOffset,
+    ) {
+        let opened = self.open_cycle(calendar, span.day).is_some();
+        assert!(opened, "a day is corrected only in months that the calendar knows");
+        let before = self.day(span);
+        let amount = bytes.unsigned_abs();
+        let volume = if bytes > 0 { Volume { up: amount, down: 0 } } else { Volume { up: 0, down: amount } };
+        self.add_to_piece(&Part { day: *span, piece, volume }, Piece::ADJUSTED, offset);
+        let after = self.day(span);
+        self.cycle_mut(span.day).replace(&before, &after, offset);
     }
 
     /// The days that have totals, oldest first, closed ones too.
@@ -202,12 +222,24 @@ impl Usage {
     }
 
     /// The used bytes of a day by piece, in event order.
-    pub(super) fn burning<'a>(&'a self, span: &DaySpan) -> impl Iterator<Item = UsedPiece> + 'a {
-        let source = self.day(span).source() as usize;
-        self.pieces_of(span)
-            .iter()
-            .filter(move |piece| piece.source() == source)
-            .map(|piece| UsedPiece { start: piece.start(), bytes: piece.volume.total() })
+    ///
+    /// What was added by hand burns where it was added; what was taken away is taken from the newest pieces.
+    pub(super) fn burning(&self, span: &DaySpan) -> Vec<UsedPiece> {
+        let totals = self.day(span);
+        let (source, mut less) = (totals.source() as usize, totals.adjusted.less);
+        let bytes = |piece: &Piece| match piece.source() {
+            Piece::ADJUSTED => piece.volume.up,
+            _ => piece.volume.total(),
+        };
+        let burns = |piece: &&Piece| piece.source() == source || piece.source() == Piece::ADJUSTED;
+        let pieces = self.pieces_of(span).iter().filter(burns);
+        let mut pieces: Vec<UsedPiece> =
+            pieces.map(|piece| UsedPiece { start: piece.start(), bytes: bytes(piece) }).collect();
+        for piece in pieces.iter_mut().rev() {
+            let taken = less.min(piece.bytes);
+            (piece.bytes, less) = (piece.bytes.saturating_sub(taken), less.saturating_sub(taken));
+        }
+        pieces
     }
 
     /// Takes a declaration of the settling feed: open days through `day` are whole. Answers whether any total moved.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CardId, Day, Move, Number, Recipient, Rule, UnixTime};
+use super::{CardId, Day, Move, Number, Recipient, Rule, Slice, UnixTime};
 
 /// An amount of bytes as said in a command.
 pub type Amount = u64;
@@ -58,9 +58,49 @@ pub enum CommandBody {
         #[serde(flatten)]
         recipient: Recipient,
     },
+    /// A correction by hand (`domain.md` C7).
+    #[serde(rename = "usage.adjust")]
+    UsageAdjust {
+        /// Has one effect.
+        reference: String,
+        /// Signed.
+        bytes: i64,
+        /// `None`: today, or for less the open days of the running cycle.
+        day: Option<Day>,
+        reason: Option<String>,
+    },
+    /// A record that was set aside is to count (C5).
+    #[serde(rename = "record.post")]
+    RecordPost {
+        /// Its quarantine id.
+        reference: String,
+        quarantined_at: UnixTime,
+        record: Box<PostedCdr>,
+    },
     /// A type of the contract that this version refuses, with its name, so that the sender is answered.
     #[serde(rename = "unsupported")]
     Unsupported { name: String },
+}
+
+/// A CDR that is posted, of the command's card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostedCdr {
+    pub feed: String,
+    pub id: String,
+    pub start: UnixTime,
+    pub end: UnixTime,
+    pub up: u64,
+    pub down: u64,
+    /// End, up, down.
+    pub slices: Vec<(UnixTime, u64, u64)>,
+}
+
+impl PostedCdr {
+    /// The measured parts.
+    #[must_use]
+    pub fn slices(&self) -> Vec<Slice> {
+        self.slices.iter().map(|&(end, up, down)| Slice { end, up, down }).collect()
+    }
 }
 
 /// A card comes into being.

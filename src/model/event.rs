@@ -84,6 +84,20 @@ pub enum EventBody {
     /// A carrier's total is less than what the card has by it.
     #[serde(rename = "counter.lowered")]
     CounterLowered(CounterData),
+    #[serde(rename = "usage.adjusted")]
+    UsageAdjusted {
+        reference: String,
+        /// Taken of the adjustment, signed.
+        bytes: i64,
+        /// What could not be taken away, as usage does not go below zero.
+        left_over: i64,
+        /// The last day that it touched.
+        day: Day,
+        cycle: Day,
+        /// Of the cycle now.
+        used: u64,
+        reason: Option<String>,
+    },
     #[serde(rename = "credits.added")]
     CreditsAdded { credits: u32, balance: u32, payment: Option<Payment> },
     #[serde(rename = "credits.moved")]
@@ -244,6 +258,7 @@ impl EventBody {
             Self::CounterUnexplained(_) => "counter.unexplained",
             Self::CounterBegun(_) => "counter.begun",
             Self::CounterLowered(_) => "counter.lowered",
+            Self::UsageAdjusted { .. } => "usage.adjusted",
             Self::CreditsAdded { .. } => "credits.added",
             Self::CreditsMoved { .. } => "credits.moved",
             Self::CreditsReturned { .. } => "credits.returned",

@@ -19,8 +19,8 @@ pub use catalogue::{
     SplitRule,
 };
 pub use command::{
-    Amount, Broadcast, CardCommand, CommandBody, Mode, PackageKind, PackageSpec, Payment, Per, Register,
-    Validity,
+    Amount, Broadcast, CardCommand, CommandBody, Mode, PackageKind, PackageSpec, Payment, Per, PostedCdr,
+    Register, Validity,
 };
 pub use credit::{Channel, CreditsPolicy, Delivery, Move, Recipient, Withheld};
 pub use directory::{CardName, DirectoryEntry};

@@ -7,6 +7,9 @@ use chrono::{DateTime, FixedOffset};
 use serde_json::{Value, json};
 
 use super::places::{FOREIGN_CHANNEL, OWN_CHANNEL, PLACES, PLANS, ROAMING};
+use crate::codec;
+use crate::codec::json::Scratch;
+use crate::codec::quarantine::Qid;
 use crate::log::Topic;
 use crate::log::sim::{Chance, Rng};
 
@@ -120,10 +123,11 @@ impl Workload {
             66..70 => self.total(n, now, out),
             70..79 => self.recharge(n, now, out),
             79..82 => self.rules(n, now, out),
-            82..83 => self.credits(n, now, out),
-            83..84 => self.state(n, now, out),
+            82 => self.credits(n, now, out),
+            83 => self.state(n, now, out),
             84..89 => self.again(out),
-            89..92 => self.contradiction(out),
+            89..91 => self.contradiction(out),
+            91 => self.correct(n, now, out),
             92..95 => self.complete(now, out),
             95..97 => self.advance(now, out),
             _ => self.rubbish(out),
@@ -243,6 +247,36 @@ impl Workload {
         self.command(command, out);
     }
 
+    /// Usage is adjusted by hand, or a record that may have been set aside is posted.
+    fn correct(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let rng = &mut self.rng;
+        let at = time(now, rng);
+        if rng.coin() {
+            let day = DateTime::from_timestamp(now - rng.between(-DAY, 12 * DAY), 0).unwrap_or_default();
+            let mut command = json!({
+                "id": format!("j{serial}"), "card": self.cards[n].iccid, "type": "usage.adjust", "at": at,
+                "reference": format!("correction-{}", serial / 30), "bytes": rng.between(-(1 << 25), 1 << 22),
+            });
+            if rng.below(3) == 0 {
+                command["day"] = json!(day.format("%Y-%m-%d").to_string());
+            }
+            return self.command(command, out);
+        }
+        let Some(cdr) = rng.pick(&self.cdrs).cloned().filter(|cdr| cdr.get("iccid").is_some()) else {
+            return;
+        };
+        let (bytes, mut scratch) = (cdr.to_string().into_bytes(), Scratch::default());
+        let Ok(read) = codec::json::cdr(&bytes, &mut scratch) else { return };
+        let reference = if rng.below(9) == 0 { "0".to_owned() } else { Qid::of_cdr_in(&read).to_string() };
+        let set_aside = now - if rng.below(9) == 0 { 100 * DAY } else { rng.between(0, 10 * DAY) };
+        let command = json!({
+            "id": format!("q{serial}"), "card": cdr["iccid"], "type": "record.post", "at": at,
+            "reference": reference, "quarantined_at": time(set_aside, rng), "record": cdr,
+        });
+        self.command(command, out);
+    }
+
     /// Credits come, go, move and are given back; recipients change.
     fn credits(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
         let serial = self.serial();
@@ -275,7 +309,7 @@ impl Workload {
         let serial = self.serial();
         let rng = &mut self.rng;
         let kinds =
-            ["card.suspend", "card.resume", "card.suspend", "card.resume", "card.cancel", "usage.adjust"];
+            ["card.suspend", "card.resume", "card.suspend", "card.resume", "card.cancel", "card.confirm"];
         let kind = *rng.pick(&kinds).unwrap_or(&"card.resume");
         let old = if rng.below(10) == 0 { 100 * DAY } else { 0 };
         let command = json!({

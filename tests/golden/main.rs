@@ -67,6 +67,7 @@ scripts! {
     lateness
     used_of_a_day
     closing
+    corrections
     burn_in_event_order
     alerts
     alert_kinds

@@ -79,6 +79,15 @@ fn body(body: &EventBody, zone: &Zone) -> String {
         | EventBody::CounterUnexplained(c)
         | EventBody::CounterBegun(c)
         | EventBody::CounterLowered(c) => counter(c, zone),
+        EventBody::UsageAdjusted { reference, bytes, left_over, day, cycle, used, reason } => {
+            // A quarantine id is a hash of the record.
+            let reference = if reference.len() == 32 { "its-id" } else { reference };
+            let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let (day, cycle) = (day_text(*day), day_text(*cycle));
+            format!(
+                "{reference}: {bytes} of {day}, {left_over} left over; used {used} in cycle {cycle}{reason}"
+            )
+        }
         EventBody::CreditsAdded { credits, balance, .. } => format!("{credits}, {balance} now"),
         EventBody::CreditsMoved { reference, credits, balance, other } => match other {
             Move::To(card) => format!("{reference}: {credits} to {card}, {balance} now"),

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use tidegauge::codec::canonical;
 use tidegauge::codec::pack::{Pack, PackWriter};
+use tidegauge::codec::quarantine::Qid;
 use tidegauge::limits::SHARDS;
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
     Broadcast, CardCommand, CardId, Cdr, CommandBody, CounterKind, FeedName, LogOffset, Mode, Move, Number,
-    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, Reading, Recipient, Record, Register, Slice,
-    Slices, Tick, UnixTime, Validity,
+    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostedCdr, Reading, Recipient, Record,
+    Register, Slice, Slices, Tick, UnixTime, Validity,
 };
 
 use crate::catalogue::{catalogue, day_of, rules};
@@ -198,6 +199,13 @@ impl World {
             "recharge" => self.recharge(words)?,
             "set" => CommandBody::RulesSet { rules: rules(&words.rest().join(","))? },
             "recipients" => CommandBody::RecipientsSet { recipients: recipients(&words.rest())? },
+            "adjust" => CommandBody::UsageAdjust {
+                reference: words.need("reference")?,
+                bytes: words.number("bytes", 0)?,
+                day: words.take("day").map(|day| day_of(&day)).transpose()?,
+                reason,
+            },
+            "post" => self.post(card, words)?,
             "add-credits" => CommandBody::CreditsAdd { credits: words.number("credits", 0)?, payment: None },
             "move-credits" => CommandBody::CreditsMove {
                 reference: words.need("reference")?,
@@ -218,6 +226,29 @@ impl World {
         let command = CardCommand { id, card, iccid: card.to_string(), at, body };
         let json = canonical::to_vec(&command);
         self.fold(&Record::Command { card, json: &json, origin: origin() })
+    }
+
+    /// The command of an operator who posts a record that was set aside, now unless said.
+    fn post(&self, card: CardId, words: &mut Words) -> Result<CommandBody, String> {
+        let start = self.zone.time(&words.need("start")?)?;
+        let (feed, id, up) = (words.or("feed", "pgw"), words.need("record")?, words.number("up", 0)?);
+        let set_aside = words.take("set_aside").map_or(Ok(self.now), |at| self.zone.time(&at))?;
+        let record = PostedCdr { feed, id, start, end: start, up, down: 0, slices: vec![] };
+        let (feed, slices) = (FeedName::new(&record.feed), Slices::default());
+        let cdr = Cdr {
+            card,
+            feed,
+            id: &record.id,
+            start,
+            end: start,
+            up,
+            down: 0,
+            slices,
+            number: None,
+            origin: origin(),
+        };
+        let reference = words.or("reference", &Qid::of(&Record::Cdr(cdr)).to_string());
+        Ok(CommandBody::RecordPost { reference, quarantined_at: set_aside, record: Box::new(record) })
     }
 
     fn recharge(&self, words: &mut Words) -> Result<CommandBody, String> {

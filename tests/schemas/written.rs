@@ -6,8 +6,8 @@ use tidegauge::log::Output;
 use tidegauge::model::{
     AlertData, Broadcast, CardCommand, CardId, CardName, Cdr, Channel, CommandBody, CounterData, CounterKind,
     Delivery, DirectoryEntry, Event, EventBody, FeedName, LogOffset, Mode, Move, Number, NumberKind,
-    Occasion, Origin, Outcome, PackageData, PackageKind, PackageSpec, Payment, Per, Position, Reading,
-    Recipient, Record, Register, Rule, RuleKind, Slice, Slices, Validity, Withheld, Yes,
+    Occasion, Origin, Outcome, PackageData, PackageKind, PackageSpec, Payment, Per, Position, PostedCdr,
+    Reading, Recipient, Record, Register, Rule, RuleKind, Slice, Slices, Validity, Withheld, Yes,
 };
 
 use super::files::{assert_valid, validator};
@@ -119,13 +119,33 @@ fn bodies() -> Vec<CommandBody> {
             ],
         },
         CommandBody::RulesSet { rules: Vec::new() },
+        CommandBody::UsageAdjust { reference: "r".into(), bytes: -7, day: None, reason: None },
+        CommandBody::UsageAdjust {
+            reference: "r".into(),
+            bytes: i64::MAX,
+            day: Some(20_666),
+            reason: Some("w".into()),
+        },
+        CommandBody::RecordPost {
+            reference: "q".into(),
+            quarantined_at: 7,
+            record: Box::new(PostedCdr {
+                feed: "cmcc-pgw-1".into(),
+                id: "85/1".into(),
+                start: 5,
+                end: 9,
+                up: 4,
+                down: 6,
+                slices: vec![(7, 4, 6)],
+            }),
+        },
         CommandBody::RecipientsSet { recipients: recipients() },
         CommandBody::CreditsAdd { credits: 7, payment: Some(payment()) },
         CommandBody::CreditsAdd { credits: 7, payment: None },
         CommandBody::CreditsMove { reference: "r".into(), credits: 7, other: Move::To(card()) },
         CommandBody::CreditsMove { reference: "r".into(), credits: 7, other: Move::From(card()) },
         CommandBody::CreditsReturn { reference: "e".into(), recipient: Recipient::Voice("+1".into()) },
-        CommandBody::Unsupported { name: "record.post".into() },
+        CommandBody::Unsupported { name: "card.confirm".into() },
     ]
 }
 
@@ -240,6 +260,15 @@ fn events() -> Vec<EventBody> {
             delivery: Some(Box::new(Delivery { with: Some("e".into()), ..Delivery::default() })),
             ..alert(RuleKind::BurntPercent(1))
         }),
+        EventBody::UsageAdjusted {
+            reference: "r".into(),
+            bytes: -7,
+            left_over: -1,
+            day: 20_666,
+            cycle: 20_666,
+            used: 0,
+            reason: None,
+        },
         EventBody::CreditsAdded { credits: 7, balance: 8, payment: Some(payment()) },
         EventBody::CreditsAdded { credits: 7, balance: 8, payment: None },
         EventBody::CreditsMoved { reference: "r".into(), credits: 7, balance: 0, other: Move::To(card()) },

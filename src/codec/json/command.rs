@@ -11,7 +11,7 @@ use super::object::Object;
 use crate::limits::COMMAND_BYTES_MAX;
 use crate::model::{
     Broadcast, CardCommand, CommandBody, Mode, Move, NumberKind, PackageKind, PackageSpec, Payment, Per,
-    Recipient, Register, Rule, RuleKind, UnixTime, Validity, Yes,
+    PostedCdr, Recipient, Register, Rule, RuleKind, UnixTime, Validity, Yes,
 };
 
 /// A command as read.
@@ -28,7 +28,7 @@ pub enum CommandIn {
 }
 
 /// Types of the contract that this version answers with a refusal.
-const UNSUPPORTED: [&str; 4] = ["card.confirm", "record.post", "recharge.void", "usage.adjust"];
+const UNSUPPORTED: [&str; 2] = ["card.confirm", "recharge.void"];
 
 const TYPE: &str = "a command of the contract, like recharge or card.register";
 
@@ -93,6 +93,8 @@ fn body(object: Object<'_>, kind: &str, id: &str) -> Result<CommandBody, JsonErr
             reference: object.field("reference").reference("reference")?,
             recipient: recipient(object)?,
         }),
+        "usage.adjust" => usage_adjust(object),
+        "record.post" => record_post(object),
         name if UNSUPPORTED.contains(&name) => Ok(CommandBody::Unsupported { name: name.to_owned() }),
         name => Err(JsonError::new("type", format!("is {}, which is no command", shown(name)), TYPE)),
     }
@@ -112,6 +114,39 @@ fn register(object: Object<'_>) -> Result<CommandBody, JsonError> {
         return Ok(CommandBody::Unsupported { name: "card.register with opening".to_owned() });
     }
     Ok(CommandBody::Register(Box::new(register)))
+}
+
+fn usage_adjust(object: Object<'_>) -> Result<CommandBody, JsonError> {
+    let day = object.field("day");
+    Ok(CommandBody::UsageAdjust {
+        reference: object.field("reference").name("reference")?.into_owned(),
+        bytes: object.field("bytes").signed("bytes")?,
+        day: if day.is_said() { Some(day.day("day")?) } else { None },
+        reason: object.field("reason").optional_reason("reason")?,
+    })
+}
+
+/// The record in its outside form, as the quarantine has it.
+fn record_post(object: Object<'_>) -> Result<CommandBody, JsonError> {
+    let record = object.object("record", |record| {
+        let bytes = record.to_vec();
+        let mut scratch = super::Scratch::default();
+        let cdr = super::cdr(&bytes, &mut scratch).map_err(|error| JsonError { at: None, ..error })?;
+        Ok(PostedCdr {
+            feed: cdr.feed.into_owned(),
+            id: cdr.id.into_owned(),
+            start: cdr.start,
+            end: cdr.end,
+            up: cdr.up,
+            down: cdr.down,
+            slices: cdr.slices.iter().map(|slice| (slice.end, slice.up, slice.down)).collect(),
+        })
+    })?;
+    Ok(CommandBody::RecordPost {
+        reference: object.field("reference").name("reference")?.into_owned(),
+        quarantined_at: object.field("quarantined_at").time("quarantined_at")?,
+        record: Box::new(record),
+    })
 }
 
 fn credits(object: Object<'_>) -> Result<u32, JsonError> {

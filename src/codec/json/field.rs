@@ -114,6 +114,23 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// A signed amount: a whole number, or text like `500MiB` or `-1GB`.
+    pub(super) fn signed(self, field: &'static str) -> Result<i64, JsonError> {
+        const SIGNED: &str = "bytes, as a whole number or as text with a unit, like -500MiB";
+        let too_much = |bytes| JsonError::new(field, format!("is {bytes} bytes, which is too much"), SIGNED);
+        match &self {
+            Self::Text(text) => {
+                let (sign, digits) = text.strip_prefix('-').map_or((1, &**text), |digits| (-1, digits));
+                let wrong = |e: AmountError| JsonError::new(field, format!("cannot be used: {e}"), SIGNED);
+                let bytes = amount::parse(digits).map_err(wrong)?;
+                i64::try_from(bytes).map(|bytes| sign * bytes).map_err(|_| too_much(bytes))
+            }
+            Self::Whole(bytes) => i64::try_from(*bytes).map_err(|_| too_much(*bytes)),
+            Self::Odd(value) if value.fract() == 0.0 && value.abs() <= EXACT => Ok(*value as i64),
+            _ => Err(self.wrong(field, SIGNED)),
+        }
+    }
+
     /// An ICCID as text.
     pub(super) fn iccid(&self, field: &'static str) -> Result<CardId, JsonError> {
         let Self::Text(text) = self else { return Err(self.wrong(field, ICCID)) };

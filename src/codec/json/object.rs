@@ -15,6 +15,11 @@ impl<'a> Object<'a> {
         value.as_object().map(Self)
     }
 
+    /// The object by itself.
+    pub(super) fn to_vec(self) -> Vec<u8> {
+        serde_json::to_vec(self.0).unwrap_or_default()
+    }
+
     pub(super) fn field(self, field: &'static str) -> Field<'a> {
         self.0.get(field).map_or(Field::Absent, Field::from)
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::codec::time;
 use crate::model::{
     Broadcast, CardCommand, CardId, Cdr, CommandBody, Move, Number, NumberKind, PackageSpec, Payment,
-    Reading, Register, Rule, UnixTime,
+    PostedCdr, Reading, Register, Rule, UnixTime,
 };
 
 /// What the record calls its card: the number that it came by, else the ICCID.
@@ -108,7 +108,7 @@ pub fn command(command: &CardCommand) -> Vec<u8> {
         "type": type_name(&command.body),
         "at": time::text(command.at),
     });
-    if let (Value::Object(out), Value::Object(body)) = (&mut out, body(&command.body)) {
+    if let (Value::Object(out), Value::Object(body)) = (&mut out, body(&command.body, command.card)) {
         out.extend(body);
     }
     bytes(&out)
@@ -139,6 +139,8 @@ fn type_name(body: &CommandBody) -> &str {
         CommandBody::Recharge { .. } => "recharge",
         CommandBody::RulesSet { .. } => "rules.set",
         CommandBody::RecipientsSet { .. } => "recipients.set",
+        CommandBody::UsageAdjust { .. } => "usage.adjust",
+        CommandBody::RecordPost { .. } => "record.post",
         CommandBody::CreditsAdd { .. } => "credits.add",
         CommandBody::CreditsMove { .. } => "credits.move",
         CommandBody::CreditsReturn { .. } => "credits.return",
@@ -146,7 +148,7 @@ fn type_name(body: &CommandBody) -> &str {
     }
 }
 
-fn body(body: &CommandBody) -> Value {
+fn body(body: &CommandBody, card: CardId) -> Value {
     match body {
         CommandBody::Register(register) => register_out(register),
         CommandBody::Suspend { reason } | CommandBody::Cancel { reason } => match reason {
@@ -167,6 +169,21 @@ fn body(body: &CommandBody) -> Value {
         }
         CommandBody::RulesSet { rules } => json!({ "rules": rules.iter().map(rule_out).collect::<Vec<_>>() }),
         CommandBody::RecipientsSet { recipients } => json!({ "recipients": recipients }),
+        CommandBody::UsageAdjust { reference, bytes, day, reason } => {
+            let mut out = json!({ "reference": reference, "bytes": bytes });
+            if let Some(day) = day {
+                out["day"] = time::day_text(*day).into();
+            }
+            if let Some(reason) = reason {
+                out["reason"] = reason.as_str().into();
+            }
+            out
+        }
+        CommandBody::RecordPost { reference, quarantined_at, record } => json!({
+            "reference": reference,
+            "quarantined_at": time::text(*quarantined_at),
+            "record": posted_out(record, card),
+        }),
         CommandBody::CreditsAdd { credits, payment } => {
             let mut out = json!({ "credits": credits });
             if let Some(payment) = payment {
@@ -185,6 +202,20 @@ fn body(body: &CommandBody) -> Value {
         }
         CommandBody::Resume | CommandBody::Unsupported { .. } => json!({}),
     }
+}
+
+fn posted_out(record: &PostedCdr, card: CardId) -> Value {
+    let slice = |&(end, up, down): &(UnixTime, u64, u64)| SliceOut { end: time::text(end), up, down };
+    json!(CdrOut {
+        name: Name::new(card, None),
+        feed: &record.feed,
+        id: &record.id,
+        start: time::text(record.start),
+        end: time::text(record.end),
+        up: record.up,
+        down: record.down,
+        slices: record.slices.iter().map(slice).collect(),
+    })
 }
 
 fn register_out(register: &Register) -> Value {

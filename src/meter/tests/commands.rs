@@ -93,8 +93,8 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
         (
             late,
             1,
-            CommandBody::Unsupported { name: "record.post".to_owned() },
-            "\"record.post\" is not done by this version",
+            CommandBody::Unsupported { name: "card.confirm".to_owned() },
+            "\"card.confirm\" is not done by this version",
         ),
     ] {
         let mut bench = Bench::with_card();

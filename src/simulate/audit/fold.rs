@@ -191,29 +191,10 @@ impl Fold {
             for body in std::mem::take(&mut line.said) {
                 emit(card, line, cause, terms, body, out);
             }
-            if line.moves > before {
-                if line.state == State::Registered {
-                    line.state = State::Active;
-                    emit(
-                        card,
-                        line,
-                        cause,
-                        terms,
-                        EventBody::CardActivated { cause: "usage".to_owned() },
-                        out,
-                    );
-                }
-                if !line.wallet.begun && watches(line, terms) {
-                    line.with_wallet(terms, now, super::wallet::Wallet::watch);
-                }
-            }
+            let moved = line.moves > before;
             // A carrier's total that is what it was tells nothing of the card; a modem's counter that it is there.
-            if verdict.outcome == Outcome::Counted && (line.moves > before || sign == Sign::OfLife) {
-                let asks = line.wallet.watches.hear(now, feed);
-                if asks || line.moves > before {
-                    look(card, line, cause, terms, out);
-                }
-            }
+            let lives = verdict.outcome == Outcome::Counted && (moved || sign == Sign::OfLife);
+            follow_usage(card, line, moved, lives.then_some(feed), cause, terms, out);
             verdict
         })
     }
@@ -368,6 +349,32 @@ impl Fold {
             });
         }
         if matches!(command.body, CommandBody::Register(_)) { Outcome::Counted } else { Outcome::Unknown }
+    }
+}
+
+/// What follows a record: the card's first usage, and what its rules say.
+pub(super) fn follow_usage(
+    card: CardId,
+    line: &mut Line,
+    moved: bool,
+    heard_by: Option<&str>,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    if moved && line.state == State::Registered {
+        line.state = State::Active;
+        let body = EventBody::CardActivated { cause: "usage".to_owned() };
+        emit(card, line, cause, terms, body, out);
+    }
+    if moved && !line.wallet.begun && watches(line, terms) {
+        line.with_wallet(terms, terms.now, super::wallet::Wallet::watch);
+    }
+    if let Some(feed) = heard_by {
+        let asks = line.wallet.watches.hear(terms.now, feed);
+        if asks || moved {
+            look(card, line, cause, terms, out);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::corrections::{Correction, References};
 use super::credits::Credits;
 use super::dating;
 use super::logbook::Cdr;
@@ -82,6 +83,8 @@ pub(super) struct Line {
     pub(super) numbers: Vec<(Number, UnixTime, Option<UnixTime>)>,
     pub(super) wallet: Wallet,
     pub(super) credits: Credits,
+    pub(super) corrections: Vec<Correction>,
+    pub(super) references: References,
     pub(super) commands: BTreeMap<String, (Vec<u8>, UnixTime)>,
     pub(super) cycles: BTreeMap<Day, Cycle>,
     pub(super) closed_through: Day,
@@ -143,6 +146,8 @@ impl Line {
             numbers: Vec::new(),
             wallet: Wallet::default(),
             credits: Credits::default(),
+            corrections: Vec::new(),
+            references: References::new(),
             commands: BTreeMap::new(),
             cycles: BTreeMap::new(),
             closed_through: Day::MIN,
@@ -251,12 +256,16 @@ impl Line {
         let edges: Vec<UnixTime> = days.chain(self.cuts.iter().copied()).collect();
         for share in dating::share(terms.carrier.split, interval, bytes, &edges) {
             let day = zone.day(share.from);
-            let segment =
-                self.cuts.range(..=share.from).next_back().copied().unwrap_or(i64::MIN).max(zone.start(day));
+            let segment = self.segment_of(day, share.from, zone);
             self.know_cycle(zone, day);
             self.moves += 1;
             self.uses.push(Use { source: source.clone(), day, segment, up: share.up, down: share.down });
         }
+    }
+
+    /// Where the piece of a day that holds a second begins.
+    pub(super) fn segment_of(&self, day: Day, at: UnixTime, zone: &Zone) -> UnixTime {
+        self.cuts.range(..=at).next_back().copied().unwrap_or(i64::MIN).max(zone.start(day))
     }
 
     pub(super) fn know_cycle(&mut self, zone: &Zone, day: Day) {
@@ -286,7 +295,7 @@ impl Line {
     }
 
     pub(super) fn days(&self) -> BTreeSet<Day> {
-        self.uses.iter().map(|u| u.day).collect()
+        self.uses.iter().map(|u| u.day).chain(self.corrected_days()).collect()
     }
 
     pub(super) fn is_complete(&self, day: Day) -> bool {
@@ -305,6 +314,7 @@ impl Line {
                 }
             }
         }
+        best.1 = self.corrected(day, best.1);
         best
     }
 
@@ -334,14 +344,17 @@ impl Line {
 
     /// Used bytes in event order, of the source that each day goes by.
     fn segments(&self) -> Vec<Segment> {
-        let mut by_start: BTreeMap<UnixTime, u64> = BTreeMap::new();
+        let mut all = Vec::new();
         for day in self.days() {
+            let mut by_start: BTreeMap<UnixTime, u64> = BTreeMap::new();
             let (source, _) = self.used_of_day(day);
             for piece in self.uses.iter().filter(|u| u.day == day && u.source == source) {
                 *by_start.entry(piece.segment).or_default() += piece.up + piece.down;
             }
+            self.correct(day, &mut by_start);
+            all.extend(by_start.into_iter().map(|(start, bytes)| Segment { start, bytes }));
         }
-        by_start.into_iter().map(|(start, bytes)| Segment { start, bytes }).collect()
+        all
     }
 
     /// Calls the wallet with what it must know as of `at`.

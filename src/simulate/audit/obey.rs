@@ -1,5 +1,6 @@
 //! What happens to one card: commands, states, closing cycles, and the events of all that.
 
+use super::corrections;
 use super::credits;
 use super::fold::{Cause, Expected};
 use super::line::{By, Line, State, Terms};
@@ -70,6 +71,8 @@ fn apply(
         body @ (CommandBody::CreditsAdd { .. }
         | CommandBody::CreditsMove { .. }
         | CommandBody::CreditsReturn { .. }) => credits::obey(card, line, body, cause, terms, out),
+        body @ CommandBody::UsageAdjust { .. } => corrections::adjust(card, line, body, cause, terms, out),
+        body @ CommandBody::RecordPost { .. } => corrections::post(card, line, body, cause, terms, out),
         CommandBody::RecipientsSet { recipients } => {
             let right = credits::are_right(recipients);
             if right {

@@ -6,8 +6,8 @@ use super::super::*;
 use super::{CDR, READING, RECHARGE, card};
 use crate::model::{
     Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterKind, FeedName, Mode, Move, Number,
-    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, Reading, Recipient, Register, Rule, RuleKind,
-    Slice, Slices, Validity, Yes,
+    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostedCdr, Reading, Recipient, Register,
+    Rule, RuleKind, Slice, Slices, Validity, Yes,
 };
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -28,6 +28,19 @@ fn name_of(card: CardId, number: Option<Number>) -> CardName {
 }
 
 const ORIGIN: Origin<'_> = Origin { source: "s", partition: 0, offset: 0, received_ms: 0 };
+
+fn any_posted() -> impl Strategy<Value = PostedCdr> {
+    let up = 0u64..1 << 40;
+    (any_name(), any_name(), any_time(), any_time(), up).prop_map(|(feed, id, start, end, up)| PostedCdr {
+        feed,
+        id,
+        start,
+        end,
+        up,
+        down: 3,
+        slices: vec![(end, up, 3)],
+    })
+}
 
 fn any_recipient() -> impl Strategy<Value = Recipient> {
     prop_oneof![any_name().prop_map(Recipient::Sms), any_name().prop_map(Recipient::Voice)]
@@ -65,6 +78,12 @@ fn any_body() -> impl Strategy<Value = CommandBody> {
         prop::collection::vec(rule, 0..4).prop_map(|rules| CommandBody::RulesSet { rules }),
         prop::collection::vec(any_recipient(), 0..4)
             .prop_map(|recipients| CommandBody::RecipientsSet { recipients }),
+        (any_name(), -(1i64 << 53)..(1 << 53), prop::option::of(-700_000..2_000_000), reason()).prop_map(
+            |(reference, bytes, day, reason)| CommandBody::UsageAdjust { reference, bytes, day, reason }
+        ),
+        (any_name(), any_time(), any_posted()).prop_map(|(reference, quarantined_at, record)| {
+            CommandBody::RecordPost { reference, quarantined_at, record: Box::new(record) }
+        }),
         any::<u32>().prop_map(|credits| CommandBody::CreditsAdd { credits, payment: None }),
         (any_name(), any::<u32>(), any::<bool>()).prop_map(|(reference, credits, leaves)| {
             let other = if leaves { Move::To(card()) } else { Move::From(card()) };
@@ -72,7 +91,7 @@ fn any_body() -> impl Strategy<Value = CommandBody> {
         }),
         (any_name(), any_recipient())
             .prop_map(|(reference, recipient)| CommandBody::CreditsReturn { reference, recipient }),
-        Just(CommandBody::Unsupported { name: "record.post".into() }),
+        Just(CommandBody::Unsupported { name: "card.confirm".into() }),
     ]
 }
 

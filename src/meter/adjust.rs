@@ -1,0 +1,221 @@
+//! Corrections by an operator: usage adjusted by hand, and records posted that were set aside (`domain.md` C5, C7).
+//!
+//! An adjustment is a signed figure beside the sources' totals of an open day, which C4 does not choose among: it stays
+//! whatever the sources say later. It burns like usage of its day. Below zero nothing goes: what is too much to take away
+//! is left over, and said. Invariant: a reference has one effect, whoever sends it and under however many commands.
+
+use super::book;
+use super::card::Card;
+use super::cdr;
+use super::command::Refusal;
+use super::ctx::{Because, Ctx};
+use super::dates::{DaySpan, Ruler};
+use super::due;
+use super::effects::Effects;
+use super::seen::Known;
+use crate::codec::quarantine::Qid;
+use crate::limits::{DAY_S, ORDER_DAYS, RECORD_BYTES_MAX};
+use crate::model::{
+    Cdr, CommandBody, Day, EventBody, FeedName, Origin, Outcome, PostedCdr, Record, Slices, UnixTime,
+};
+
+/// What an adjustment came to.
+#[derive(Clone, Copy)]
+struct Adjusted {
+    /// The last day that it touched.
+    day: Day,
+    /// Taken of it, signed.
+    bytes: i64,
+}
+
+/// `usage.adjust`: adds to a day, or takes away from it; without a day it adds to today, and takes away from the open
+/// days of the running cycle, the newest first.
+pub(super) fn adjust(
+    card: &mut Card,
+    body: &CommandBody,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let CommandBody::UsageAdjust { reference, bytes, day, reason } = body else {
+        unreachable!("only adjustments come here")
+    };
+    if *bytes == 0 || bytes.unsigned_abs() > RECORD_BYTES_MAX {
+        return Err(format!("{bytes} bytes: an adjustment is of at least 1 and at most 2^48"));
+    }
+    let today = ctx.calendar().day_of(ctx.now);
+    let days = match day {
+        Some(day) if *day > today => return Err("its day has not begun".to_owned()),
+        Some(day) => vec![open_day(card, ctx, *day)?],
+        None if *bytes > 0 => vec![open_day(card, ctx, today)?],
+        None => open_days(card, ctx, today),
+    };
+    let content = format!("{bytes}/{day:?}");
+    if !refer(card, "adjust", reference, &content, ctx)? {
+        return Ok(());
+    }
+    let adjusted = take(card, &days, *bytes, ctx);
+    tell(card, adjusted, (reference, *bytes, reason.clone()), ctx, because, effects);
+    Ok(())
+}
+
+/// Notes a reference: `false` = it has had its effect.
+fn refer(
+    card: &mut Card,
+    what: &str,
+    reference: &str,
+    content: &str,
+    ctx: &Ctx<'_>,
+) -> Result<bool, Refusal> {
+    let id = format!("{what}/{reference}");
+    match card.cold().references.note(&id, content.as_bytes(), ctx.index.seed, ctx.now) {
+        Known::New => Ok(true),
+        Known::Duplicate => Ok(false),
+        Known::Conflict => Err(format!("reference {reference:?} was used for something else on this card")),
+        Known::Full => Err("the card has 4,096 references of the last 90 days already".to_owned()),
+    }
+}
+
+fn open_day(card: &Card, ctx: &Ctx<'_>, day: Day) -> Result<DaySpan, Refusal> {
+    let span = DaySpan::day(ctx.calendar(), day);
+    if !card.usage.knows(ctx.calendar(), day) {
+        return Err("its day lies outside the months of the carrier's calendar".to_owned());
+    }
+    if card.usage.is_open(&span, ctx.index.horizon_s, ctx.now) {
+        return Ok(span);
+    }
+    let text = crate::codec::time::day_text(day);
+    Err(format!(
+        "day {text} is closed, and its cycle's figures are final: leave the day out to correct the open cycle"
+    ))
+}
+
+/// The open days of the running cycle that have usage, the newest first.
+fn open_days(card: &Card, ctx: &Ctx<'_>, today: Day) -> Vec<DaySpan> {
+    let first = ctx.calendar().cycle_of(today).map_or(today, |(first, _)| first);
+    let is_open = |day: &DaySpan| {
+        (first..=today).contains(&day.day) && card.usage.is_open(day, ctx.index.horizon_s, ctx.now)
+    };
+    let mut days: Vec<DaySpan> = card.usage.days(ctx.calendar()).filter(is_open).collect();
+    days.reverse();
+    days
+}
+
+/// Adjusts days until nothing is left of the figure, or of them.
+fn take(card: &mut Card, days: &[DaySpan], bytes: i64, ctx: &Ctx<'_>) -> Adjusted {
+    let mut adjusted = Adjusted { day: ctx.calendar().day_of(ctx.now), bytes: 0 };
+    let cuts = card.take_cuts();
+    for day in days {
+        let left = bytes.saturating_sub(adjusted.bytes);
+        let used = card.usage.day(day).used();
+        let part = if left > 0 { left } else { left.max(i64::try_from(used).map_or(i64::MIN, |used| -used)) };
+        if part != 0 {
+            let ruler = Ruler { calendar: ctx.calendar(), cuts: &cuts };
+            let at = if day.holds(ctx.now) { ctx.now } else { day.start };
+            let (piece, _) = ruler.piece(day, at);
+            card.usage.adjust(ctx.calendar(), day, piece, part, ctx.position.offset);
+            adjusted = Adjusted { day: day.day, bytes: adjusted.bytes.saturating_add(part) };
+        }
+    }
+    card.put_cuts(cuts);
+    adjusted
+}
+
+/// Says what was done; packages and alerts follow.
+fn tell(
+    card: &mut Card,
+    adjusted: Adjusted,
+    (reference, bytes, reason): (&str, i64, Option<String>),
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) {
+    let cycle = ctx.calendar().cycle_of(adjusted.day).map_or(adjusted.day, |(first, _)| first);
+    let body = EventBody::UsageAdjusted {
+        reference: reference.to_owned(),
+        bytes: adjusted.bytes,
+        left_over: bytes.saturating_sub(adjusted.bytes),
+        day: adjusted.day,
+        cycle,
+        used: card.usage.cycle(adjusted.day).map_or(0, |cycle| cycle.used),
+        reason,
+    };
+    ctx.emit(card, because, body, effects);
+    book::evaluate(card, ctx, because, effects);
+    due::reschedule(card, ctx);
+}
+
+/// `record.post`: a record that was set aside counts after all. Into an open day as any record, by its own id; into a
+/// closed one as an adjustment of today.
+pub(super) fn post(
+    card: &mut Card,
+    body: &CommandBody,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let CommandBody::RecordPost { reference, quarantined_at, record } = body else {
+        unreachable!("only postings come here")
+    };
+    if *quarantined_at < ctx.now.saturating_sub(ORDER_DAYS.saturating_mul(DAY_S)) {
+        return Err(format!("it was set aside more than {ORDER_DAYS} days ago"));
+    }
+    let mut packed = Vec::new();
+    let cdr = cdr_of(card, record, because.received_ms, &mut packed);
+    if Qid::of(&Record::Cdr(cdr)).to_string() != *reference {
+        return Err("its reference is not the quarantine id of this record".to_owned());
+    }
+    let mut references = card.cold().references.clone();
+    match references.note(&format!("post/{reference}"), b"", ctx.index.seed, ctx.now) {
+        Known::Duplicate | Known::Conflict => return Ok(()),
+        Known::Full => return Err("the card has 4,096 references of the last 90 days already".to_owned()),
+        Known::New => {}
+    }
+    let verdict = cdr::fold(card, &cdr, ctx, effects);
+    match verdict.outcome {
+        Outcome::Counted => {}
+        Outcome::Late => late(card, reference, &cdr, ctx, because, effects)?,
+        Outcome::Duplicate => return Err("the record has been counted".to_owned()),
+        _ => return Err(format!("it would be set aside again: {}", verdict.reason)),
+    }
+    card.cold().references = references;
+    Ok(())
+}
+
+/// Its day is closed: the open cycle takes it.
+fn late(
+    card: &mut Card,
+    reference: &str,
+    cdr: &Cdr<'_>,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let today = open_day(card, ctx, ctx.calendar().day_of(ctx.now))?;
+    let bytes = i64::try_from(cdr.up.saturating_add(cdr.down)).unwrap_or(i64::MAX);
+    let adjusted = take(card, &[today], bytes, ctx);
+    tell(
+        card,
+        adjusted,
+        (reference, bytes, Some("posted, its day is closed".to_owned())),
+        ctx,
+        because,
+        effects,
+    );
+    Ok(())
+}
+
+fn cdr_of<'a>(card: &Card, record: &'a PostedCdr, received_ms: UnixTime, packed: &'a mut Vec<u8>) -> Cdr<'a> {
+    Cdr {
+        card: card.id,
+        feed: FeedName::new(&record.feed),
+        id: &record.id,
+        start: record.start,
+        end: record.end,
+        up: record.up,
+        down: record.down,
+        slices: Slices::pack(&record.slices(), packed),
+        number: None,
+        origin: Origin { source: "record.post", partition: 0, offset: 0, received_ms },
+    }
+}

@@ -1,0 +1,196 @@
+//! Corrections by hand and records that are posted (`domain.md` C5, C7): every one is kept, and a day is what its sources
+//! say and all of them.
+
+use std::collections::BTreeMap;
+
+use super::fold::{Cause, Expected, follow_usage};
+use super::line::{Line, Terms};
+use super::logbook::Cdr;
+use super::obey::{emit, look};
+use crate::codec::quarantine::Qid;
+use crate::model::{
+    CardId, CommandBody, Day, EventBody, FeedName, Origin, Outcome, PostedCdr, Record, Slices, UnixTime,
+};
+
+/// A correction of a day: where it burns, and its signed figure.
+#[derive(Debug, Clone)]
+pub(super) struct Correction {
+    day: Day,
+    segment: UnixTime,
+    bytes: i64,
+}
+
+/// What was asked under a reference, and when.
+pub(super) type References = BTreeMap<String, (String, UnixTime)>;
+
+impl Line {
+    pub(super) fn corrected_days(&self) -> impl Iterator<Item = Day> + '_ {
+        self.corrections.iter().map(|correction| correction.day)
+    }
+
+    /// A day's figure with all corrections; not below zero.
+    pub(super) fn corrected(&self, day: Day, said: u64) -> u64 {
+        let of_day = self.corrections.iter().filter(|correction| correction.day == day);
+        (i128::from(said) + of_day.map(|c| i128::from(c.bytes)).sum::<i128>()).max(0) as u64
+    }
+
+    /// What burns of a day: additions where they are, what is taken away from the newest on.
+    pub(super) fn correct(&self, day: Day, by_start: &mut BTreeMap<UnixTime, u64>) {
+        let mut less = 0;
+        for correction in self.corrections.iter().filter(|c| c.day == day) {
+            if correction.bytes > 0 {
+                *by_start.entry(correction.segment).or_default() += correction.bytes as u64;
+            } else {
+                less += correction.bytes.unsigned_abs();
+            }
+        }
+        for bytes in by_start.values_mut().rev() {
+            let taken = less.min(*bytes);
+            (*bytes, less) = (*bytes - taken, less - taken);
+        }
+    }
+
+    /// Whether a reference is new; `None`: it was used for something else.
+    fn refer(&mut self, reference: String, content: String, now: UnixTime) -> Option<bool> {
+        self.references.retain(|_, (_, at)| *at >= now - 90 * 86_400);
+        if let Some((held, _)) = self.references.get(&reference) {
+            return (*held == content).then_some(false);
+        }
+        self.references.insert(reference, (content, now));
+        Some(true)
+    }
+
+    /// Corrects days in their order until nothing is left.
+    fn take(&mut self, days: &[Day], bytes: i64, terms: Terms<'_>) -> (Day, i64) {
+        let (zone, mut done) = (terms.zone, 0);
+        let mut last = zone.day(terms.now);
+        for &day in days {
+            let used = self.used_of_day(day).1 as i64;
+            let part = if bytes > 0 { bytes - done } else { (bytes - done).max(-used) };
+            if part != 0 {
+                let at = if zone.day(terms.now) == day { terms.now } else { zone.start(day) };
+                let segment = self.segment_of(day, at, zone);
+                self.know_cycle(zone, day);
+                self.corrections.push(Correction { day, segment, bytes: part });
+                (last, done) = (day, done + part);
+            }
+        }
+        (last, done)
+    }
+}
+
+fn say(
+    card: CardId,
+    line: &mut Line,
+    (reference, asked, reason): (&str, i64, Option<String>),
+    (day, bytes): (Day, i64),
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    let cycle = terms.zone.cycle(day).map_or(day, |(first, _)| first);
+    let body = EventBody::UsageAdjusted {
+        reference: reference.to_owned(),
+        bytes,
+        left_over: asked - bytes,
+        day,
+        cycle,
+        used: line.used_of_cycle(terms.zone, cycle).0,
+        reason,
+    };
+    emit(card, line, cause, terms, body, out);
+    look(card, line, cause, terms, out);
+}
+
+/// Does a correction; whether it was applied.
+pub(super) fn adjust(
+    card: CardId,
+    line: &mut Line,
+    body: &CommandBody,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) -> bool {
+    let CommandBody::UsageAdjust { reference, bytes, day, reason } = body else { return false };
+    if *bytes == 0 || bytes.abs() > 1 << 48 {
+        return false;
+    }
+    let today = terms.zone.day(terms.now);
+    let takes =
+        |line: &Line, day: Day| day <= today && terms.zone.cycle(day).is_some() && line.is_open(day, terms);
+    let days: Vec<Day> = match day {
+        Some(day) if takes(line, *day) => vec![*day],
+        Some(_) => return false,
+        None if *bytes > 0 => vec![today],
+        None => {
+            let running = terms.zone.cycle_at(terms.now);
+            let of_cycle = |day: &Day| terms.zone.cycle(*day).is_some_and(|(first, _)| first == running);
+            line.days().into_iter().rev().filter(|day| takes(line, *day) && of_cycle(day)).collect()
+        }
+    };
+    match line.refer(format!("adjust/{reference}"), format!("{bytes} {day:?}"), terms.now) {
+        None => false,
+        Some(false) => true,
+        Some(true) => {
+            let done = line.take(&days, *bytes, terms);
+            say(card, line, (reference, *bytes, reason.clone()), done, cause, terms, out);
+            true
+        }
+    }
+}
+
+fn reference_of(card: CardId, record: &PostedCdr) -> String {
+    let mut packed = Vec::new();
+    let cdr = crate::model::Cdr {
+        card,
+        feed: FeedName::new(&record.feed),
+        id: &record.id,
+        start: record.start,
+        end: record.end,
+        up: record.up,
+        down: record.down,
+        slices: Slices::pack(&record.slices(), &mut packed),
+        number: None,
+        origin: Origin { source: "", partition: 0, offset: 0, received_ms: 0 },
+    };
+    Qid::of(&Record::Cdr(cdr)).to_string()
+}
+
+/// Posts a record that was set aside; whether that was applied.
+pub(super) fn post(
+    card: CardId,
+    line: &mut Line,
+    body: &CommandBody,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) -> bool {
+    let CommandBody::RecordPost { reference, quarantined_at, record } = body else { return false };
+    let (feed, id) = (record.feed.clone(), record.id.clone());
+    let (start, end, up, down) = (record.start, record.end, record.up, record.down);
+    let cdr = Cdr { card, feed, id, start, end, up, down, slices: record.slices(), number: None };
+    if *quarantined_at < terms.now - 90 * 86_400 || reference_of(card, record) != *reference {
+        return false;
+    }
+    let known = line.references.clone();
+    if line.refer(format!("post/{reference}"), String::new(), terms.now) == Some(false) {
+        return true;
+    }
+    let before = line.moves;
+    let outcome = line.cdr(&cdr, terms).outcome;
+    match outcome {
+        Outcome::Counted => {
+            let of_record = Cause { command: None, ..cause };
+            let moved = line.moves > before;
+            follow_usage(card, line, moved, Some(&cdr.feed), of_record, terms, out);
+        }
+        Outcome::Late => {
+            let bytes = (cdr.up + cdr.down) as i64;
+            let done = line.take(&[terms.zone.day(terms.now)], bytes, terms);
+            let why = Some("posted, its day is closed".to_owned());
+            say(card, line, (reference, bytes, why), done, cause, terms, out);
+        }
+        _ => line.references = known,
+    }
+    matches!(outcome, Outcome::Counted | Outcome::Late)
+}
