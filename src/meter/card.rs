@@ -183,9 +183,10 @@ impl Card {
         self.estimates
     }
 
-    /// Whether a source's feed tells totals of this card: records of it would count twice.
-    pub(super) fn is_by_totals(&self, source: Source) -> bool {
+    /// Whether a feed tells totals of this card: records of it would count twice.
+    pub(super) fn is_by_totals(&self, source: Source, feed: u64) -> bool {
         self.by_totals & 1 << source as u8 != 0
+            && self.totals().is_some_and(|totals| totals.are_by(source, feed))
     }
 
     pub(super) fn note_totals(&mut self, source: Source) {

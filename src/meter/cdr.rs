@@ -76,7 +76,7 @@ fn check_figures(cdr: &Cdr<'_>, last: UnixTime, now: UnixTime) -> Result<(), Ref
 /// Which total of the card a feed of records goes to.
 fn source_of_records(card: &Card, hash: u64, name: &str, ctx: &Ctx<'_>) -> Result<Source, Refusal> {
     let source = source(card, hash, name, ctx)?;
-    if card.is_by_totals(source) { Err(counts_twice(name)) } else { Ok(source) }
+    if card.is_by_totals(source, hash) { Err(counts_twice(name)) } else { Ok(source) }
 }
 
 /// Which total of the card a feed goes to.

@@ -82,6 +82,8 @@ pub const FOLD_VERSION: u32 = 2;
 pub struct Faults {
     /// Duplicates are counted.
     pub no_dedupe: bool,
+    /// A carrier's total of a day is added to the one before.
+    pub totals_add: bool,
     /// What is due fires in the wrong order, and not before a card's records.
     pub timers_unordered: bool,
 }

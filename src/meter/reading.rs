@@ -73,7 +73,7 @@ fn take(
 fn admit(card: &Card, reading: &Reading<'_>, ctx: &Ctx<'_>) -> Result<Admitted, Refusal> {
     check_figures(reading, ctx)?;
     let source = estimate_source(card, reading.feed.hash, reading.feed.name, ctx)?;
-    if card.is_by_totals(source) {
+    if card.is_by_totals(source, reading.feed.hash) {
         return Err(counts_twice(reading.feed.name));
     }
     check_number(card, reading)?;

@@ -21,7 +21,7 @@ use super::card::Card;
 use super::cdr;
 use super::count::Counting;
 use super::ctx::{Ctx, Verdict};
-use super::cycle::Source;
+use super::cycle::{SOURCES, Source};
 use super::dates::{DaySpan, Span, Volume};
 use super::effects::Effects;
 use super::index::modem_hash;
@@ -32,7 +32,11 @@ use crate::model::{CounterData, Day, EventBody, Outcome, Reading, Reason, TotalO
 
 /// The last totals of a card, by source and period.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Totals(Vec<Total>);
+pub(super) struct Totals {
+    told: Vec<Total>,
+    /// Hash of the feed that told the last total of each source: another may settle, or settle another carrier, one day.
+    feeds: [u64; SOURCES],
+}
 
 /// The last total of one source and period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,7 +164,7 @@ fn take(
 ) -> Verdict {
     let open_from = card.usage.open_from(ctx.calendar(), ctx.index.horizon_s, ctx.now);
     let open_from = ctx.calendar().day_of(open_from);
-    if !card.cold().totals.get_or_insert_default().take(poll.total, open_from) {
+    if !card.cold().totals.get_or_insert_default().take(poll.total, reading.feed.hash, open_from) {
         return Verdict::new(Outcome::Flood, 0, "the card has 256 totals of open days already");
     }
     if poll.source != Source::Settling {
@@ -173,19 +177,8 @@ fn take(
     }
     let mut counting = Counting::new(card, ctx, poll.source);
     let taken = match poll.total.of {
-        TotalOf::Day => {
-            let Period { first: day, span: Span { start, end }, .. } = poll.period;
-            counting.replace(&DaySpan { day, start, end }, poll.span, poll.total.said);
-            less
-        }
-        TotalOf::Cycle => {
-            let open_start = ctx.calendar().day_start(open_from).max(poll.period.span.start);
-            let taken = counting.take_newest(Span { start: open_start, ..poll.period.span }, less);
-            if more != Volume::default() {
-                counting.spread(poll.span, more);
-            }
-            taken
-        }
+        TotalOf::Day => become_day(&mut counting, poll, less),
+        TotalOf::Cycle => become_cycle(&mut counting, poll, open_from, (more, less)),
     };
     let because = ctx.record(reading.origin.received_ms);
     for body in named(reading, poll, more, taken) {
@@ -193,6 +186,32 @@ fn take(
     }
     counting.finish(reading.origin.received_ms, effects);
     Verdict::counted(more.total())
+}
+
+/// All that the source has of the day is the total. Answers what is taken back, which is all that was too much.
+fn become_day(counting: &mut Counting<'_, '_>, poll: &Poll, less: Volume) -> Volume {
+    let Period { first: day, span: Span { start, end }, .. } = poll.period;
+    if counting.ctx.faults.totals_add {
+        counting.spread(poll.span, poll.total.said);
+    } else {
+        counting.replace(&DaySpan { day, start, end }, poll.span, poll.total.said);
+    }
+    less
+}
+
+/// More goes to the time since the total before, less is taken from the newest open segments. Answers what was taken.
+fn become_cycle(
+    counting: &mut Counting<'_, '_>,
+    poll: &Poll,
+    open_from: Day,
+    (more, less): (Volume, Volume),
+) -> Volume {
+    let open_start = counting.ctx.calendar().day_start(open_from).max(poll.period.span.start);
+    let taken = counting.take_newest(Span { start: open_start, ..poll.period.span }, less);
+    if more != Volume::default() {
+        counting.spread(poll.span, more);
+    }
+    taken
 }
 
 /// The events of a total that did not simply go on. One that stays below what the card has, because the days that hold it
@@ -241,35 +260,43 @@ impl Period {
 
 impl Totals {
     fn find(&self, like: &Total) -> Option<&Total> {
-        self.0.iter().find(|held| held.is_of(like))
+        self.told.iter().find(|held| held.is_of(like))
+    }
+
+    /// Whether this feed told the last total of a source.
+    pub(super) fn are_by(&self, source: Source, feed: u64) -> bool {
+        self.feeds.get(source as usize) == Some(&feed)
     }
 
     /// Whether a total of any of the source's cycles was ever told.
     fn know_cycles_of(&self, source: u8) -> bool {
-        self.0.iter().any(|held| held.is_cycle_of(source))
+        self.told.iter().any(|held| held.is_cycle_of(source))
     }
 
     /// Takes a total in place of the one before, and forgets what is closed. `false`: there is no room.
-    fn take(&mut self, total: Total, open_from: Day) -> bool {
+    fn take(&mut self, total: Total, feed: u64, open_from: Day) -> bool {
         let newest =
-            |source| self.0.iter().filter(|held| held.is_cycle_of(source)).map(|held| held.last).max();
+            |source| self.told.iter().filter(|held| held.is_cycle_of(source)).map(|held| held.last).max();
         let newest = Source::ALL.map(|source| newest(source as u8));
         let stays = |held: &Total| {
             let newest = newest.get(usize::from(held.source)).copied().flatten();
             let is_newest = held.of == TotalOf::Cycle && newest == Some(held.last);
             !held.is_of(&total) && (is_newest || held.last >= open_from)
         };
-        if self.0.iter().filter(|held| stays(held)).count() >= TOTALS_MAX {
+        if self.told.iter().filter(|held| stays(held)).count() >= TOTALS_MAX {
             return false;
         }
-        self.0.retain(stays);
-        self.0.reserve_exact(1);
-        self.0.push(total);
+        self.told.retain(stays);
+        self.told.reserve_exact(1);
+        self.told.push(total);
+        if let Some(held) = self.feeds.get_mut(usize::from(total.source)) {
+            *held = feed;
+        }
         true
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.0.capacity() * size_of::<Total>()
+        size_of::<Self>() + self.told.capacity() * size_of::<Total>()
     }
 }
 

@@ -7,6 +7,8 @@ use crate::worker;
 pub enum Fault {
     /// Duplicates are counted.
     NoDedupe,
+    /// A carrier's total of a day is added to the one before.
+    TotalsAdd,
     /// What is due fires in the wrong order, and not before a card's records.
     TimersUnordered,
     /// A commit that is sent again does not carry the same bytes.
@@ -24,8 +26,9 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoDedupe,
+        Self::TotalsAdd,
         Self::TimersUnordered,
         Self::AlterSealedBytes,
         Self::OffsetsOutside,
@@ -40,6 +43,7 @@ impl Fault {
     pub fn name(self) -> &'static str {
         match self {
             Self::NoDedupe => "no-dedupe",
+            Self::TotalsAdd => "totals-add",
             Self::TimersUnordered => "timers-unordered",
             Self::AlterSealedBytes => "alter-sealed-bytes",
             Self::OffsetsOutside => "offsets-outside",
@@ -61,6 +65,7 @@ impl Fault {
         let mut faults = worker::Faults::default();
         match self {
             Self::NoDedupe => faults.meter.no_dedupe = true,
+            Self::TotalsAdd => faults.meter.totals_add = true,
             Self::TimersUnordered => faults.meter.timers_unordered = true,
             Self::AlterSealedBytes => faults.alter_sealed_bytes_on_retry = true,
             Self::OffsetsOutside => faults.offsets_outside_transaction = true,

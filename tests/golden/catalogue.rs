@@ -9,7 +9,8 @@ use tidegauge::model::{
 use crate::words::Words;
 
 /// `catalogue version=1 zone=+08:00 anchor=27 from=2026-06 months=8 …` → a catalogue with one carrier, `carrier`, settled
-/// by `pgw` (or `settling=none`), and the estimating feeds `probe` and `other`; plans `plain` and `strict` (suspends when exhausted).
+/// by `pgw` (or `settling=pgw2`, `settling=none`), and the estimating feeds `probe` and `other`; plans `plain` and `strict`
+/// (suspends when exhausted).
 pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
     let feed = |name: &str, role| Feed { name: name.to_owned(), role, stale_after_minutes: None };
     Ok(Catalogue {
@@ -18,6 +19,7 @@ pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
         carriers: vec![carrier(words)?],
         feeds: vec![
             Feed { stale_after_minutes: words.optional("stale")?, ..feed("pgw", FeedRole::Settling) },
+            feed("pgw2", FeedRole::Settling),
             feed("probe", FeedRole::Estimate),
             feed("other", FeedRole::Estimate),
         ],

@@ -99,8 +99,8 @@ pub(super) struct Line {
     pub(super) counters: Vec<Counter>,
     /// Totals that carriers told.
     pub(super) totals: Vec<Told>,
-    /// Sources that are told by totals.
-    pub(super) by_totals: BTreeSet<Source>,
+    /// Which feed told the last total of a source.
+    pub(super) by_totals: BTreeMap<Source, String>,
     /// What readings gave cause to publish.
     pub(super) said: Vec<EventBody>,
     cuts: BTreeSet<UnixTime>,
@@ -159,7 +159,7 @@ impl Line {
             moves: 0,
             counters: Vec::new(),
             totals: Vec::new(),
-            by_totals: BTreeSet::new(),
+            by_totals: BTreeMap::new(),
             said: Vec::new(),
             cuts: BTreeSet::new(),
         }
@@ -184,7 +184,7 @@ impl Line {
         }
         let settles = terms.carrier.settling_feed.as_ref() == Some(&cdr.feed);
         let source = if settles { Some(Source::Settling) } else { self.estimate(&cdr.feed, terms.catalogue) };
-        let Some(source) = source.filter(|source| !self.by_totals.contains(source)) else {
+        let Some(source) = source.filter(|source| self.by_totals.get(source) != Some(&cdr.feed)) else {
             return Ok(Outcome::Rejected);
         };
         if !self.holds(cdr.number, cdr.start) {

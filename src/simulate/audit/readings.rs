@@ -43,7 +43,7 @@ impl Line {
             return Err(Outcome::Rejected);
         }
         let source = self.estimate(&reading.feed, terms.catalogue).ok_or(Outcome::Rejected)?;
-        if self.by_totals.contains(&source) {
+        if self.by_totals.get(&source) == Some(&reading.feed) {
             return Err(Outcome::Rejected);
         }
         if !self.holds(reading.number, reading.at) {

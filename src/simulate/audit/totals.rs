@@ -91,7 +91,7 @@ impl Line {
         if *source != Source::Settling {
             self.meet(&reading.feed, source);
         }
-        self.by_totals.insert(source.clone());
+        self.by_totals.insert(source.clone(), reading.feed.clone());
         let had = self.of_days(source, period);
         if had == figures {
             return 0;
