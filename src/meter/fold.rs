@@ -10,6 +10,7 @@ use super::index::CatalogueIndex;
 use super::shard::{Moment, Shard, keep};
 use super::table::Place;
 use super::view;
+use super::whole::{self, Whole};
 use super::{CardCounts, CardView, Faults, Rows};
 use crate::codec::pack::{Pack, PackError};
 use crate::limits::SHARDS;
@@ -35,6 +36,8 @@ pub struct Meter {
     pub(super) feeds: Feeds,
     /// The feed heard last, and when: most records tell nothing new of their feed.
     pub(super) heard: (u64, UnixTime),
+    /// What was whole by rule when last looked at: told to the shards already.
+    pub(super) whole: Vec<Whole>,
     pub(super) faults: Faults,
 }
 
@@ -79,6 +82,7 @@ impl Meter {
             shards: std::iter::repeat_with(Shard::default).take(SHARDS).collect(),
             feeds: Feeds::default(),
             heard: (0, UnixTime::MIN),
+            whole: Vec::new(),
             faults: Faults::default(),
         }
     }
@@ -188,6 +192,7 @@ impl Meter {
         if entered == Entered::SameSecond {
             return;
         }
+        self.declare_by_rule(offset);
         let position = Position { partition: self.partition, offset, index: 0 };
         let moment = Moment {
             position,
@@ -198,6 +203,19 @@ impl Meter {
         };
         for shard in self.shards.iter_mut().filter(|shard| shard.resumes_at <= offset) {
             shard.second(&moment, effects);
+        }
+    }
+
+    /// Days become whole as time passes, if their feed was fresh.
+    fn declare_by_rule(&mut self, offset: LogOffset) {
+        let whole = whole::by_rule(&self.index, &self.feeds, self.log_time);
+        if whole != self.whole {
+            for Whole { feed, through, at } in &whole {
+                for shard in self.shards.iter_mut().filter(|shard| shard.resumes_at <= offset) {
+                    shard.declare(*feed, *through, *at, &self.index);
+                }
+            }
+            self.whole = whole;
         }
     }
 

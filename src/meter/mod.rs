@@ -16,14 +16,15 @@
 //! | `due` | what time brings: packages end, days and cycles close |
 //! | `command`, `seen`, `numbers`, `state` | registration, states, ids of commands, numbers held |
 //! | `account`, `book` | packages, burn and alerts of one card, and how they are told of usage |
-//! | `notify`, `purse`, `feeds` | who is told of alerts, what it costs, how fresh the feeds are |
+//! | `notify`, `purse` | who is told of alerts, and what it costs |
+//! | `feeds`, `whole` | how fresh the feeds are, and which days are whole because of it |
 //! | `index`, `chunk` | the catalogue made ready; the bytes of a shard |
 //! | `effects`, `rows`, `view` | what leaves the meter |
 //!
 //! A day becomes complete when its settling feed declares it (`feed.complete`). The declaration reaches each shard at its
 //! place in the log; a card takes it when it is next touched, at the latest by the sweep of 256 cards a shard and second. A
-//! day that closes undeclared keeps the greatest of its totals and is marked unsettled; completeness by rule (48 h after
-//! its end with a fresh feed) is not in this version.
+//! feed that was fresh for 48 hours after a day's end has declared it by rule (`whole`). A day that closes undeclared keeps
+//! the greatest of its totals and is marked unsettled.
 
 pub mod account;
 mod adjust;
@@ -63,6 +64,7 @@ mod timers;
 mod totals;
 mod usage;
 mod view;
+mod whole;
 
 #[cfg(test)]
 mod tests;

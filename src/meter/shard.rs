@@ -262,12 +262,12 @@ impl Shard {
         self.said.sweep = (!self.table.lines().is_empty()).then_some(Sweep { next: 0, why });
     }
 
-    /// A settling feed has declared days whole.
+    /// A settling feed has declared days whole, as of a second that may be over.
     pub(super) fn declare(&mut self, feed: u64, through: Day, now: UnixTime, index: &CatalogueIndex) {
         let at = self.said.declared.iter().position(|declared| declared.feed == feed);
         match at.and_then(|at| self.said.declared.get_mut(at)) {
             Some(declared) if declared.through >= through => return,
-            Some(declared) => (declared.through, declared.at) = (through, now),
+            Some(declared) => (declared.through, declared.at) = (through, now.max(declared.at)),
             None => self.said.declared.push(Declared { feed, through, at: now }),
         }
         self.renew_terms(index);

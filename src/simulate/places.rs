@@ -78,7 +78,10 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
         deployment: DEPLOYMENT.to_owned(),
         carriers,
         feeds: vec![
-            feed("alpha-cdr", FeedRole::Settling),
+            Feed {
+                stale_after_minutes: rng.coin().then_some(4 * 1_440),
+                ..feed("alpha-cdr", FeedRole::Settling)
+            },
             feed("beta-cdr", FeedRole::Settling),
             feed(DELTA_TOTALS, FeedRole::Settling),
             feed(TARIFF, FeedRole::Estimate),

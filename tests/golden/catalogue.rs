@@ -56,7 +56,7 @@ fn carrier(words: &mut Words) -> Result<Carrier, String> {
         other => return Err(format!("split={other}")),
     };
     Ok(Carrier {
-        name: "carrier".to_owned(),
+        name: words.or("carrier", "carrier"),
         settling_feed: Some(words.or("settling", "pgw")).filter(|feed| feed != "none"),
         split,
         calendar: calendar(words)?,
@@ -71,6 +71,10 @@ fn calendar(words: &mut Words) -> Result<Calendar, String> {
     while let Some(change) = words.take("change") {
         let (day, zone) = change.split_once(':').ok_or("change=DAY:OFFSET")?;
         offsets.push(OffsetFrom { from: day_of(day)?, offset_s: offset(zone)? });
+    }
+    if let Some(starts) = words.take("starts") {
+        let cycle_starts = starts.split(',').map(day_of).collect::<Result<_, _>>()?;
+        return Ok(Calendar { offsets, cycle_starts });
     }
     let anchor = words.number("anchor", 1)?;
     let (year, month) = year_month(&words.or("from", "2026-06"))?;

@@ -67,6 +67,8 @@ scripts! {
     lateness
     used_of_a_day
     closing
+    calendars
+    whole_by_rule
     corrections
     burn_in_event_order
     alerts

@@ -88,8 +88,32 @@ impl Fold {
         self.end = batch.offset.next();
     }
 
+    /// A day is whole 48 hours after its end, or after its feed came back, if the feed has not been away since.
+    fn declare_by_rule(&mut self) {
+        let Some(catalogue) = self.catalogue.clone() else { return };
+        for (feed, fresh) in self.heard.clone() {
+            let settled = catalogue.carriers.iter().filter(|c| c.settling_feed.as_ref() == Some(&feed));
+            let zones: Vec<&Zone> = settled.filter_map(|c| self.zones.get(&c.name)).collect();
+            let due = |day: Day| {
+                let ends = zones.iter().map(|zone| zone.end(day));
+                ends.max().map(|end| end.max(fresh.since) + 48 * 3_600)
+            };
+            let is_whole = |day: &Day| {
+                due(*day).is_some_and(|due| due <= self.now && due <= fresh.last + fresh.may_be_silent)
+            };
+            let days = zones.first().map(|zone| zone.day(self.now) - 40..=zone.day(self.now));
+            let Some(through) = days.and_then(|mut days| days.rfind(|day| is_whole(day))) else { continue };
+            let at = due(through).unwrap_or(self.now);
+            let held = self.declared.entry(feed).or_insert(Declared { through, at });
+            if held.through < through {
+                *held = Declared { through, at: at.max(held.at) };
+            }
+        }
+    }
+
     /// Everything that is due happens; then every card learns what was said to all.
     fn second(&mut self) {
+        self.declare_by_rule();
         let cards: Vec<CardId> = self.lines.keys().copied().collect();
         for card in cards {
             self.catch_up(card);
