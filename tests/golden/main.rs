@@ -8,6 +8,7 @@
 //! give the same chunks, byte for byte; every event id must be unique; the ledger must add up after every message.
 
 mod catalogue;
+mod rules;
 mod script;
 mod show;
 mod words;
