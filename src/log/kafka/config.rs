@@ -133,7 +133,13 @@ impl KafkaConfig {
             ("fetch.queue.backoff.ms", "1"),
             ("fetch.wait.max.ms", "50"),
             ("fetch.error.backoff.ms", "50"),
-            ("queued.max.messages.kbytes", "65536"),
+            // Little at a time: what was fetched is folded while it is still in the processor's cache, and librdkafka's
+            // buffers are used again instead of being given back and cleared anew. With its defaults (50 MiB, 1 MiB,
+            // 100,000 messages a partition) reading cost twice the processor time a record.
+            ("fetch.max.bytes", "2097152"),
+            ("fetch.message.max.bytes", "131072"),
+            ("queued.min.messages", "5000"),
+            ("queued.max.messages.kbytes", "16384"),
         ]);
         set(
             &mut config,
@@ -158,7 +164,6 @@ impl KafkaConfig {
             ("retry.backoff.max.ms", "5"),
             // Cuts a hang of minutes in a transaction call to seconds when a coordinator dies.
             ("connections.max.idle.ms", "4000"),
-            ("compression.type", "lz4"),
             ("queue.buffering.max.kbytes", "262144"),
         ]);
         set(
@@ -265,9 +270,9 @@ mod tests {
     fn a_raw_property_changes_what_is_a_matter_of_speed() {
         let mut config = KafkaConfig::new("b:9092", "meter", "w0");
         config.extra.insert("fetch.wait.max.ms".to_owned(), "7".to_owned());
-        config.extra.insert("compression.type".to_owned(), "none".to_owned());
+        config.extra.insert("compression.type".to_owned(), "lz4".to_owned());
         assert_eq!(config.reader().get("fetch.wait.max.ms"), Some("7"));
-        assert_eq!(config.producer().get("compression.type"), Some("none"));
+        assert_eq!(config.producer().get("compression.type"), Some("lz4"));
     }
 
     #[test]

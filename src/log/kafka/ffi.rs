@@ -72,20 +72,22 @@ impl<C: ConsumerContext> BatchConsumer<C> {
         true
     }
 
-    /// Takes up to `max` messages from librdkafka if none is held, waiting up to `wait_ms` for a first one.
+    /// Takes up to `max` messages from librdkafka if none is held, waiting up to `wait_ms` for a first one, and
+    /// `gather_ms` for more.
     ///
-    /// librdkafka would wait for a full batch; so it is asked without waiting first, and then for one message.
-    pub(super) fn fill(&mut self, max: usize, wait_ms: u64) {
-        if !self.held.is_empty() || max == 0 || self.take_from_queue(max, 0) > 0 || wait_ms == 0 {
+    /// librdkafka waits for a full batch; so it is asked for one message alone when that is to be waited for.
+    pub(super) fn fill(&mut self, max: usize, wait_ms: u64, gather_ms: u64) {
+        if !self.held.is_empty() || max == 0 || self.take_from_queue(max, gather_ms) > 0 || wait_ms == 0 {
             return;
         }
-        if self.take_from_queue(1, i32::try_from(wait_ms).unwrap_or(i32::MAX)) > 0 {
-            self.take_from_queue(max - 1, 0);
+        if self.take_from_queue(1, wait_ms) > 0 {
+            self.take_from_queue(max - 1, gather_ms);
         }
     }
 
-    fn take_from_queue(&mut self, max: usize, wait_ms: i32) -> usize {
+    fn take_from_queue(&mut self, max: usize, wait_ms: u64) -> usize {
         let max = max.min(self.batch.capacity());
+        let wait_ms = i32::try_from(wait_ms).unwrap_or(i32::MAX);
         // SAFETY: `batch` has room for `max` pointers; librdkafka writes the number it returns, and each is a message
         // that is ours to destroy, once, which `Raw` does.
         unsafe {
@@ -101,9 +103,16 @@ impl<C: ConsumerContext> BatchConsumer<C> {
         self.held.len()
     }
 
+    /// Topic and partition of the next message taken.
+    pub(super) fn place(&self) -> Option<(&str, u32)> {
+        self.held.front().map(|raw| (raw.topic(), raw.partition()))
+    }
+
     /// The next message taken, given back to librdkafka when dropped.
     pub(super) fn next(&mut self) -> Option<Fetched<'_>> {
-        self.held.pop_front().map(|raw| Fetched { raw, owner: PhantomData })
+        let raw = self.held.pop_front()?;
+        let run_goes_on = self.held.front().is_some_and(|next| next.is_beside(&raw));
+        Some(Fetched { raw, run_goes_on, owner: PhantomData })
     }
 
     /// Gives back messages taken but not yet handed over that are not to be kept.
@@ -143,6 +152,11 @@ impl Raw {
     fn partition(&self) -> u32 {
         self.get().partition.max(0) as u32
     }
+
+    /// Whether both are of one partition. Both hold their topic, so that equal pointers are one topic.
+    fn is_beside(&self, other: &Self) -> bool {
+        self.get().rkt == other.get().rkt && self.get().partition == other.get().partition
+    }
 }
 
 impl Drop for Raw {
@@ -155,10 +169,16 @@ impl Drop for Raw {
 /// One message, or one partition's error, borrowed from its consumer.
 pub(super) struct Fetched<'a> {
     raw: Raw,
+    run_goes_on: bool,
     owner: PhantomData<&'a mut ()>,
 }
 
 impl Fetched<'_> {
+    /// Whether the next message taken is of the same partition.
+    pub(super) fn run_goes_on(&self) -> bool {
+        self.run_goes_on
+    }
+
     /// `Some` if this is an error in a message's clothes.
     pub(super) fn error(&self) -> Option<NativeError> {
         let code = self.raw.get().err;
@@ -168,10 +188,6 @@ impl Fetched<'_> {
         // SAFETY: the message is alive; the text is a C string that lives as long as it, or for ever.
         let text = unsafe { text_of(sys::rd_kafka_message_errstr(self.raw.0.as_ptr())) };
         Some(NativeError { code: code.into(), text })
-    }
-
-    pub(super) fn topic(&self) -> &str {
-        self.raw.topic()
     }
 
     pub(super) fn partition(&self) -> u32 {

@@ -64,7 +64,7 @@ impl Follower {
         {
             return Err(from_kafka(&format!("following {}", self.name), &error));
         }
-        self.inbox.fill(KAFKA_BATCH_MAX, 0);
+        self.inbox.fill(KAFKA_BATCH_MAX, 0, 0);
         while let Some(fetched) = self.inbox.next() {
             let at = TopicPartition { topic: self.topic, partition: fetched.partition() };
             let offset = LogOffset(fetched.offset().max(0) as u64);

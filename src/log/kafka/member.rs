@@ -42,6 +42,8 @@ pub(super) enum Headers {
 pub(super) struct Reading {
     pub(super) gaps: Gaps,
     pub(super) headers: Headers,
+    /// How long a poll waits for more once it has something, milliseconds: fewer, fuller batches for a little time.
+    pub(super) gather_ms: u64,
 }
 
 /// Events served by one call: the crate does not tell an event from none, and log lines and errors may stand before a
@@ -238,13 +240,13 @@ impl Member {
         each: &mut dyn FnMut(Message<'_>),
     ) -> Result<(), LogError> {
         let mut left = Left { messages: budget.messages, bytes: budget.bytes };
-        let mut wait_ms = budget.wait_ms;
+        let (mut wait_ms, mut gather_ms) = (budget.wait_ms, self.reading.gather_ms);
         while left.any() {
-            self.inbox.fill(left.messages.min(KAFKA_BATCH_MAX), wait_ms);
+            self.inbox.fill(left.messages.min(KAFKA_BATCH_MAX), wait_ms, gather_ms);
             if !self.hand_over(&mut left, each)? {
                 break;
             }
-            wait_ms = 0;
+            (wait_ms, gather_ms) = (0, 0);
         }
         Ok(())
     }
@@ -253,24 +255,45 @@ impl Member {
     fn hand_over(&mut self, left: &mut Left, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
         let mut any = false;
         while left.any() {
-            let Some(fetched) = self.inbox.next() else { break };
+            let Some((name, partition)) = self.inbox.place() else { break };
             any = true;
-            let name = fetched.topic();
-            let Some(topic) = self.topics.iter().find(|(_, n)| n == name).map(|(t, _)| *t) else { continue };
-            let at = TopicPartition { topic, partition: fetched.partition() };
+            let Some(topic) = self.topic_of(name) else {
+                drop(self.inbox.next());
+                continue;
+            };
+            let at = TopicPartition { topic, partition };
+            if self.hand_over_run(at, left, each)? == Run::Failed {
+                self.set_right(at);
+            }
+        }
+        Ok(any)
+    }
+
+    /// Hands over what is held of one partition up to a message of another: the place is looked up once a run.
+    fn hand_over_run(
+        &mut self,
+        at: TopicPartition,
+        left: &mut Left,
+        each: &mut dyn FnMut(Message<'_>),
+    ) -> Result<Run, LogError> {
+        let mut position = self.positions.get_mut(&at);
+        while left.any()
+            && let Some(fetched) = self.inbox.next()
+        {
             if let Some(error) = fetched.error() {
                 judge_partition(at, fetched.offset(), &error)?;
-                drop(fetched);
-                self.set_right(at);
-                continue;
+                return Ok(Run::Failed);
             }
-            if let Some(next) = self.positions.get_mut(&at)
+            if let Some(next) = position.as_deref_mut()
                 && advance(next, at, fetched.offset(), self.reading.gaps)?
             {
                 left.take(hand(&fetched, at, self.reading.headers, each));
             }
+            if !fetched.run_goes_on() {
+                break;
+            }
         }
-        Ok(any)
+        Ok(Run::Over)
     }
 
     /// librdkafka takes an error in a batch for a message and moves its position past it; after a pause it would go on
@@ -346,6 +369,14 @@ pub(super) fn settle<C: ConsumerContext>(consumer: &BaseConsumer<C>, partitions:
 
 /// The other thread does nothing that takes long.
 const SETTLED_WITHIN: Duration = Duration::from_secs(1);
+
+/// How a run of one partition's messages ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Over,
+    /// At an error of the partition.
+    Failed,
+}
 
 /// What a poll may still take.
 struct Left {

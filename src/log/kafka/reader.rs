@@ -24,6 +24,8 @@ pub struct KafkaReader {
     pending: Option<Note>,
 }
 
+/// A millisecond of a record's way, for batches that are worth their overhead.
+const GATHER_MS: u64 = 1;
 /// Longest wait for messages in one poll: membership changes are seen at least this often.
 const WAIT_MS_MAX: u64 = 100;
 
@@ -35,7 +37,7 @@ impl KafkaReader {
     pub fn open(config: KafkaConfig, topics: &[Topic]) -> Result<Self, LogError> {
         let asking = Asking::new(&config)?;
         let client = config.member(Reset::Earliest);
-        let reading = Reading { gaps: Gaps::Expected, headers: Headers::Read };
+        let reading = Reading { gaps: Gaps::Expected, headers: Headers::Read, gather_ms: GATHER_MS };
         let member = Member::join(&config, &client, topics, reading)?;
         Ok(Self { config, member, asking, pending: None })
     }

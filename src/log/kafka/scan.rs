@@ -102,7 +102,7 @@ impl Scanner {
         while position < stretch.to {
             meanwhile()?;
             self.serve()?;
-            self.inbox.fill(KAFKA_BATCH_MAX, WAIT_MS);
+            self.inbox.fill(KAFKA_BATCH_MAX, WAIT_MS, 0);
             let before = position;
             if !self.hand_over(stretch, &mut position, each)? {
                 return Ok(());

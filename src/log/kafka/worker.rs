@@ -75,7 +75,7 @@ impl KafkaWorkerLog {
             Initialised::Failed(error, _) => return Err(error),
         };
         let client = config.member(Reset::Error);
-        let reading = Reading { gaps: Gaps::Refused, headers: Headers::Skipped };
+        let reading = Reading { gaps: Gaps::Refused, headers: Headers::Skipped, gather_ms: 0 };
         let member = Member::join(&config, &client, &[Topic::Log], reading)?;
         Ok(Self {
             config,
