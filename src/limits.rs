@@ -163,10 +163,12 @@ pub const PARKED_BYTES_MAX: usize = 128 * 1_024 * 1_024;
 pub const OUTSIDE_BYTES_MAX: usize = 512 * 1_024;
 /// Bytes of a record that a dead letter repeats.
 pub const DEAD_LETTER_BYTES_MAX: usize = 512 * 1_024;
-/// Records read and not yet acknowledged by the log, of one ingest thread; beyond, it pauses its sources.
+/// Records read and not yet acknowledged by the log, of one ingest thread; beyond, it reads nothing more.
 pub const IN_FLIGHT_RECORDS_MAX: usize = 50_000;
 /// ... and their bytes.
 pub const IN_FLIGHT_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// So many times [`IN_FLIGHT_RECORDS_MAX`] may stand between the oldest in flight and the newest read.
+pub const IN_FLIGHT_SPAN: usize = 16;
 /// Records taken by one poll of ingest.
 pub const INGEST_POLL_RECORDS: usize = 10_000;
 /// ... and their bytes.

@@ -123,10 +123,10 @@ fn ingest_goes_on_from_its_committed_offsets_and_acknowledges_once() {
         let assigned = ingest.poll(BUDGET, &mut |_| {}).unwrap().assigned;
         assert_eq!(assigned.len(), Topic::OUTSIDE.len() * 4);
         assert!(ingest.poll_directory(&mut |_| {}).unwrap(), "an empty directory has been read");
-        ingest.produce(9, message(Topic::Log, 2, "", Some("pack"))).unwrap();
+        ingest.produce(9, &message(Topic::Log, 2, "", Some("pack"))).unwrap();
         let mut acked = Vec::new();
-        ingest.acked(&mut |token, result| acked.push((token, result)));
-        ingest.acked(&mut |token, result| acked.push((token, result)));
+        ingest.acked(0, &mut |token, result| acked.push((token, result)));
+        ingest.acked(0, &mut |token, result| acked.push((token, result)));
         assert_eq!(acked, [(9, Ok(()))]);
         ingest.commit_offsets(&[(source, LogOffset(1))]).unwrap();
     }

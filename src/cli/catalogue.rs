@@ -21,6 +21,8 @@ use crate::shell::{Clocks, wall_ms};
 const WITHIN_MS: i64 = 60_000;
 /// Between two looks.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(300);
+/// How long one look for acknowledgements waits for a first.
+const ACK_WAIT_MS: u64 = 100;
 
 pub(super) fn run(command: &CatalogueCommand, path: Option<&Path>) -> Result<Exit, Failed> {
     match command {
@@ -80,15 +82,14 @@ fn send(catalogue: &Catalogue, config: &Config) -> Result<(), Failed> {
     let messages = outputs(catalogue, config.kafka.partitions, time_ms).map_err(Failed::bad_data)?;
     let mut waiting = messages.len();
     for (token, message) in (0..).zip(messages) {
-        log.produce(token, message).map_err(Failed::unavailable)?;
+        log.produce(token, &message).map_err(Failed::unavailable)?;
     }
     let mut failed: Option<LogError> = None;
     while waiting > 0 {
-        log.acked(&mut |_, result| {
+        log.acked(ACK_WAIT_MS, &mut |_, result| {
             waiting -= 1;
             failed = failed.take().or(result.err());
         });
-        std::thread::park_timeout(LOOK_EVERY / 100);
     }
     failed.map_or(Ok(()), |error| Err(Failed::unavailable(error)))
 }

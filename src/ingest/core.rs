@@ -13,14 +13,16 @@ pub struct Ingest<L, D = PlainDirectory> {
     wait_ms: u64,
     bounds: Bounds,
     stopping: bool,
-    /// Set by a bound, cleared at half of it.
-    pausing: Pausing,
+    halt: Halt,
+    /// The directory had something to say at the last look.
+    directory_moves: bool,
     committed_ms: Option<i64>,
 }
 
-/// Which bounds are met.
+/// Why nothing, or nothing parked, is read just now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Pausing {
+struct Halt {
+    /// Set by the bound, cleared at half of it.
     in_flight: bool,
     parked: bool,
     /// The directory has not been read to its end: nobody's card can be told.
@@ -33,8 +35,17 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
     pub fn new(log: L, directory: D, options: Options) -> Self {
         let (wait_ms, bounds) = (options.wait_ms, options.bounds);
         let intake = Intake::new(directory, options, log.log_partitions());
-        let pausing = Pausing::default();
-        Self { log, intake, wait_ms, bounds, stopping: false, pausing, committed_ms: None }
+        let halt = Halt::default();
+        Self {
+            log,
+            intake,
+            wait_ms,
+            bounds,
+            stopping: false,
+            halt,
+            directory_moves: false,
+            committed_ms: None,
+        }
     }
 
     /// Does what there is to do, and never waits longer than [`Options::wait_ms`]. Call it again at once while
@@ -44,13 +55,12 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
     /// Any error ends this ingest, except that after [`LogError::Retriable`] the step may be tried again. What was not
     /// committed is read again by whoever is next.
     pub fn step(&mut self, now_ms: i64) -> Result<Report, LogError> {
-        let mut report = Report { acked: self.collect()?, ..Report::default() };
+        let mut report = Report { acked: self.collect(self.wait_for_acks_ms(now_ms))?, ..Report::default() };
         report.directory_ready = self.follow_directory()?;
-        self.pausing.directory = !report.directory_ready;
         if report.directory_ready {
             self.intake.settle_parked(now_ms);
         }
-        self.pause_at_bounds();
+        self.halt_at_bounds();
         let read = self.read(now_ms, report.acked);
         if let Err(error @ (LogError::Fatal(_) | LogError::Fenced(_) | LogError::OutOfRange { .. })) = read {
             return Err(error);
@@ -58,7 +68,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         // What is in hand goes on although the group cannot be read just now.
         self.intake.close_packs(now_ms, self.stopping);
         self.intake.outbox.send(&mut self.log)?;
-        report.acked += self.collect()?;
+        report.acked += self.collect(0)?;
         self.commit(now_ms)?;
         report.read = read?;
         self.describe(&mut report);
@@ -87,29 +97,44 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         self.log
     }
 
-    fn collect(&mut self) -> Result<usize, LogError> {
+    fn collect(&mut self, wait_ms: u64) -> Result<usize, LogError> {
         let sources = &mut self.intake.sources;
-        self.intake.outbox.collect(&mut self.log, |letter| {
+        self.intake.outbox.collect(&mut self.log, wait_ms, |letter| {
             letter.carried.into_iter().for_each(|record| sources.finish(record));
         })
     }
 
-    fn follow_directory(&mut self) -> Result<bool, LogError> {
-        let intake = &mut self.intake;
-        self.log.poll_directory(&mut |message| intake.directory_says(&message))
+    /// While nothing is read there is nothing to do but to wait for acknowledgements; the directory comes first.
+    fn wait_for_acks_ms(&self, now_ms: i64) -> u64 {
+        if self.reads_nothing() && !self.directory_moves { self.most_wait_ms(now_ms) } else { 0 }
     }
 
-    fn pause_at_bounds(&mut self) {
-        // Half of the bound to go on: else a source would be paused and resumed at every step.
-        let part = if self.pausing.in_flight { 2 } else { 1 };
-        let load = self.intake.sources.load();
-        self.pausing.in_flight = load.records >= (self.bounds.in_flight_records / part).max(1)
-            || load.bytes >= (self.bounds.in_flight_bytes / part).max(1);
-        self.pausing.parked = self.intake.parking.is_full();
-        let all = self.stopping || self.pausing.directory || self.pausing.in_flight;
-        let parked = all || self.pausing.parked;
-        let wanted = |topic| if topic == Topic::Parked { parked } else { all };
-        let (pause, resume) = self.intake.sources.pause_where(wanted);
+    fn reads_nothing(&self) -> bool {
+        self.stopping || self.halt.directory || self.halt.in_flight
+    }
+
+    fn follow_directory(&mut self) -> Result<bool, LogError> {
+        let (intake, moves) = (&mut self.intake, &mut self.directory_moves);
+        *moves = false;
+        let ready = self.log.poll_directory(&mut |message| {
+            *moves = true;
+            intake.directory_says(&message);
+        })?;
+        self.halt.directory = !ready;
+        Ok(ready)
+    }
+
+    fn halt_at_bounds(&mut self) {
+        // Half of the bound to go on: else reading would stop and go on with every step.
+        let part = if self.halt.in_flight { 2 } else { 1 };
+        let (load, span) = (self.intake.sources.load(), self.intake.sources.span());
+        self.halt.in_flight = load.records >= (self.bounds.in_flight_records / part).max(1)
+            || load.bytes >= (self.bounds.in_flight_bytes / part).max(1)
+            || span >= (self.bounds.in_flight_span() / part).max(1);
+        self.halt.parked = self.intake.parking.is_full();
+        // Only what lasts is worth a pause: librdkafka drops what it has fetched of a paused partition.
+        let parked = self.halt.parked;
+        let (pause, resume) = self.intake.sources.pause_where(|topic| topic == Topic::Parked && parked);
         if !pause.is_empty() {
             self.log.pause(&pause);
         }
@@ -119,10 +144,13 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
     }
 
     fn read(&mut self, now_ms: i64, acked: usize) -> Result<usize, LogError> {
-        let due = self.due_ms().map_or(u64::MAX, |due| due.saturating_sub(now_ms).max(0) as u64);
-        let wait_ms = if acked > 0 || self.pausing.in_flight { 0 } else { self.wait_ms.min(due) };
-        let budget =
-            PollBudget { messages: self.bounds.poll_records, bytes: self.bounds.poll_bytes, wait_ms };
+        let halted = self.reads_nothing();
+        let budget = PollBudget {
+            // A poll without messages: the group is served all the same.
+            messages: if halted { 0 } else { self.bounds.poll_records },
+            bytes: self.bounds.poll_bytes,
+            wait_ms: if halted || acked > 0 { 0 } else { self.most_wait_ms(now_ms) },
+        };
         let (intake, mut read) = (&mut self.intake, 0);
         let polled = self.log.poll(budget, &mut |message| {
             read += 1;
@@ -130,6 +158,12 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         })?;
         self.members(polled);
         Ok(read)
+    }
+
+    /// How long a step may wait at all.
+    fn most_wait_ms(&self, now_ms: i64) -> u64 {
+        let due = self.due_ms().map_or(u64::MAX, |due| due.saturating_sub(now_ms).max(0) as u64);
+        self.wait_ms.min(due)
     }
 
     /// Partitions coming and going; a poll that tells of them hands over no messages.
@@ -172,7 +206,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         (report.in_flight_records, report.in_flight_bytes) = (load.records, load.bytes);
         report.outside_ms = self.intake.outside_ms();
         report.parked_held = self.intake.parking.records();
-        report.paused = self.pausing != Pausing::default();
+        report.paused = self.halt != Halt::default();
         report.idle = self.intake.is_idle() && !self.intake.sources.has_uncommitted();
         report.due_ms = self.due_ms();
     }

@@ -1,28 +1,39 @@
 //! The offset frontier of one source partition: which offset may be committed.
 //!
-//! It keeps the offsets still outstanding, each with the number of log messages that must be acknowledged before it is
-//! finished, so its size is what is in flight or held, however far the records behind the oldest have come, and gaps in a
-//! topic's offsets (markers, aborted messages) need no care. Invariant: [`Frontier::committable`] never passes an
+//! Records leave nearly in the order in which they came, so they stand in a queue by offset, each with the number of log
+//! messages that must be acknowledged before it is finished; what is finished leaves from the front. A record that is
+//! held (parked, for up to a day) leaves the queue and stands apart, so that those behind it need not wait for it. Gaps in
+//! a topic's offsets (markers, aborted messages) need no care. Invariant: [`Frontier::committable`] never passes an
 //! outstanding offset.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::LogOffset;
 
 /// Outstanding offsets of one partition.
 #[derive(Debug, Default)]
 pub struct Frontier {
-    outstanding: BTreeMap<u64, Outstanding>,
+    /// Ascending; the first is outstanding.
+    queue: VecDeque<Taken>,
+    /// Those that were held once, until they are finished.
+    apart: BTreeMap<u64, Apart>,
     /// After the last offset taken; `None` before the first.
     next: Option<u64>,
     committed: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Outstanding {
-    /// Acknowledgements still awaited.
+struct Taken {
+    offset: u64,
+    bytes: u32,
+    /// Acknowledgements still awaited; 0 = finished, or apart.
     acks: u32,
-    bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Apart {
+    bytes: u32,
+    acks: u32,
     state: State,
 }
 
@@ -70,32 +81,63 @@ impl Frontier {
         self.next.is_some_and(|next| offset.0 < next)
     }
 
-    /// Takes a record, which waits for one acknowledgement.
+    /// Takes a record, which waits for one acknowledgement. Offsets ascend: see [`Self::has_passed`].
     pub fn begin(&mut self, offset: LogOffset, bytes: usize) {
-        self.outstanding.insert(offset.0, Outstanding { acks: 1, bytes, state: State::InFlight });
-        self.next = self.next.max(Some(offset.0.saturating_add(1)));
+        debug_assert!(!self.has_passed(offset), "offset {} is taken again", offset.0);
+        self.queue.push_back(Taken { offset: offset.0, bytes: bytes as u32, acks: 1 });
+        self.next = Some(offset.0.saturating_add(1));
+    }
+
+    /// The record of an offset, unless it has left the queue.
+    fn taken(&mut self, offset: LogOffset) -> Option<&mut Taken> {
+        let ahead = offset.0.checked_sub(self.queue.front()?.offset)?;
+        // Without gaps its place is its distance; gaps only bring it nearer.
+        let most = usize::try_from(ahead).unwrap_or(usize::MAX).min(self.queue.len() - 1);
+        let at = match self.queue.get(most) {
+            Some(taken) if taken.offset == offset.0 => most,
+            _ => self.queue.binary_search_by_key(&offset.0, |taken| taken.offset).ok()?,
+        };
+        self.queue.get_mut(at).filter(|taken| taken.acks > 0)
     }
 
     /// Lets a record wait for more acknowledgements than one.
     pub fn expect(&mut self, offset: LogOffset, acks: u32) {
-        if let Some(record) = self.outstanding.get_mut(&offset.0) {
+        if let Some(record) = self.taken(offset) {
             record.acks = acks.max(1);
         }
     }
 
     /// Notes one acknowledgement of a record; answers with its load when that was the last one.
     pub fn finish(&mut self, offset: LogOffset) -> Option<Load> {
-        let record = self.outstanding.get_mut(&offset.0)?;
+        let Some(record) = self.taken(offset) else { return self.finish_apart(offset) };
         record.acks -= 1;
-        if record.acks > 0 {
-            return None;
+        let done = (record.acks == 0).then(|| Load::one(record.bytes as usize))?;
+        self.pass_finished();
+        Some(done)
+    }
+
+    fn finish_apart(&mut self, offset: LogOffset) -> Option<Load> {
+        let record = self.apart.get_mut(&offset.0)?;
+        record.acks -= 1;
+        let done = (record.acks == 0).then(|| Load::one(record.bytes as usize))?;
+        self.apart.remove(&offset.0);
+        Some(done)
+    }
+
+    fn pass_finished(&mut self) {
+        while self.queue.front().is_some_and(|taken| taken.acks == 0) {
+            self.queue.pop_front();
         }
-        self.outstanding.remove(&offset.0).map(|record| Load::one(record.bytes))
     }
 
     /// Takes a record out of flight, to be held; answers with its load.
     pub fn hold(&mut self, offset: LogOffset) -> Option<Load> {
-        self.turn(offset, State::Held)
+        let Some(taken) = self.taken(offset) else { return self.turn(offset, State::Held) };
+        let apart = Apart { bytes: taken.bytes, acks: taken.acks, state: State::Held };
+        taken.acks = 0;
+        self.apart.insert(offset.0, apart);
+        self.pass_finished();
+        Some(Load::one(apart.bytes as usize))
     }
 
     /// Puts a held record back into flight; answers with its load.
@@ -104,24 +146,34 @@ impl Frontier {
     }
 
     fn turn(&mut self, offset: LogOffset, state: State) -> Option<Load> {
-        let record = self.outstanding.get_mut(&offset.0).filter(|record| record.state != state)?;
+        let record = self.apart.get_mut(&offset.0).filter(|record| record.state != state)?;
         record.state = state;
-        Some(Load::one(record.bytes))
+        Some(Load::one(record.bytes as usize))
     }
 
     /// What is in flight and not held.
     #[must_use]
     pub fn in_flight(&self) -> Load {
         let mut load = Load::default();
-        let in_flight = self.outstanding.values().filter(|record| record.state == State::InFlight);
-        in_flight.for_each(|record| load.add(Load::one(record.bytes)));
+        let queued = self.queue.iter().filter(|record| record.acks > 0).map(|record| record.bytes);
+        let apart = self.apart.values().filter(|record| record.state == State::InFlight);
+        let all = queued.chain(apart.map(|record| record.bytes));
+        all.for_each(|bytes| load.add(Load::one(bytes as usize)));
         load
+    }
+
+    /// Records from the oldest in the queue to the newest: what this takes in memory, beside the records apart.
+    #[must_use]
+    pub fn span(&self) -> usize {
+        self.queue.len()
     }
 
     /// The next offset to read after a restart: the oldest outstanding one, else the one after the last taken.
     #[must_use]
     pub fn committable(&self) -> Option<LogOffset> {
-        self.outstanding.keys().next().copied().or(self.next).map(LogOffset)
+        let queued = self.queue.front().map(|taken| taken.offset);
+        let apart = self.apart.keys().next().copied();
+        queued.into_iter().chain(apart).min().or(self.next).map(LogOffset)
     }
 
     /// The same, if it is not what was last committed.
@@ -189,6 +241,20 @@ mod tests {
         assert_eq!((frontier.in_flight(), frontier.committable()), (Load::default(), Some(LogOffset(3))));
         assert_eq!(frontier.release(LogOffset(3)), Some(Load::one(10)));
         assert_eq!(frontier.in_flight(), Load::one(10));
+    }
+
+    #[test]
+    fn records_behind_a_held_one_leave_the_queue() {
+        let mut frontier = taken(&[3, 4, 9]);
+        frontier.hold(LogOffset(3));
+        frontier.finish(LogOffset(9));
+        assert_eq!(frontier.span(), 2);
+        frontier.finish(LogOffset(4));
+        assert_eq!((frontier.span(), frontier.committable()), (0, Some(LogOffset(3))));
+        frontier.release(LogOffset(3));
+        assert_eq!(frontier.finish(LogOffset(3)), Some(Load::one(10)));
+        assert_eq!(frontier.finish(LogOffset(3)), None);
+        assert_eq!(frontier.committable(), Some(LogOffset(10)));
     }
 
     #[test]

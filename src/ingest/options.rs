@@ -47,6 +47,14 @@ pub struct Bounds {
     pub commit_every_ms: i64,
 }
 
+impl Bounds {
+    /// Records between the oldest in flight and the newest read, of all sources: one log partition that does not answer
+    /// must not let the others run on for ever.
+    pub(super) fn in_flight_span(&self) -> usize {
+        self.in_flight_records.saturating_mul(limits::IN_FLIGHT_SPAN)
+    }
+}
+
 impl Default for Bounds {
     fn default() -> Self {
         Self {

@@ -40,7 +40,7 @@ impl Outbox {
     pub(super) fn send(&mut self, log: &mut impl IngestLog) -> Result<(), LogError> {
         while let Some(token) = self.waiting.front().copied() {
             if let Some(letter) = self.letters.get(&token) {
-                match log.produce(token, letter.output.clone()) {
+                match log.produce(token, &letter.output) {
                     Ok(()) => {}
                     Err(LogError::Retriable(_)) => return Ok(()),
                     Err(error) => return Err(error),
@@ -51,14 +51,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// Takes acknowledgements; letters that the log lost wait again, before all others and in their order.
+    /// Takes acknowledgements, waiting up to `wait_ms` for a first one; letters that the log lost wait again, before all others and in their order.
     pub(super) fn collect(
         &mut self,
         log: &mut impl IngestLog,
+        wait_ms: u64,
         mut done: impl FnMut(Letter),
     ) -> Result<usize, LogError> {
         let (mut lost, mut failed, mut count) = (Vec::new(), None, 0);
-        log.acked(&mut |token, result| match result {
+        log.acked(wait_ms, &mut |token, result| match result {
             Ok(()) => {
                 count += 1;
                 if let Some(letter) = self.letters.remove(&token) {

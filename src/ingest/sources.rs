@@ -4,15 +4,18 @@
 //! dropped, or after the log was rewound, touch nothing. Invariant: the budget is the sum of the frontiers' loads in
 //! flight, and returns to zero with them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::frontier::{Frontier, Load};
 use crate::log::{Topic, TopicPartition};
 use crate::model::LogOffset;
 
-/// One assignment of a partition.
+/// One assignment of a partition: the partition's place, and how many assignments it had had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Slot(u32);
+pub(super) struct Slot {
+    place: u32,
+    assignment: u32,
+}
 
 /// An outside record: by which assignment it was read, and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,21 +26,27 @@ pub(super) struct Ref {
 
 impl Ref {
     /// Of a record that stands in no topic: nothing waits for it.
-    pub(super) const NONE: Self = Self { slot: Slot(0), offset: LogOffset(0) };
+    pub(super) const NONE: Self =
+        Self { slot: Slot { place: u32::MAX, assignment: 0 }, offset: LogOffset(0) };
 }
 
-#[derive(Debug, Default)]
+/// A partition that is read, or was.
+#[derive(Debug)]
 struct Source {
-    frontier: Frontier,
+    at: TopicPartition,
+    assignment: u32,
+    /// `None` while it is not ours.
+    open: Option<Frontier>,
     paused: bool,
 }
 
 /// All partitions read.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    slots: BTreeMap<TopicPartition, Slot>,
-    open: HashMap<Slot, Source>,
-    made: u32,
+    places: BTreeMap<TopicPartition, u32>,
+    entries: Vec<Source>,
+    /// Where the last record stood: the next one is mostly of the same partition.
+    last: u32,
     load: Load,
 }
 
@@ -45,57 +54,75 @@ impl Sources {
     /// Begins a partition anew; answers with the slot that it had.
     pub(super) fn assign(&mut self, at: TopicPartition) -> Option<Slot> {
         let dropped = self.drop(at);
-        self.made += 1;
-        self.slots.insert(at, Slot(self.made));
-        self.open.insert(Slot(self.made), Source::default());
+        let next = self.entries.len() as u32;
+        let place = *self.places.entry(at).or_insert(next);
+        if place == next {
+            self.entries.push(Source { at, assignment: 0, open: None, paused: false });
+        }
+        let source = &mut self.entries[place as usize];
+        source.assignment = source.assignment.wrapping_add(1);
+        (source.open, source.paused) = (Some(Frontier::default()), false);
         dropped
     }
 
     /// Forgets a partition: others read again what is not committed.
     pub(super) fn drop(&mut self, at: TopicPartition) -> Option<Slot> {
-        let slot = self.slots.remove(&at)?;
-        if let Some(source) = self.open.remove(&slot) {
-            self.load.sub(source.frontier.in_flight());
-        }
-        Some(slot)
+        let place = self.place(at)?;
+        let source = &mut self.entries[place as usize];
+        self.load.sub(source.open.take()?.in_flight());
+        Some(Slot { place, assignment: source.assignment })
+    }
+
+    fn place(&self, at: TopicPartition) -> Option<u32> {
+        let last = self.entries.get(self.last as usize).filter(|source| source.at == at);
+        if last.is_some() { Some(self.last) } else { self.places.get(&at).copied() }
+    }
+
+    /// The frontier of an assignment, unless that is over.
+    fn open(&mut self, slot: Slot) -> Option<&mut Frontier> {
+        let source = self.entries.get_mut(slot.place as usize)?;
+        source.open.as_mut().filter(|_| source.assignment == slot.assignment)
     }
 
     /// Whether a message's offset has been taken in this assignment, or the partition was never assigned.
     pub(super) fn is_new(&self, at: TopicPartition, offset: LogOffset) -> bool {
-        let source = self.slots.get(&at).and_then(|slot| self.open.get(slot));
-        source.is_none_or(|source| source.frontier.has_passed(offset))
+        let source = self.place(at).and_then(|place| self.entries.get(place as usize));
+        let frontier = source.and_then(|source| source.open.as_ref());
+        frontier.is_none_or(|frontier| frontier.has_passed(offset))
     }
 
     /// Takes a record into flight.
     pub(super) fn begin(&mut self, at: TopicPartition, offset: LogOffset, bytes: usize) -> Option<Ref> {
-        let slot = *self.slots.get(&at)?;
-        self.open.get_mut(&slot)?.frontier.begin(offset, bytes);
+        let place = self.place(at)?;
+        self.last = place;
+        let source = self.entries.get_mut(place as usize)?;
+        source.open.as_mut()?.begin(offset, bytes);
         self.load.add(Load::one(bytes));
-        Some(Ref { slot, offset })
+        Some(Ref { slot: Slot { place, assignment: source.assignment }, offset })
     }
 
     /// Lets a record wait for several acknowledgements.
     pub(super) fn expect(&mut self, record: Ref, acks: u32) {
-        if let Some(source) = self.open.get_mut(&record.slot) {
-            source.frontier.expect(record.offset, acks);
+        if let Some(frontier) = self.open(record.slot) {
+            frontier.expect(record.offset, acks);
         }
     }
 
     /// Notes one acknowledgement.
     pub(super) fn finish(&mut self, record: Ref) {
-        let load = self.open.get_mut(&record.slot).and_then(|s| s.frontier.finish(record.offset));
+        let load = self.open(record.slot).and_then(|frontier| frontier.finish(record.offset));
         self.load.sub(load.unwrap_or_default());
     }
 
     /// Takes a record out of flight, to be held.
     pub(super) fn hold(&mut self, record: Ref) {
-        let load = self.open.get_mut(&record.slot).and_then(|s| s.frontier.hold(record.offset));
+        let load = self.open(record.slot).and_then(|frontier| frontier.hold(record.offset));
         self.load.sub(load.unwrap_or_default());
     }
 
     /// Puts a held record back into flight.
     pub(super) fn release(&mut self, record: Ref) {
-        let load = self.open.get_mut(&record.slot).and_then(|s| s.frontier.release(record.offset));
+        let load = self.open(record.slot).and_then(|frontier| frontier.release(record.offset));
         self.load.add(load.unwrap_or_default());
     }
 
@@ -104,23 +131,31 @@ impl Sources {
         self.load
     }
 
+    fn frontiers(&self) -> impl Iterator<Item = (TopicPartition, &Frontier)> {
+        let ours = |place: &u32| self.entries.get(*place as usize);
+        self.places.values().filter_map(ours).filter_map(|source| Some((source.at, source.open.as_ref()?)))
+    }
+
+    /// Records from the oldest in flight to the newest, of all partitions: what the frontiers take in memory.
+    pub(super) fn span(&self) -> usize {
+        self.frontiers().map(|(_, frontier)| frontier.span()).sum()
+    }
+
     /// Offsets that may be committed and are not.
     pub(super) fn uncommitted(&self) -> Vec<(TopicPartition, LogOffset)> {
-        let one =
-            |(at, slot): (&TopicPartition, &Slot)| Some((*at, self.open.get(slot)?.frontier.uncommitted()?));
-        self.slots.iter().filter_map(one).collect()
+        self.frontiers().filter_map(|(at, frontier)| Some((at, frontier.uncommitted()?))).collect()
     }
 
     pub(super) fn has_uncommitted(&self) -> bool {
-        self.open.values().any(|source| source.frontier.uncommitted().is_some())
+        self.frontiers().any(|(_, frontier)| frontier.uncommitted().is_some())
     }
 
     /// Notes that these were committed.
     pub(super) fn committed(&mut self, offsets: &[(TopicPartition, LogOffset)]) {
         for (at, offset) in offsets {
-            let slot = self.slots.get(at).copied();
-            if let Some(source) = slot.and_then(|slot| self.open.get_mut(&slot)) {
-                source.frontier.committed(*offset);
+            let source = self.place(*at).and_then(|place| self.entries.get_mut(place as usize));
+            if let Some(frontier) = source.and_then(|source| source.open.as_mut()) {
+                frontier.committed(*offset);
             }
         }
     }
@@ -131,12 +166,12 @@ impl Sources {
         wanted: impl Fn(Topic) -> bool,
     ) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
         let (mut pause, mut resume) = (Vec::new(), Vec::new());
-        for (at, slot) in &self.slots {
-            let Some(source) = self.open.get_mut(slot) else { continue };
-            let wanted = wanted(at.topic);
-            if wanted != source.paused {
+        for place in self.places.values() {
+            let Some(source) = self.entries.get_mut(*place as usize) else { continue };
+            let wanted = wanted(source.at.topic);
+            if source.open.is_some() && wanted != source.paused {
                 source.paused = wanted;
-                if wanted { &mut pause } else { &mut resume }.push(*at);
+                if wanted { &mut pause } else { &mut resume }.push(source.at);
             }
         }
         (pause, resume)

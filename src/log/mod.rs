@@ -238,7 +238,7 @@ pub struct TopicInfo {
 pub trait IngestLog {
     /// As [`WorkerLog::poll`], over all outside topics. Offsets start at the group's committed ones, else at the earliest.
     /// Assignment needs no restore and is answered inside; events are returned so that per-partition state is made or
-    /// dropped; a poll that answers with some hands over no messages.
+    /// dropped; a poll that answers with some hands over no messages. A budget without messages serves the group alone.
     ///
     /// # Errors
     /// As the log has them.
@@ -259,10 +259,10 @@ pub trait IngestLog {
     ///
     /// # Errors
     /// [`LogError::Retriable`] when the queue is full: poll `acked` and try again.
-    fn produce(&mut self, token: u64, output: Output) -> Result<(), LogError>;
+    fn produce(&mut self, token: u64, output: &Output) -> Result<(), LogError>;
 
-    /// Tells of finished messages.
-    fn acked(&mut self, each: &mut dyn FnMut(u64, Result<(), LogError>));
+    /// Tells of finished messages, waiting up to `wait_ms` for a first one where they finish elsewhere.
+    fn acked(&mut self, wait_ms: u64, each: &mut dyn FnMut(u64, Result<(), LogError>));
 
     /// Commits source positions: the next offset to read, by topic partition.
     ///

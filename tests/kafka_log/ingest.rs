@@ -56,14 +56,14 @@ fn produce(log: &mut KafkaIngestLog, outputs: Vec<Output>) {
     let (count, patience) = (outputs.len() as u64, patience());
     let mut acked = BTreeMap::new();
     let mut look = |log: &mut KafkaIngestLog| {
-        log.acked(&mut |token, result| {
+        log.acked(10, &mut |token, result| {
             result.expect("acknowledged");
             *acked.entry(token).or_insert(0) += 1;
         });
         acked.len() as u64
     };
     for (token, output) in (0..).zip(outputs) {
-        while let Err(error) = log.produce(token, output.clone()) {
+        while let Err(error) = log.produce(token, &output) {
             assert!(matches!(error, LogError::Retriable(_)), "{error}");
             look(log);
         }

@@ -84,7 +84,7 @@ impl<'f, D: Directory> FileImport<'f, D> {
     /// # Errors
     /// After [`LogError::Retriable`] the step may be tried again; any other error ends the import, to be run again.
     pub fn step(&mut self, log: &mut impl IngestLog, now_ms: i64) -> Result<Progress, LogError> {
-        self.out.outbox.collect(log, drop)?;
+        self.out.outbox.collect(log, 0, drop)?;
         if !self.directory_ready {
             self.directory_ready = self.out.read_directory(log)?;
         }

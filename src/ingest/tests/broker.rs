@@ -215,16 +215,16 @@ impl IngestLog for TestLog {
         Ok(!self.directory_behind)
     }
 
-    fn produce(&mut self, token: u64, output: Output) -> Result<(), LogError> {
+    fn produce(&mut self, token: u64, output: &Output) -> Result<(), LogError> {
         self.call()?;
         if self.queue.len() >= 3 {
             return Err(LogError::Retriable("the queue is full".to_owned()));
         }
-        self.queue.push_back((token, output));
+        self.queue.push_back((token, output.clone()));
         Ok(())
     }
 
-    fn acked(&mut self, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
+    fn acked(&mut self, _wait_ms: u64, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
         if self.acks == Acks::Withheld {
             return;
         }

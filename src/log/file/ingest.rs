@@ -108,15 +108,15 @@ impl IngestLog for FileIngestLog {
         Ok(self.directory.values().all(|(place, end)| place >= end))
     }
 
-    fn produce(&mut self, token: u64, output: Output) -> Result<(), LogError> {
+    fn produce(&mut self, token: u64, output: &Output) -> Result<(), LogError> {
         if self.queued.len() >= QUEUED_MAX {
             return Err(LogError::Retriable(format!("{QUEUED_MAX} messages are queued")));
         }
-        self.queued.push((token, output));
+        self.queued.push((token, output.clone()));
         Ok(())
     }
 
-    fn acked(&mut self, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
+    fn acked(&mut self, _wait_ms: u64, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
         if self.queued.is_empty() {
             return;
         }

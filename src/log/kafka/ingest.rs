@@ -78,20 +78,21 @@ impl IngestLog for KafkaIngestLog {
         self.directory.poll(each)
     }
 
-    fn produce(&mut self, token: u64, output: Output) -> Result<(), LogError> {
+    fn produce(&mut self, token: u64, output: &Output) -> Result<(), LogError> {
         self.replace_if_broken()?;
         if self.producer.in_flight_count() as usize >= KAFKA_IN_FLIGHT_MAX {
             return Err(LogError::Retriable("as many messages are in flight as may be".to_owned()));
         }
-        producer::send(&self.producer, &self.config, &output, token)
+        producer::send(&self.producer, &self.config, output, token)
             .map_err(|e| from_kafka(&format!("queueing a message for {}", output.topic), &e))
     }
 
-    fn acked(&mut self, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
+    fn acked(&mut self, wait_ms: u64, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
         let mut done = std::mem::take(&mut self.done);
+        let mut wait = Duration::from_millis(wait_ms);
         loop {
             // One poll serves one report, which may be of many messages.
-            self.producer.poll(Duration::ZERO);
+            self.producer.poll(std::mem::take(&mut wait));
             let reported = self.producer.context().take();
             if reported.is_empty() {
                 break;

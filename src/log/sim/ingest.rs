@@ -218,7 +218,7 @@ impl IngestLog for SimIngestLog {
             .all(|(partition, end)| self.directory.get(partition).is_some_and(|at| at >= end)))
     }
 
-    fn produce(&mut self, token: u64, output: Output) -> Result<(), LogError> {
+    fn produce(&mut self, token: u64, output: &Output) -> Result<(), LogError> {
         self.call("produce");
         self.may_fail("produce")?;
         if self.queue.len() >= QUEUE_MAX {
@@ -227,11 +227,11 @@ impl IngestLog for SimIngestLog {
         let due_ms = self.sim.now_ms() + self.rng.between(0, self.faults.latency_ms_max);
         // In order: nothing overtakes what was queued before.
         let due_ms = self.queue.back().map_or(due_ms, |before| before.due_ms.max(due_ms));
-        self.queue.push_back(Queued { token, output, due_ms });
+        self.queue.push_back(Queued { token, output: output.clone(), due_ms });
         Ok(())
     }
 
-    fn acked(&mut self, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
+    fn acked(&mut self, _wait_ms: u64, each: &mut dyn FnMut(u64, Result<(), LogError>)) {
         self.call("acked");
         for (token, end) in self.finished.drain(..) {
             each(token, end);

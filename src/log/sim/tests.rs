@@ -172,9 +172,9 @@ fn a_produced_message_may_be_stored_and_reported_as_failed() {
         headers: vec![],
         time_ms: None,
     };
-    log.produce(7, output).unwrap();
+    log.produce(7, &output).unwrap();
     let mut ends = Vec::new();
-    log.acked(&mut |token, end| ends.push((token, end.is_ok())));
+    log.acked(0, &mut |token, end| ends.push((token, end.is_ok())));
     assert_eq!(ends, [(7, false)]);
     assert_eq!(sim.end(TopicPartition { topic: Topic::Log, partition: 1 }).unwrap(), LogOffset(1));
 }
