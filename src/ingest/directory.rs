@@ -4,9 +4,9 @@
 //! it is reported, and the card that took the number last has it. The answer depends on the entries alone, not on the
 //! order in which they were read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::model::{CardId, CardName, DirectoryEntry, Number, UnixTime};
+use crate::model::{CardHash, CardId, CardName, DirectoryEntry, Number, UnixTime};
 
 /// The entries of the directory, shared or not. Entries are set by name and card; setting one again changes nothing, so
 /// several threads may read the topic into one shared directory.
@@ -73,7 +73,7 @@ fn overlap(a: &DirectoryEntry, b: &DirectoryEntry) -> bool {
 #[derive(Debug, Default)]
 pub struct PlainDirectory {
     numbers: HashMap<Number, Holders>,
-    cards: std::collections::HashSet<CardId>,
+    cards: HashSet<CardId, CardHash>,
 }
 
 impl Directory for PlainDirectory {

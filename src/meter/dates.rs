@@ -94,11 +94,8 @@ impl Span {
 
 impl DaySpan {
     pub(super) fn of(calendar: &Calendar, time: UnixTime) -> Self {
-        Self::day(calendar, calendar.day_of(time))
-    }
-
-    pub(super) fn day(calendar: &Calendar, day: Day) -> Self {
-        Self { day, start: calendar.day_start(day), end: calendar.day_end(day) }
+        let (day, start) = calendar.day_and_start(time);
+        Self { day, start, end: calendar.day_end(day) }
     }
 
     pub(super) fn holds(&self, time: UnixTime) -> bool {

@@ -8,6 +8,12 @@ use hashbrown::HashTable;
 
 use crate::model::CardId;
 
+/// The cards of a shard have the top bits of their hash in common, by which the index tells apart what stands in one
+/// group: without new ones every look would compare with most of a group's lines, each of them far away in memory.
+fn index_hash(card: CardId) -> u64 {
+    card.hash64().wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 /// What a table holds a card.
 pub trait Line {
     fn card(&self) -> CardId;
@@ -34,7 +40,7 @@ impl<L: Line> Table<L> {
     #[must_use]
     pub fn find(&self, card: CardId) -> Option<Place> {
         let at = |place: &u32| self.lines.get(*place as usize).is_some_and(|line| line.card() == card);
-        self.index.find(card.hash64(), at).copied().map(Place)
+        self.index.find(index_hash(card), at).copied().map(Place)
     }
 
     /// Adds the line of a card that has none.
@@ -50,8 +56,8 @@ impl<L: Line> Table<L> {
         }
         self.lines.push(line);
         let lines = &self.lines;
-        let hash = |place: &u32| lines.get(*place as usize).map_or(0, |line| line.card().hash64());
-        self.index.insert_unique(card.hash64(), place, hash);
+        let hash = |place: &u32| lines.get(*place as usize).map_or(0, |line| index_hash(line.card()));
+        self.index.insert_unique(index_hash(card), place, hash);
         Place(place)
     }
 

@@ -110,6 +110,27 @@ impl CardId {
     }
 }
 
+/// Hasher of maps whose key is a [`CardId`] alone: the card's own hash, which is mixed already.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CardHasher(u64);
+
+/// For `HashMap<CardId, _, CardHash>` and the like.
+pub type CardHash = std::hash::BuildHasherDefault<CardHasher>;
+
+impl std::hash::Hasher for CardHasher {
+    fn write_u128(&mut self, key: u128) {
+        self.0 = CardId(key).hash64();
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a card is hashed as one number");
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for CardId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(std::str::from_utf8(&self.text()).unwrap_or("?"))

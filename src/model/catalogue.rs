@@ -186,6 +186,32 @@ impl Calendar {
     /// The day that holds a UTC second.
     #[must_use]
     pub fn day_of(&self, time: UnixTime) -> Day {
+        self.day_and_start(time).0
+    }
+
+    /// The same with its first UTC second.
+    #[must_use]
+    pub fn day_and_start(&self, time: UnixTime) -> (Day, UnixTime) {
+        self.day_by_one_offset(time).unwrap_or_else(|| {
+            let day = self.day_by_search(time);
+            (day, self.day_start(day))
+        })
+    }
+
+    /// Where the days around have one offset, as most have.
+    fn day_by_one_offset(&self, time: UnixTime) -> Option<(Day, UnixTime)> {
+        let utc = Day::try_from(time.div_euclid(DAY_S)).ok()?;
+        let (before, after) = (utc.checked_sub(1)?, utc.checked_add(2)?);
+        let at = self.offsets.partition_point(|o| o.from <= before).saturating_sub(1);
+        if self.offsets.get(at + 1).is_some_and(|next| next.from <= after) {
+            return None;
+        }
+        let offset = self.offsets.get(at).map_or(0, |o| i64::from(o.offset_s));
+        let day = (time + offset).div_euclid(DAY_S);
+        Some((day as Day, day * DAY_S - offset))
+    }
+
+    fn day_by_search(&self, time: UnixTime) -> Day {
         let guess = i32::try_from(time.div_euclid(DAY_S)).unwrap_or(if time < 0 {
             Day::MIN / 2
         } else {
@@ -301,4 +327,39 @@ fn unique<'a>(what: &'static str, names: impl Iterator<Item = &'a String>) -> Re
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Offsets that change, as daylight saving and politics do it, and one that has always been.
+    fn calendars() -> [Calendar; 3] {
+        let of = |offsets: &[(Day, i32)]| Calendar {
+            offsets: offsets
+                .iter()
+                .map(|(from, offset_s)| OffsetFrom { from: *from, offset_s: *offset_s })
+                .collect(),
+            cycle_starts: vec![0, 30],
+        };
+        [
+            of(&[(100, 3_600), (103, 7_200), (104, -36_000), (110, 0)]),
+            of(&[(0, 28_800)]),
+            of(&[(0, -86_400), (5, 86_400)]),
+        ]
+    }
+
+    #[test]
+    fn the_day_of_a_second_is_the_one_between_whose_edges_it_lies() {
+        for calendar in calendars() {
+            for time in (-3 * DAY_S..120 * DAY_S).step_by(599) {
+                let (day, start) = calendar.day_and_start(time);
+                assert_eq!(start, calendar.day_start(day), "{time}");
+                assert!(start <= time, "{time}");
+                // Where the clock is put forward over a midnight, the later of two days has the seconds of both.
+                assert!(time < calendar.day_end(day) || calendar.day_end(day) <= start, "{time}");
+                assert_eq!(day, calendar.day_by_search(time), "{time}");
+            }
+        }
+    }
 }

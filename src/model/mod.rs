@@ -13,7 +13,7 @@ mod position;
 mod record;
 mod rule;
 
-pub use card::{CardId, CardIdError, partition_of, partition_of_key, shard_of};
+pub use card::{CardHash, CardHasher, CardId, CardIdError, partition_of, partition_of_key, shard_of};
 pub use catalogue::{
     Calendar, Carrier, Catalogue, CatalogueError, CounterRules, Day, Feed, FeedRole, OffsetFrom, Plan,
     SplitRule,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use dashmap::{DashMap, DashSet};
 
 use crate::ingest::{Change, Directory, Holders};
-use crate::model::{CardId, CardName, DirectoryEntry, Number, UnixTime};
+use crate::model::{CardHash, CardId, CardName, DirectoryEntry, Number, UnixTime};
 
 /// A handle; clones share the entries. Each ingest reads the whole topic and sets what it reads: setting an entry again
 /// changes nothing.
 #[derive(Debug, Clone, Default)]
 pub struct SharedDirectory {
     numbers: Arc<DashMap<Number, Holders>>,
-    cards: Arc<DashSet<CardId>>,
+    cards: Arc<DashSet<CardId, CardHash>>,
 }
 
 impl Directory for SharedDirectory {
