@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::error::JsonError;
 use super::field::Field;
+use super::plain;
 use super::scan::scan;
 use crate::codec::time;
 use crate::limits::{RECORD_BYTES_MAX, SLICES_MAX};
@@ -94,36 +95,6 @@ struct RawReading<'a> {
     session: Field<'a>,
 }
 
-impl<'a> RawCdr<'a> {
-    fn scan(bytes: &'a [u8]) -> Option<Self> {
-        let mut raw = Self::default();
-        scan(bytes, |key, value| raw.set(key, value))?;
-        Some(raw)
-    }
-
-    #[inline]
-    fn set(&mut self, key: &str, value: Field<'a>) -> bool {
-        let slot = match key {
-            "iccid" => &mut self.iccid,
-            "imsi" => &mut self.imsi,
-            "msisdn" => &mut self.msisdn,
-            "feed" => &mut self.feed,
-            "id" => &mut self.id,
-            "start" => &mut self.start,
-            "end" => &mut self.end,
-            "up" => &mut self.up,
-            "down" => &mut self.down,
-            "imei" => &mut self.imei,
-            "apn" => &mut self.apn,
-            "rat" => &mut self.rat,
-            "plmn" => &mut self.plmn,
-            "rating_group" => &mut self.rating_group,
-            other => return other != "slices",
-        };
-        fill(slot, value)
-    }
-}
-
 impl<'a> RawReading<'a> {
     fn scan(bytes: &'a [u8]) -> Option<Self> {
         let mut raw = Self::default();
@@ -172,11 +143,15 @@ struct RawSlice<'a> {
 /// # Errors
 /// The first field that is missing, of another type or out of bounds.
 pub fn cdr<'a>(bytes: &'a [u8], scratch: &'a mut Scratch) -> Result<CdrIn<'a>, JsonError> {
-    let raw = match RawCdr::scan(bytes) {
-        Some(raw) => raw,
-        None => object(bytes)?,
-    };
-    read_cdr(raw, &mut scratch.slices).map_err(|e| e.locate(bytes))
+    if let Some(cdr) = plain::cdr(bytes) {
+        return Ok(cdr);
+    }
+    careful_cdr(bytes, scratch)
+}
+
+/// The same, whatever the record looks like.
+pub(super) fn careful_cdr<'a>(bytes: &'a [u8], scratch: &'a mut Scratch) -> Result<CdrIn<'a>, JsonError> {
+    read_cdr(object(bytes)?, &mut scratch.slices).map_err(|e| e.locate(bytes))
 }
 
 /// Reads a reading of `usage.modem`.
