@@ -3,6 +3,8 @@
 //! Invariant: the account sees the segments of the open days in event order, each day by the source that C4 chose for it,
 //! so that burnt + overage = used whatever order records came in.
 
+use smallvec::SmallVec;
+
 use super::account::{self, Account, Segment};
 use super::card::Card;
 use super::ctx::{Because, Ctx};
@@ -186,9 +188,15 @@ fn recut(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
     }
 }
 
-fn segments(card: &Card, ctx: &Ctx<'_>) -> Vec<Segment> {
-    let days = card.usage.days(ctx.calendar()).filter(|day| !card.usage.is_closed(day.day));
-    days.flat_map(|day| segments_of(card, &day).collect::<Vec<_>>()).collect()
+/// The segments of open days: few cards have more than one a day.
+type Segments = SmallVec<[Segment; 16]>;
+
+fn segments(card: &Card, ctx: &Ctx<'_>) -> Segments {
+    let mut segments = Segments::new();
+    for day in card.usage.days(ctx.calendar()).filter(|day| !card.usage.is_closed(day.day)) {
+        segments.extend(segments_of(card, &day));
+    }
+    segments
 }
 
 fn segments_of(card: &Card, day: &DaySpan) -> impl Iterator<Item = Segment> {

@@ -2,6 +2,8 @@
 //!
 //! Invariant: numbers are given in the order in which names were first met, so that a replay gives the same.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// Number of a name within its shard.
@@ -10,22 +12,22 @@ pub(super) struct NameId(u16);
 
 /// Names of a shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Names(Vec<String>);
+pub(super) struct Names(Vec<Arc<str>>);
 
 impl Names {
     /// The number of a name; `None` if the shard has met more names than there are numbers.
     pub(super) fn intern(&mut self, name: &str) -> Option<NameId> {
-        let known = self.0.iter().position(|held| held == name);
+        let known = self.0.iter().position(|held| **held == *name);
         let at = u16::try_from(known.unwrap_or(self.0.len())).ok()?;
         if known.is_none() {
-            self.0.push(name.to_owned());
+            self.0.push(name.into());
         }
         Some(NameId(at))
     }
 
     /// The number of a name that was met.
     pub(super) fn find(&self, name: &str) -> Option<NameId> {
-        let at = self.0.iter().position(|held| held == name)?;
+        let at = self.0.iter().position(|held| **held == *name)?;
         u16::try_from(at).ok().map(NameId)
     }
 
@@ -33,12 +35,17 @@ impl Names {
         self.0.get(usize::from(id.0)).expect("a card's names were interned in its shard")
     }
 
+    /// The same, to be kept.
+    pub(super) fn shared(&self, id: NameId) -> Arc<str> {
+        Arc::clone(self.0.get(usize::from(id.0)).expect("a card's names were interned in its shard"))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.iter().map(|name| &**name)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Absolute rows of `card_month` and `card_day`: what ClickHouse is told of a card. The order of the fields is the order
 //! of the columns; the version is added when a batch is sealed. A row sent twice, or an older one sent late, does no harm.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::CardState;
@@ -21,9 +23,9 @@ pub struct MonthRow {
     pub cycle: Day,
     /// Its last day.
     pub cycle_last: Day,
-    pub carrier: String,
-    pub plan: String,
-    pub channel: String,
+    pub carrier: Arc<str>,
+    pub plan: Arc<str>,
+    pub channel: Arc<str>,
     pub state: CardState,
     /// Totals of the settling feed, complete days or not.
     pub settling_up: u64,
@@ -62,7 +64,7 @@ pub struct DayRow {
     pub day: Day,
     /// First day of the cycle that holds it.
     pub cycle: Day,
-    pub carrier: String,
+    pub carrier: Arc<str>,
     pub settling_up: u64,
     pub settling_down: u64,
     pub estimate_up: u64,

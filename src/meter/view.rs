@@ -91,8 +91,8 @@ pub(super) fn card_view(card: &Card, ctx: &Ctx<'_>) -> CardView {
         credits,
         recipients,
         account,
-        months: months(card, ctx, LogOffset(0)),
-        days: days(card, ctx, LogOffset(0)),
+        months: months(card, ctx, LogOffset(0)).collect(),
+        days: days(card, ctx, LogOffset(0)).collect(),
         changed_at: card.changed_at,
         as_of_offset: ctx.position.offset,
         as_of: ctx.now,
@@ -100,31 +100,35 @@ pub(super) fn card_view(card: &Card, ctx: &Ctx<'_>) -> CardView {
 }
 
 /// Rows of the cycles that changed after `since`; 0 = all.
-pub(super) fn months(card: &Card, ctx: &Ctx<'_>, since: LogOffset) -> Vec<MonthRow> {
+pub(super) fn months<'a>(
+    card: &'a Card,
+    ctx: &'a Ctx<'a>,
+    since: LogOffset,
+) -> impl Iterator<Item = MonthRow> + 'a {
     let running = ctx.calendar().day_of(ctx.now);
-    let changed = |at: LogOffset| since == LogOffset(0) || at > since;
+    let changed = move |at: LogOffset| since == LogOffset(0) || at > since;
     let cycles = card.usage.cycles().iter();
     // A change of packages shows in the running cycle's row, though no usage has moved.
-    let wanted = cycles.filter(|cycle| {
+    let wanted = cycles.filter(move |cycle| {
         changed(cycle.changed_at) || cycle.start <= running && running < cycle.end && changed(card.changed_at)
     });
-    wanted.map(|cycle| month(card, ctx, cycle)).collect()
+    wanted.map(move |cycle| month(card, ctx, cycle))
 }
 
 fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle) -> MonthRow {
     let Columns { settling, estimate, modem } = columns(card, &cycle.by);
     let last_second = ctx.calendar().day_start(cycle.end).saturating_sub(1);
     let (burnt, totals) = book::read(card, ctx, ctx.now.min(last_second), |account, told| {
-        (account.cycle_burnt(told, cycle.start), account.totals(told))
+        account.cycle_burnt_and_totals(told, cycle.start)
     });
     let (quota, remaining) = cycle.ended_with.unwrap_or((totals.quota, totals.remaining));
     MonthRow {
         card: card.id,
         cycle: cycle.start,
         cycle_last: cycle.end.saturating_sub(1),
-        carrier: ctx.carrier.name.clone(),
-        plan: ctx.names.get(card.plan).to_owned(),
-        channel: ctx.names.get(card.channel).to_owned(),
+        carrier: ctx.names.shared(card.carrier),
+        plan: ctx.names.shared(card.plan),
+        channel: ctx.names.shared(card.channel),
         state: card.state,
         settling_up: settling.up,
         settling_down: settling.down,
@@ -147,10 +151,14 @@ fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle) -> MonthRow {
 }
 
 /// Rows of the days that changed after `since`; 0 = all.
-pub(super) fn days(card: &Card, ctx: &Ctx<'_>, since: LogOffset) -> Vec<DayRow> {
+pub(super) fn days<'a>(
+    card: &'a Card,
+    ctx: &'a Ctx<'a>,
+    since: LogOffset,
+) -> impl Iterator<Item = DayRow> + 'a {
     let changed =
-        |day: &DaySpan| since == LogOffset(0) || card.usage.day_changed_at(day, card.changed_at) > since;
-    card.usage.days(ctx.calendar()).filter(changed).map(|span| day(card, ctx, &span)).collect()
+        move |day: &DaySpan| since == LogOffset(0) || card.usage.day_changed_at(day, card.changed_at) > since;
+    card.usage.days(ctx.calendar()).filter(changed).map(move |span| day(card, ctx, &span))
 }
 
 fn day(card: &Card, ctx: &Ctx<'_>, span: &DaySpan) -> DayRow {
@@ -160,7 +168,7 @@ fn day(card: &Card, ctx: &Ctx<'_>, span: &DaySpan) -> DayRow {
         card: card.id,
         day: span.day,
         cycle: card.usage.cycle(span.day).map_or(span.day, |cycle| cycle.start),
-        carrier: ctx.carrier.name.clone(),
+        carrier: ctx.names.shared(card.carrier),
         settling_up: settling.up,
         settling_down: settling.down,
         estimate_up: estimate.up,

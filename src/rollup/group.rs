@@ -100,7 +100,7 @@ mod tests {
             card: card(card_no),
             day,
             cycle: 0,
-            carrier: String::new(),
+            carrier: "".into(),
             settling_up: 0,
             settling_down: 0,
             estimate_up: 0,

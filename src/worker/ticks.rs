@@ -18,12 +18,13 @@ impl Live {
         if !self.runs() || self.paused || now_ms - self.last_tick_ms < TICK_AFTER_MS {
             return false;
         }
-        let news = self.flushed_through(settings) > self.meter.flushed_through();
+        // Asked last, for it looks at every shard.
+        let news = || self.flushed_through(settings) > self.meter.flushed_through();
         match settings.clock {
-            Clock::Supplied => news,
+            Clock::Supplied => news(),
             Clock::Log => {
                 let silent = now_ms - self.last_message_ms >= TICK_AFTER_MS;
-                silent || news && now_ms - self.last_tick_ms >= FLUSHED_TICK_EVERY_MS
+                silent || now_ms - self.last_tick_ms >= FLUSHED_TICK_EVERY_MS && news()
             }
         }
     }

@@ -3,6 +3,8 @@
 //!
 //! Invariant: burnt + overage = used, segment by segment; no package burns more than its quota.
 
+use smallvec::SmallVec;
+
 use super::Segment;
 use super::package::Package;
 use crate::model::{Calendar, Day, Per};
@@ -11,9 +13,9 @@ use crate::model::{Calendar, Day, Per};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Burn {
     /// In the order of the packages.
-    lines: Vec<Line>,
+    lines: SmallVec<[Line; 4]>,
     /// In the order of time.
-    pub(super) cycles: Vec<CycleBurn>,
+    pub(super) cycles: SmallVec<[CycleBurn; 2]>,
     current: Day,
 }
 
@@ -44,8 +46,8 @@ pub(super) struct Frame<'a> {
 
 /// Burns segments from packages, which stand in burn order.
 pub(super) fn burn(packages: &[Package], segments: &[Segment], frame: Frame<'_>) -> Burn {
-    let lines = vec![Line::default(); packages.len()];
-    let mut out = Burn { lines, cycles: Vec::new(), current: frame.current };
+    let lines = SmallVec::from_elem(Line::default(), packages.len());
+    let mut out = Burn { lines, cycles: SmallVec::new(), current: frame.current };
     for segment in segments.iter().filter(|s| s.bytes > 0) {
         let cycle = frame.calendar.cycle_at(segment.start);
         let overage = out.pay(packages, segment, cycle);

@@ -333,6 +333,13 @@ impl Account {
         }
     }
 
+    /// [`Self::cycle_burnt`] and [`Self::totals`] in one look.
+    pub(crate) fn cycle_burnt_and_totals(&self, ctx: &Ctx<'_>, cycle: Day) -> (u64, Totals) {
+        let Some(book) = &self.book else { return (0, self.totals(ctx)) };
+        let burn = book.burn(ctx, ctx.usage.cycle);
+        (book.cycle_closed(cycle).saturating_add(burn.in_cycle(cycle)), book.totals(ctx, &burn))
+    }
+
     /// Burnt of one cycle (past ones too, until they are forgotten); its overage is its used less this.
     pub(crate) fn cycle_burnt(&self, ctx: &Ctx<'_>, cycle: Day) -> u64 {
         self.book

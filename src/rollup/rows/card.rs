@@ -1,5 +1,7 @@
 //! `card_month` and `card_day`: absolute values of a card's cycles and days.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{CardText, Columns, Key, card_text, date, date_time};
@@ -13,9 +15,9 @@ pub struct CardMonth {
     pub card: CardText,
     pub cycle: u16,
     pub cycle_last: u16,
-    pub carrier: String,
-    pub plan: String,
-    pub channel: String,
+    pub carrier: Arc<str>,
+    pub plan: Arc<str>,
+    pub channel: Arc<str>,
     pub state: String,
     pub settling_up: u64,
     pub settling_down: u64,
@@ -116,7 +118,7 @@ pub struct CardDay {
     pub card: CardText,
     pub day: u16,
     pub cycle: u16,
-    pub carrier: String,
+    pub carrier: Arc<str>,
     pub settling_up: u64,
     pub settling_down: u64,
     pub estimate_up: u64,
