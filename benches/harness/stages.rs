@@ -57,7 +57,8 @@ pub(crate) fn ingest_floor(options: &Options) -> anyhow::Result<Took> {
         .set("enable.idempotence", "true")
         .set("linger.ms", "0")
         .create()?;
-    let topic = format!("{}{}", options.prefix, Topic::Parked.name());
+    // A topic that nobody reads here.
+    let topic = format!("{}{}", options.prefix, Topic::DeadLetter.name());
     let (mut packs, mut scratch): (Vec<PackWriter>, _) =
         ((0..PARTITIONS).map(|_| PackWriter::new()).collect(), Scratch::default());
     let watch = Watch::start();
