@@ -98,6 +98,10 @@ impl DaySpan {
         Self { day, start, end: calendar.day_end(day) }
     }
 
+    pub(super) fn day(calendar: &Calendar, day: Day) -> Self {
+        Self { day, start: calendar.day_start(day), end: calendar.day_end(day) }
+    }
+
     pub(super) fn holds(&self, time: UnixTime) -> bool {
         self.start <= time && time < self.end
     }
