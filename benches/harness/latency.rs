@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Args;
+use tidegauge::log::Topic;
 use tidegauge::log::kafka::topics::Stamps;
 use tidegauge::shell::{Clocks, wall_ms};
 
 use crate::broker::{Broker, make_topics};
 use crate::load::{Load, iccid};
-use crate::product::{Product, alerts};
+use crate::product::{Product, follow, sell};
 
 /// How fast, how long.
 #[derive(Debug, Clone, Args)]
@@ -38,12 +39,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let load = Load::new(brokers, prefix)?;
     let records = options.rate * options.seconds;
     let crossings = (records / options.alert_every) as u32;
-    load.catalogue()?;
-    load.cards(crossings + 1)?;
-    load.packages(crossings + 1)?;
-    let seen = alerts(brokers, prefix)?;
     let _product = Product::start(brokers, prefix)?;
-    // The last card's alert says that everything before it has been folded.
+    sell(brokers, prefix, &load, crossings + 1)?;
+    let seen = follow(brokers, prefix, Topic::Alerts)?;
+    // The consumer is there once it has seen the last card's alert.
     load.crossing(u64::MAX / 2, crossings)?;
     load.flush()?;
     while seen.recv_timeout(Duration::from_mins(2))?.iccid != iccid(crossings) {}

@@ -1,5 +1,6 @@
-//! The product as a user runs it, and a consumer of its alerts.
+//! The product as a user runs it, and a consumer of its events.
 
+use std::collections::HashSet;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tidegauge::log::Topic;
 use tidegauge::shell::wall_ms;
 
 use crate::broker::PARTITIONS;
-use crate::load::DEPLOYMENT;
+use crate::load::{DEPLOYMENT, Load};
 
 /// `tidegauge run`, killed when dropped.
 pub(crate) struct Product(Child);
@@ -46,32 +47,52 @@ impl Drop for Product {
     }
 }
 
-/// An alert as it arrived.
-pub(crate) struct Alert {
+/// An event as it arrived.
+pub(crate) struct Seen {
     /// The 19 characters.
     pub(crate) iccid: String,
     pub(crate) at_ms: i64,
 }
 
-/// Follows `card.alerts` as a `read_committed` consumer, in a thread that ends with the receiver.
-pub(crate) fn alerts(brokers: &str, prefix: &str) -> anyhow::Result<mpsc::Receiver<Alert>> {
+/// Follows a topic of events as a `read_committed` consumer, in a thread that ends with the receiver.
+pub(crate) fn follow(brokers: &str, prefix: &str, topic: Topic) -> anyhow::Result<mpsc::Receiver<Seen>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
-        .set("group.id", format!("{prefix}alerts"))
+        .set("group.id", format!("{prefix}{}", topic.name()))
         .set("isolation.level", "read_committed")
         .set("auto.offset.reset", "earliest")
         .set("fetch.wait.max.ms", "10")
         .create()?;
-    consumer.subscribe(&[&format!("{prefix}{}", Topic::Alerts.name())])?;
+    consumer.subscribe(&[&format!("{prefix}{}", topic.name())])?;
     let (to, from) = mpsc::channel();
     std::thread::spawn(move || {
         loop {
             let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
             let iccid = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
-            if to.send(Alert { iccid, at_ms: wall_ms() }).is_err() {
+            if to.send(Seen { iccid, at_ms: wall_ms() }).is_err() {
                 return;
             }
         }
     });
     Ok(from)
+}
+
+/// Registers cards with the running product and buys each a package, and waits for both: an order that overtakes its
+/// card's registration would be parked, and usage could overtake the order.
+pub(crate) fn sell(brokers: &str, prefix: &str, load: &Load, cards: u32) -> anyhow::Result<()> {
+    let (registered, activated) =
+        (follow(brokers, prefix, Topic::Lifecycle)?, follow(brokers, prefix, Topic::Activations)?);
+    load.catalogue()?;
+    load.cards(cards)?;
+    wait_for_all(&registered, cards)?;
+    load.packages(cards)?;
+    wait_for_all(&activated, cards)
+}
+
+fn wait_for_all(seen: &mpsc::Receiver<Seen>, cards: u32) -> anyhow::Result<()> {
+    let mut named = HashSet::new();
+    while named.len() < cards as usize {
+        named.insert(seen.recv_timeout(Duration::from_mins(2))?.iccid);
+    }
+    Ok(())
 }

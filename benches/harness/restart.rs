@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
+use tidegauge::log::Topic;
 use tidegauge::log::kafka::topics::Stamps;
 use tidegauge::shell::Clocks;
 
 use crate::broker::{Broker, make_topics};
 use crate::load::{Load, iccid};
-use crate::product::{Product, alerts};
+use crate::product::{Product, follow, sell};
 use crate::throughput::median;
 
 /// How many cards, how often.
@@ -33,12 +34,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let (brokers, prefix) = (broker.address.as_str(), "k.");
     make_topics(brokers, prefix, Stamps::Brokers)?;
     let load = Load::new(brokers, prefix)?;
-    load.catalogue()?;
-    load.cards(options.cards)?;
-    load.packages(options.cards)?;
-    load.cdrs(options.cards, u64::from(options.cards))?;
-    let seen = alerts(brokers, prefix)?;
     let mut product = Product::start(brokers, prefix)?;
+    sell(brokers, prefix, &load, options.cards)?;
+    load.cdrs(options.cards, u64::from(options.cards))?;
+    let seen = follow(brokers, prefix, Topic::Alerts)?;
     let cross = |card: u32| -> anyhow::Result<()> {
         load.crossing(u64::MAX / 2 + u64::from(card), card)?;
         load.flush()

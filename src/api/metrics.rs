@@ -57,6 +57,7 @@ fn describe() {
             "tidegauge_clock_skew_seconds",
             "newest log time less this machine's clock: above zero the log runs ahead",
         ),
+        ("tidegauge_input_lag_records", "outside records that were not read yet"),
         ("tidegauge_input_lag_seconds", "age of the newest outside message read; 0 when all has been read"),
         ("tidegauge_state_bytes", "memory of the meters' state"),
         ("tidegauge_replay_debt_records", "records that a restore would replay, most indebted partition"),
@@ -224,6 +225,7 @@ pub struct IngestMetrics {
     parked: Gauge,
     in_flight: Gauge,
     lag: Gauge,
+    behind: Gauge,
     told: IngestLedger,
 }
 
@@ -239,7 +241,15 @@ impl IngestMetrics {
             parked: gauge!("tidegauge_parked_records"),
             in_flight: gauge!("tidegauge_input_in_flight_records"),
             lag: gauge!("tidegauge_input_lag_seconds"),
+            behind: gauge!("tidegauge_input_lag_records"),
             told: IngestLedger::default(),
+        }
+    }
+
+    /// Takes up how many outside records were not read yet, where that is known.
+    pub fn behind(&self, records: Option<u64>) {
+        if let Some(records) = records {
+            self.behind.set(records as f64);
         }
     }
 

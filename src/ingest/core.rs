@@ -86,6 +86,12 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         &self.intake.ledger
     }
 
+    /// Outside messages not read yet, where the log tells.
+    #[must_use]
+    pub fn lag(&self) -> Option<u64> {
+        self.log.lag()
+    }
+
     /// The log, for a simulation that looks into it.
     pub fn log_mut(&mut self) -> &mut L {
         &mut self.log

@@ -264,6 +264,11 @@ pub trait IngestLog {
     /// Tells of finished messages, waiting up to `wait_ms` for a first one where they finish elsewhere.
     fn acked(&mut self, wait_ms: u64, each: &mut dyn FnMut(u64, Result<(), LogError>));
 
+    /// Outside messages that were not handed over yet, as far as the log tells unasked; `None` where it does not.
+    fn lag(&self) -> Option<u64> {
+        None
+    }
+
     /// Commits source positions: the next offset to read, by topic partition.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::card::Card;
 use super::ctx::Verdict;
 use super::effects::{CatalogueConflict, Effects};
 use super::feeds::Feeds;
@@ -10,6 +9,7 @@ use super::index::CatalogueIndex;
 use super::shard::{Moment, Shard, keep};
 use super::table::Place;
 use super::view;
+use super::warm::GROUP;
 use super::whole::{self, Whole};
 use super::{CardCounts, CardView, Faults, Rows};
 use crate::codec::pack::{Pack, PackError};
@@ -18,9 +18,6 @@ use crate::model::{
     Broadcast, CardId, Catalogue, CatalogueError, Cdr, FeedName, FeedRole, Input, Ledger, LogOffset, Origin,
     Outcome, Position, Reading, Record, Tick, UnixTime, shard_of,
 };
-
-/// Records whose cards are fetched together.
-const GROUP: usize = 16;
 
 /// State of one log partition.
 #[derive(Debug)]
@@ -136,31 +133,11 @@ impl Meter {
             if group.is_empty() {
                 return Ok(());
             }
-            let found = self.warm(&group);
-            for (record, found) in group.iter().zip(found) {
+            let likely = self.warm(group.iter().map(usage_of));
+            for (record, likely) in group.iter().zip(likely) {
                 let position = Position { partition: self.partition, offset, index };
-                self.record(record, found, position, effects)?;
+                self.record(record, likely, position, effects)?;
                 index = index.wrapping_add(1);
-            }
-        }
-    }
-
-    /// Finds the cards of some records, and has the memory fetch them at once: one after the other each would wait for
-    /// several lines of it. First the lines, then what they point to.
-    fn warm(&self, group: &[Record<'_>]) -> [Option<Place>; GROUP] {
-        let mut found = [None; GROUP];
-        for (found, record) in found.iter_mut().zip(group) {
-            *found = usage_of(record).and_then(|card| self.shards[shard_of(card)].table.find(card));
-        }
-        self.each(group, &found, Card::warm);
-        self.each(group, &found, Card::warm_heap);
-        found
-    }
-
-    fn each(&self, group: &[Record<'_>], found: &[Option<Place>; GROUP], look: fn(&Card)) {
-        for (record, found) in group.iter().zip(found) {
-            if let (Some(card), Some(place)) = (usage_of(record), found) {
-                look(self.shards[shard_of(card)].table.get(*place));
             }
         }
     }
@@ -222,7 +199,7 @@ impl Meter {
     fn record(
         &mut self,
         record: &Record<'_>,
-        found: Option<Place>,
+        likely: Option<Place>,
         position: Position,
         effects: &mut Effects,
     ) -> Result<(), FoldError> {
@@ -231,9 +208,9 @@ impl Meter {
                 if self.heard != (feed.hash, self.log_time) {
                     self.hear(feed.hash);
                 }
-                self.of_card((*card, found), record, position, effects);
+                self.of_card((*card, likely), record, position, effects);
             }
-            Record::Command { card, .. } => self.of_card((*card, found), record, position, effects),
+            Record::Command { card, .. } => self.of_card((*card, likely), record, position, effects),
             Record::Broadcast { json, origin } => self.broadcast(json, origin, record, position, effects),
             Record::Catalogue { json } => return self.adopt(json, position.offset, effects),
             Record::Tick(tick) => self.tick(*tick, position.offset),
@@ -251,7 +228,7 @@ impl Meter {
 
     fn of_card(
         &mut self,
-        (card, found): (CardId, Option<Place>),
+        (card, likely): (CardId, Option<Place>),
         record: &Record<'_>,
         position: Position,
         effects: &mut Effects,
@@ -269,7 +246,7 @@ impl Meter {
         }
         match record {
             Record::Command { .. } => shard.command(record, &moment, effects),
-            _ => shard.usage(record, found, &moment, effects),
+            _ => shard.usage(record, likely, &moment, effects),
         }
     }
 
@@ -418,10 +395,19 @@ impl Meter {
         Some(shard.look(place, &self.now(), view::card_view))
     }
 
-    /// Adds absolute rows of the card's days and cycles that changed after `since`; 0 = all that are held.
-    pub fn rows(&self, card: CardId, since: LogOffset, out: &mut Rows) {
+    /// Adds absolute rows of the cards' days and cycles that changed after `since`; 0 = all that are held.
+    pub fn rows(&self, cards: &[CardId], since: LogOffset, out: &mut Rows) {
+        for group in cards.chunks(GROUP) {
+            let likely = self.warm(group.iter().map(|card| Some(*card)));
+            for (card, likely) in group.iter().zip(likely) {
+                self.rows_of(*card, likely, since, out);
+            }
+        }
+    }
+
+    fn rows_of(&self, card: CardId, likely: Option<Place>, since: LogOffset, out: &mut Rows) {
         let shard = &self.shards[shard_of(card)];
-        let Some(place) = shard.table.find(card) else { return };
+        let Some(place) = shard.table.sure(card, likely) else { return };
         shard.stored(place, &self.now(), |card, ctx| {
             out.months.extend(view::months(card, ctx, since));
             out.days.extend(view::days(card, ctx, since));

@@ -64,6 +64,7 @@ mod timers;
 mod totals;
 mod usage;
 mod view;
+mod warm;
 mod whole;
 
 #[cfg(test)]

@@ -87,12 +87,12 @@ impl Shard {
         self.table.insert(card);
     }
 
-    /// Folds a CDR or a reading. `found` is its card's place; `None` = it had none when the record's group was looked up, and
+    /// Folds a CDR or a reading. `likely` is its card's place, unless another card's; `None` = it had none when the record's group was looked up, and
     /// may have been registered since.
     pub(super) fn usage(
         &mut self,
         record: &Record<'_>,
-        found: Option<Place>,
+        likely: Option<Place>,
         moment: &Moment<'_>,
         effects: &mut Effects,
     ) {
@@ -109,7 +109,7 @@ impl Shard {
             }
             _ => unreachable!("only usage comes here"),
         };
-        let verdict = match found.or_else(|| self.table.find(card)) {
+        let verdict = match self.table.sure(card, likely) {
             Some(place) => {
                 self.with(place, moment, effects, |card, ctx, effects| step::step(card, &input, ctx, effects))
             }

@@ -14,6 +14,11 @@ fn index_hash(card: CardId) -> u64 {
     card.hash64().wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
+/// The low half of a card's hash, which no shard has in common.
+fn tag(card: CardId) -> u32 {
+    card.hash64() as u32
+}
+
 /// What a table holds a card.
 pub trait Line {
     fn card(&self) -> CardId;
@@ -23,11 +28,18 @@ pub trait Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place(u32);
 
+/// Of the index: where a card is, and enough of its hash to tell it from others without a look at its line.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    tag: u32,
+    place: u32,
+}
+
 /// Lines and their index.
 #[derive(Debug)]
 pub struct Table<L> {
     lines: Vec<L>,
-    index: HashTable<u32>,
+    index: HashTable<Entry>,
 }
 
 impl<L> Default for Table<L> {
@@ -39,8 +51,21 @@ impl<L> Default for Table<L> {
 impl<L: Line> Table<L> {
     #[must_use]
     pub fn find(&self, card: CardId) -> Option<Place> {
-        let at = |place: &u32| self.lines.get(*place as usize).is_some_and(|line| line.card() == card);
-        self.index.find(index_hash(card), at).copied().map(Place)
+        let at = |entry: &Entry| self.lines.get(entry.place as usize).is_some_and(|line| line.card() == card);
+        self.index.find(index_hash(card), at).map(|entry| Place(entry.place))
+    }
+
+    /// The place of a card, or, once in four thousand million, of another; its line is not looked at.
+    #[must_use]
+    pub fn likely(&self, card: CardId) -> Option<Place> {
+        let tag = tag(card);
+        self.index.find(index_hash(card), |entry| entry.tag == tag).map(|entry| Place(entry.place))
+    }
+
+    /// The place of a card whose likely place is known.
+    #[must_use]
+    pub fn sure(&self, card: CardId, likely: Option<Place>) -> Option<Place> {
+        likely.filter(|place| self.get(*place).card() == card).or_else(|| self.find(card))
     }
 
     /// Adds the line of a card that has none.
@@ -56,8 +81,8 @@ impl<L: Line> Table<L> {
         }
         self.lines.push(line);
         let lines = &self.lines;
-        let hash = |place: &u32| lines.get(*place as usize).map_or(0, |line| index_hash(line.card()));
-        self.index.insert_unique(index_hash(card), place, hash);
+        let hash = |entry: &Entry| lines.get(entry.place as usize).map_or(0, |line| index_hash(line.card()));
+        self.index.insert_unique(index_hash(card), Entry { tag: tag(card), place }, hash);
         Place(place)
     }
 
@@ -82,6 +107,6 @@ impl<L: Line> Table<L> {
 
     /// Bytes of lines and index.
     pub(super) fn bytes(&self) -> usize {
-        self.lines.capacity() * size_of::<L>() + self.index.capacity() * (size_of::<u32>() + 1)
+        self.lines.capacity() * size_of::<L>() + self.index.capacity() * (size_of::<Entry>() + 1)
     }
 }

@@ -62,6 +62,7 @@ fn turn<L: IngestLog, D: Directory>(
         if now_ms >= next_status_ms {
             next_status_ms = now_ms + STATUS_EVERY_MS;
             metrics.step(ingest.ledger(), &report, wall_ms());
+            metrics.behind(ingest.lag());
             shared.board.ingest(number, *ingest.ledger(), report);
         }
         if stopping && report.idle {

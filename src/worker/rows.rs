@@ -65,9 +65,7 @@ impl RowTracker {
         let cards = self.waiting.split_off(self.waiting.len().saturating_sub(ROWS_CARDS_PER_SEAL));
         let since = self.acked_through.unwrap_or_default();
         let mut rows = Rows::default();
-        for card in &cards {
-            meter.rows(*card, since, &mut rows);
-        }
+        meter.rows(&cards, since, &mut rows);
         self.in_flight.push(InFlight { id: how.id, cards });
         Some(RowBatch {
             partition: how.partition,

@@ -127,6 +127,13 @@ impl IngestLog for FileIngestLog {
         }
     }
 
+    fn lag(&self) -> Option<u64> {
+        let behind = |(at, place): (&TopicPartition, &LogOffset)| {
+            self.store.end(at.topic, at.partition).0.saturating_sub(place.0)
+        };
+        Some(self.places.iter().map(behind).sum())
+    }
+
     fn commit_offsets(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
         let committed: Vec<(TopicPartition, Committed)> = next
             .iter()

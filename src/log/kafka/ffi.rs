@@ -292,6 +292,27 @@ impl Drop for GroupMetadata {
     }
 }
 
+/// The end of a partition as the brokers' last answer to a fetch had it; nothing is asked.
+pub(super) fn high_watermark<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: u32,
+) -> Option<u64> {
+    let topic = CString::new(topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: client and name are alive during the call, and the two numbers are written during it only.
+    let code = unsafe {
+        sys::rd_kafka_get_watermark_offsets(
+            consumer.client().native_ptr(),
+            topic.as_ptr(),
+            partition as i32,
+            &raw mut low,
+            &raw mut high,
+        )
+    };
+    if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { u64::try_from(high).ok() } else { None }
+}
+
 /// Adds offsets to the open transaction, fenced by `metadata`.
 pub(super) fn send_offsets<C: ProducerContext>(
     producer: &BaseProducer<C>,

@@ -104,6 +104,10 @@ impl IngestLog for KafkaIngestLog {
         }
     }
 
+    fn lag(&self) -> Option<u64> {
+        Some(self.reader.lag())
+    }
+
     fn commit_offsets(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
         self.reader.commit(next)
     }

@@ -14,7 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::config::KafkaConfig;
 use super::error::from_kafka;
-use super::ffi::{BatchConsumer, Fetched};
+use super::ffi::{BatchConsumer, Fetched, high_watermark};
 use super::group::{Change, GroupContext, Note};
 use super::judge::{judge, judge_partition};
 use crate::limits::KAFKA_BATCH_MAX;
@@ -231,6 +231,15 @@ impl Member {
             self.pause(&[at]);
         }
         Ok(())
+    }
+
+    /// Messages not handed over yet, as far as is known without asking.
+    pub(super) fn lag(&self) -> u64 {
+        let behind = |(at, next): (&TopicPartition, &u64)| {
+            let end = high_watermark(self.consumer(), self.name_of(at.topic), at.partition)?;
+            Some(end.saturating_sub(*next))
+        };
+        self.positions.iter().filter_map(behind).sum()
     }
 
     /// Hands over messages until the budget is spent or nothing is there.

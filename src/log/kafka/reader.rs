@@ -70,6 +70,12 @@ impl KafkaReader {
         Ok(polled)
     }
 
+    /// Messages of its partitions that were not handed over yet, by the ends that the brokers' last answers told.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.member.lag()
+    }
+
     fn answer(&mut self, note: &Note, polled: &mut IngestPolled) -> Result<(), LogError> {
         let partitions = self.member.partitions_of(&note.partitions);
         if note.change == Change::Assigned {

@@ -97,7 +97,7 @@ impl Bench {
 
     fn rows_since(&self, since: u64) -> (Vec<MonthRow>, Vec<DayRow>) {
         let mut rows = Rows::default();
-        self.meter.rows(card(1), LogOffset(since), &mut rows);
+        self.meter.rows(&[card(1)], LogOffset(since), &mut rows);
         (rows.months, rows.days)
     }
 

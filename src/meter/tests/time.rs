@@ -81,7 +81,7 @@ fn a_declaration_in_time_counts_though_the_card_is_touched_late() {
     }
     for card in &cards {
         let mut rows = Rows::default();
-        bench.meter.rows(*card, LogOffset(0), &mut rows);
+        bench.meter.rows(&[*card], LogOffset(0), &mut rows);
         let day = &rows.days[0];
         assert_eq!((day.used, day.complete, day.closed), (700, true, true), "{card}");
     }
