@@ -10,8 +10,8 @@ use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
     Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind,
     CounterRules, CreditsPolicy, Day, Event, Feed, FeedName, FeedRole, LogOffset, Mode, OffsetFrom, Origin,
-    PackageKind, PackageSpec, Payment, Per, Plan, Reading, Record, Register, Rule, RuleKind, RulesPolicy,
-    Slices, SplitRule, Tick, TotalOf, UnixTime, Validity,
+    PackageKind, PackageSpec, Payment, Per, Plan, Reading, Recipient, Record, Register, Rule, RuleKind,
+    RulesPolicy, Slices, SplitRule, Tick, TotalOf, UnixTime, Validity, Yes,
 };
 
 pub(crate) const CARDS: u8 = 3;
@@ -29,6 +29,9 @@ pub(crate) enum Op {
     Total(Total),
     Recharge { card: u8, order: u8, spec: PackageSpec, mode: Mode, paid_hours_ago: i64 },
     Rules { card: u8, percent: u8 },
+    Adjust { card: u8, reference: u8, bytes: i64 },
+    Credits { card: u8, credits: u32 },
+    Recipients { card: u8, count: u8 },
     Complete { days_ago: Day },
     Suspend { card: u8 },
     Resume { card: u8 },
@@ -135,6 +138,10 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => total.prop_map(Op::Total),
         4 => a_recharge(),
         1 => (a_card(), 1u8..101).prop_map(|(card, percent)| Op::Rules { card, percent }),
+        1 => (a_card(), 0u8..20, -20_000i64..20_000)
+            .prop_map(|(card, reference, bytes)| Op::Adjust { card, reference, bytes }),
+        1 => (a_card(), 0u32..4).prop_map(|(card, credits)| Op::Credits { card, credits }),
+        1 => (a_card(), 0u8..4).prop_map(|(card, count)| Op::Recipients { card, count }),
         1 => (1..4).prop_map(|days_ago| Op::Complete { days_ago }),
         1 => a_card().prop_map(|card| Op::Suspend { card }),
         1 => a_card().prop_map(|card| Op::Resume { card }),
@@ -228,6 +235,18 @@ impl Fleet {
             }
             Op::Rules { card, percent } => {
                 self.command(*card, CommandBody::RulesSet { rules: rules(*percent) });
+            }
+            Op::Adjust { card, reference, bytes } => {
+                let reference = format!("r{reference}");
+                let body = CommandBody::UsageAdjust { reference, bytes: *bytes, day: None, reason: None };
+                self.command(*card, body);
+            }
+            Op::Credits { card, credits } => {
+                self.command(*card, CommandBody::CreditsAdd { credits: *credits, payment: None });
+            }
+            Op::Recipients { card, count } => {
+                let recipients = (0..*count).map(|n| Recipient::Sms(format!("+{n}"))).collect();
+                self.command(*card, CommandBody::RecipientsSet { recipients });
             }
             Op::Suspend { card } => self.command(*card, CommandBody::Suspend { reason: None }),
             Op::Resume { card } => self.command(*card, CommandBody::Resume),
@@ -360,6 +379,11 @@ fn rules(percent: u8) -> Vec<Rule> {
     vec![
         rule("burnt", RuleKind::BurntPercent(percent)),
         rule("left", RuleKind::RemainingBytes(u64::from(percent) * 50)),
+        rule("used", RuleKind::UsedBytes(u64::from(percent) * 3_000)),
+        rule("day", RuleKind::UsedDayBytes(u64::from(percent) * 900)),
+        rule("ends", RuleKind::ExpiresDays(1 + u16::from(percent % 20))),
+        rule("gone", RuleKind::Exhausted(Yes)),
+        rule("silent", RuleKind::NoDataHours(1 + u16::from(percent % 30))),
     ]
 }
 

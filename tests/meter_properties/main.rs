@@ -4,11 +4,11 @@
 mod fleet;
 mod totals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use tidegauge::meter::{CardView, Effects, Meter};
-use tidegauge::model::{Input, LogOffset, Outcome};
+use tidegauge::model::{EventBody, Input, Ledger, LogOffset, Outcome};
 
 use fleet::{CARDS, Fleet, Op, Usage, card};
 
@@ -142,6 +142,80 @@ proptest! {
         let mut ids = fleet.events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>();
         ids.sort_unstable();
         prop_assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{:?}", ids);
+    }
+
+    /// A3: a rule tells once an arming, of one day, cycle or silence, and resolves at most once what it told.
+    #[test]
+    fn an_alert_is_told_once_an_arming(ops in fleet::ops()) {
+        let mut fleet = Fleet::new();
+        for op in &ops {
+            fleet.run(op);
+        }
+        let (mut told, mut resolved) = (BTreeSet::new(), BTreeSet::new());
+        for event in &fleet.events {
+            match &event.body {
+                EventBody::AlertFired(alert) => {
+                    let past = alert.late.then_some(alert.cycle);
+                    let which = (alert.occasion.day, alert.occasion.since, past);
+                    prop_assert!(told.insert((event.card, alert.rule.clone(), alert.arming, which)), "{event:?}");
+                }
+                EventBody::AlertResolved(alert) => {
+                    let of = |t: &&(_, String, u32, _)| t.0 == event.card && t.1 == alert.rule && t.2 == alert.arming;
+                    prop_assert!(told.iter().any(|t| of(&t)), "{event:?}");
+                    let which = (alert.occasion.day, alert.occasion.since);
+                    prop_assert!(resolved.insert((event.card, alert.rule.clone(), alert.arming, which)), "{event:?}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A8: a card's credits are those that came less those that alerts took; and no more is taken than is there.
+    #[test]
+    fn credits_are_what_came_less_what_was_taken(ops in fleet::ops()) {
+        let mut fleet = Fleet::new();
+        for op in &ops {
+            fleet.run(op);
+        }
+        let mut left: BTreeMap<_, i64> = BTreeMap::new();
+        for event in &fleet.events {
+            let left = left.entry(event.card).or_default();
+            match &event.body {
+                EventBody::CreditsAdded { credits, .. } => *left += i64::from(*credits),
+                EventBody::AlertFired(alert) => {
+                    if let Some(delivery) = &alert.delivery {
+                        *left -= i64::from(delivery.credits);
+                        prop_assert_eq!(i64::from(delivery.balance), *left);
+                        prop_assert_eq!(delivery.recipients.len(), delivery.credits as usize);
+                    }
+                }
+                _ => {}
+            }
+            prop_assert!(*left >= 0);
+        }
+        for view in views(&fleet) {
+            prop_assert_eq!(i64::from(view.credits), *left.get(&view.card).unwrap_or(&0));
+        }
+    }
+
+    /// C1, C7, P3: whatever happens, the ledger adds up in records and bytes, and no cycle burns more than it has used.
+    #[test]
+    fn the_ledger_adds_up_and_no_cycle_burns_more_than_it_used(ops in fleet::ops()) {
+        let mut fleet = Fleet::new();
+        for op in &ops {
+            fleet.run(op);
+        }
+        let ledger = fleet.meter.ledger();
+        for input in Input::ALL {
+            let sum = |of: fn(&Ledger, Input, Outcome) -> u64| Outcome::ALL.map(|o| of(&ledger, input, o)).iter().sum::<u64>();
+            prop_assert_eq!(sum(Ledger::records), ledger.folded(input));
+            prop_assert_eq!(sum(Ledger::bytes), ledger.folded_bytes(input));
+        }
+        for view in views(&fleet) {
+            for month in &view.months {
+                prop_assert_eq!(month.burnt + month.overage, month.used, "{:?}", month);
+            }
+        }
     }
 
     /// Invariant 7: the shards as they were at any one place, each at its own, and the log from there are the state of now,

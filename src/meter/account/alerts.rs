@@ -23,8 +23,8 @@ pub(super) struct Alerts {
     pub(super) own: Vec<Watch>,
     /// One for each rule in force when last looked at, in the rules' order.
     pub(super) states: Vec<State>,
-    /// The card's last record, while a rule asks for it.
-    pub(super) heard: Option<LastHeard>,
+    /// The card's last record, while a rule asks for it, which few do.
+    pub(super) heard: Option<Box<LastHeard>>,
     /// When time alone may make a rule reached.
     pub(super) due: Option<UnixTime>,
 }
@@ -35,9 +35,20 @@ pub(super) struct State {
     pub(super) watch: Watch,
     pub(super) stance: Stance,
     /// The arming whose alert is told and not resolved.
-    pub(super) told: Option<u32>,
+    told: Maybe,
     /// The arming in which it fired last.
-    fired: Option<u32>,
+    fired: Maybe,
+    /// Of rules that have occasions, once there was one.
+    occasions: Option<Box<Occasions>>,
+}
+
+/// The number of an arming, or none: half of what an `Option` takes, as there are as many as rules of cards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Maybe(u32);
+
+/// What is remembered of a rule's occasions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Occasions {
     /// Of the occasion that was told or held last: its day or cycle; the card's last record before a silence.
     which: i64,
     /// Days or cycles that were told or held, ascending.
@@ -103,7 +114,8 @@ impl Alerts {
         for state in &mut self.states {
             let still_told = state.is_told_of_now(level);
             state.hold(level);
-            if let Some(told) = state.told.take_if(|_| state.stance == Stance::Armed || !still_told) {
+            let is_over = state.stance == Stance::Armed || !still_told;
+            if let Some(told) = is_over.then(|| state.told.take()).flatten() {
                 resolved.push(level.data(&state.watch, told, state.occasion(level)));
             }
         }
@@ -114,7 +126,7 @@ impl Alerts {
     /// A record of the card has come. Whether it begins or ends something: then look at the alerts.
     pub(super) fn hear(&mut self, heard: LastHeard) -> bool {
         let silent = |state: &State| is_silence(state.watch.kind) && state.stance != Stance::Armed;
-        let is_first = self.heard.replace(heard).is_none();
+        let is_first = self.heard.replace(Box::new(heard)).is_none();
         is_first || self.states.iter().any(silent)
     }
 
@@ -145,11 +157,13 @@ impl Alerts {
         if self.listens() {
             let begun = level.ctx.usage.used > 0 || !level.ctx.segments.is_empty();
             let now = LastHeard { at: level.ctx.at, feed: 0 };
-            self.heard = self.heard.or(begun.then_some(now));
+            if self.heard.is_none() && begun {
+                self.heard = Some(Box::new(now));
+            }
         } else {
             self.heard = None;
         }
-        let level = Level { heard: self.heard, ..*level };
+        let level = Level { heard: self.heard.as_deref().copied(), ..*level };
         let armed = self.states.iter().filter(|state| state.stance == Stance::Armed);
         self.due = armed.filter_map(|state| level.due(state.watch.kind)).min();
     }
@@ -179,12 +193,13 @@ impl Alerts {
             state.hold(level);
             state
         }));
-        if old.iter().any(|state| state.fired == Some(self.arming)) {
+        if old.iter().any(|state| state.fired == Maybe(self.arming)) {
             // A rule that comes under the name of one that has fired must not fire under its identity: (card, rule, arming).
             self.arming = self.arming.saturating_add(1);
         }
-        let resolved =
-            |state: &State| state.told.map(|told| level.data(&state.watch, told, state.occasion(level)));
+        let resolved = |state: &State| {
+            state.told.get().map(|told| level.data(&state.watch, told, state.occasion(level)))
+        };
         let gone = old.iter().filter_map(resolved).collect();
         out.extend(level.by_severity(gone).map(EventBody::AlertResolved));
     }
@@ -196,16 +211,44 @@ impl Alerts {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        let marks = self.states.iter().map(|state| state.marks.capacity().saturating_mul(size_of::<Mark>()));
+        let known = self.states.iter().filter_map(|state| state.occasions.as_ref());
+        let marks = known.map(|known| {
+            size_of::<Occasions>().saturating_add(known.marks.capacity().saturating_mul(size_of::<Mark>()))
+        });
         let states = self.states.capacity().saturating_mul(size_of::<State>());
         let own = self.own.capacity().saturating_mul(size_of::<Watch>());
         marks.fold(states.saturating_add(own), usize::saturating_add)
     }
 }
 
+impl Maybe {
+    const NONE: Self = Self(u32::MAX);
+
+    fn get(self) -> Option<u32> {
+        (self != Self::NONE).then_some(self.0)
+    }
+
+    fn take(&mut self) -> Option<u32> {
+        std::mem::replace(self, Self::NONE).get()
+    }
+}
+
 impl State {
+    /// Whether an alert of it is told and not resolved.
+    pub(super) fn is_told(&self) -> bool {
+        self.told != Maybe::NONE
+    }
+
+    fn which(&self) -> i64 {
+        self.occasions.as_ref().map_or(0, |occasions| occasions.which)
+    }
+
+    fn marks(&self) -> &[Mark] {
+        self.occasions.as_ref().map_or(&[], |occasions| &occasions.marks)
+    }
+
     fn armed(watch: Watch) -> Self {
-        Self { watch, stance: Stance::Armed, told: None, fired: None, which: 0, marks: Vec::new() }
+        Self { watch, stance: Stance::Armed, told: Maybe::NONE, fired: Maybe::NONE, occasions: None }
     }
 
     /// Fires if it is armed and reached, and arms what was held and is so no more.
@@ -221,7 +264,7 @@ impl State {
                 self.note_silence(level);
             }
             (Stance::Armed, Reach::Reached) => {
-                (self.stance, self.told, self.fired) = (Stance::Fired, Some(arming), Some(arming));
+                (self.stance, self.told, self.fired) = (Stance::Fired, Maybe(arming), Maybe(arming));
                 self.note_silence(level);
                 fired.push(level.data(&self.watch, arming, self.occasion(level)));
             }
@@ -232,10 +275,12 @@ impl State {
 
     fn fire_occasions(&mut self, level: &Level<'_>, arming: u32, fired: &mut Vec<AlertData>) {
         for used in self.look(level) {
-            self.marks.push(Mark { day: used.day, told: true });
-            self.fired = Some(arming);
-            if self.told.is_none() || i64::from(used.day) >= self.which {
-                (self.told, self.which) = (Some(arming), i64::from(used.day));
+            let (told, day) = (self.is_told(), i64::from(used.day));
+            let occasions = self.occasions.get_or_insert_default();
+            occasions.marks.push(Mark { day: used.day, told: true });
+            self.fired = Maybe(arming);
+            if !told || day >= occasions.which {
+                (self.told, occasions.which) = (Maybe(arming), day);
             }
             fired.push(level.data_of(&self.watch, arming, used));
         }
@@ -254,16 +299,20 @@ impl State {
             RuleKind::UsedDayBytes(_) => level.ctx.calendar.day_of(level.ctx.open_from),
             _ => occasions.first().map_or(Day::MIN, |occasion| occasion.day),
         };
-        self.marks.retain(|mark| if mark.told { mark.day >= first } else { !below(mark.day) });
-        occasions.retain(|o| o.bytes >= limit && self.marks.iter().all(|mark| mark.day != o.day));
+        if let Some(known) = &mut self.occasions {
+            known.marks.retain(|mark| if mark.told { mark.day >= first } else { !below(mark.day) });
+        }
+        occasions.retain(|o| o.bytes >= limit && self.marks().iter().all(|mark| mark.day != o.day));
         occasions
     }
 
     /// The stance is that of the occasion of now.
     fn settle(&mut self, level: &Level<'_>) {
-        self.marks.sort_unstable_by_key(|mark| mark.day);
+        if let Some(known) = &mut self.occasions {
+            known.marks.sort_unstable_by_key(|mark| mark.day);
+        }
         let current = level.current(self.watch.kind);
-        self.stance = match self.marks.iter().find(|mark| mark.day == current) {
+        self.stance = match self.marks().iter().find(|mark| mark.day == current) {
             None => Stance::Armed,
             Some(mark) if mark.told => Stance::Fired,
             Some(_) => Stance::Held,
@@ -273,8 +322,10 @@ impl State {
     /// Measures silently.
     fn hold(&mut self, level: &Level<'_>) {
         if has_occasions(self.watch.kind) {
-            let reached = self.look(level);
-            self.marks.extend(reached.into_iter().map(|used| Mark { day: used.day, told: false }));
+            let held = self.look(level).into_iter().map(|used| Mark { day: used.day, told: false });
+            if held.len() > 0 {
+                self.occasions.get_or_insert_default().marks.extend(held);
+            }
             return self.settle(level);
         }
         if is_silence(self.watch.kind) && self.stance != Stance::Armed && !self.is_broken(level) {
@@ -286,19 +337,19 @@ impl State {
             Reach::Reached => Stance::Held,
             Reach::Skips | Reach::Below { .. } => Stance::Armed,
         };
-        if self.stance == Stance::Held && self.told.is_none() {
+        if self.stance == Stance::Held && !self.is_told() {
             self.note_silence(level);
         }
     }
 
     /// Whether what was told speaks of the occasion of now.
     fn is_told_of_now(&self, level: &Level<'_>) -> bool {
-        !has_occasions(self.watch.kind) || self.which == i64::from(level.current(self.watch.kind))
+        !has_occasions(self.watch.kind) || self.which() == i64::from(level.current(self.watch.kind))
     }
 
     fn note_silence(&mut self, level: &Level<'_>) {
         if let Some(heard) = level.heard.filter(|_| is_silence(self.watch.kind)) {
-            self.which = heard.at;
+            self.occasions.get_or_insert_default().which = heard.at;
         }
     }
 
@@ -314,16 +365,16 @@ impl State {
 
     /// Whether a record has come since the silence that was told or held.
     fn is_broken(&self, level: &Level<'_>) -> bool {
-        level.heard.is_some_and(|heard| heard.at > self.which)
+        level.heard.is_some_and(|heard| heard.at > self.which())
     }
 
     /// What was told last.
     fn occasion(&self, level: &Level<'_>) -> Occasion {
         match self.watch.kind {
             RuleKind::UsedDayBytes(_) => {
-                Occasion { day: Day::try_from(self.which).ok(), ..Occasion::default() }
+                Occasion { day: Day::try_from(self.which()).ok(), ..Occasion::default() }
             }
-            RuleKind::NoDataHours(_) => Occasion { since: Some(self.which), ..Occasion::default() },
+            RuleKind::NoDataHours(_) => Occasion { since: Some(self.which()), ..Occasion::default() },
             RuleKind::ExpiresDays(_) => Occasion { expires_at: level.chain_ends, ..Occasion::default() },
             _ => Occasion::default(),
         }
@@ -331,7 +382,7 @@ impl State {
 
     /// Bytes that can be used before it fires.
     fn room(&self, level: &Level<'_>) -> u64 {
-        let free = |used: &Used| self.marks.iter().all(|mark| mark.day != used.day);
+        let free = |used: &Used| self.marks().iter().all(|mark| mark.day != used.day);
         match self.watch.kind {
             RuleKind::UsedDayBytes(limit) => {
                 let most = level.occasions(self.watch.kind).iter().filter(|o| free(o)).map(|o| o.bytes).max();

@@ -149,7 +149,7 @@ impl Book {
     /// What rules are measured by.
     pub(super) fn level<'a>(&self, ctx: &'a Ctx<'a>, totals: &'a Totals, asks_expiry: bool) -> Level<'a> {
         let chain_ends = asks_expiry.then(|| super::view::chain_end(self, ctx)).flatten();
-        Level { ctx, totals, chain_ends, heard: self.alerts.heard }
+        Level { ctx, totals, chain_ends, heard: self.alerts.heard.as_deref().copied() }
     }
 
     /// Forgets ended packages that no open day can burn any more.

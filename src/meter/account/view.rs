@@ -139,7 +139,7 @@ fn rules(book: &Book, ctx: &Ctx<'_>) -> Vec<RuleView> {
         name: state.watch.name.clone(),
         kind: state.watch.kind,
         stance: state.stance,
-        alerting: state.told.is_some(),
+        alerting: state.is_told(),
     });
     view.collect()
 }
