@@ -82,7 +82,7 @@ pub(super) fn begin(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effec
 
 /// The same when its rules become others.
 pub(super) fn begin_silently(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
-    if !card.has_account() && !card.usage.is_empty() && ctx.index.watches(ctx.names.get(card.plan)) {
+    if !card.has_account() && card.usage.is_known() && ctx.index.watches(ctx.names.get(card.plan)) {
         tell(card, ctx, because, effects, Account::begin_silently);
     }
 }

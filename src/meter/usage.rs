@@ -83,6 +83,11 @@ impl Usage {
         self.pieces.is_empty() && self.cycles.is_empty()
     }
 
+    /// Whether anything was ever used: what is closed and in `ClickHouse` may be held no more.
+    pub(super) fn is_known(&self) -> bool {
+        !self.is_empty() || self.closed_through != Day::MIN
+    }
+
     /// Bytes counted by all sources in the cycles held: what bounds a card's sums.
     pub(super) fn held(&self) -> u64 {
         self.held
