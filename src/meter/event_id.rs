@@ -2,14 +2,16 @@
 //! repeat by its id.
 
 use super::ctx::Because;
-use crate::model::{CardId, EventBody};
+use crate::model::{CardId, EventBody, RuleKind};
 
 pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) -> String {
     let kind = body.kind();
     match body {
         EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => {
             let which = alert.occasion.day.map(i64::from).or(alert.occasion.since);
-            let which = which.or(alert.late.then_some(i64::from(alert.cycle)));
+            // A declaration may be looked at after its cycle: two cycles can reach a rule in one arming.
+            let of_cycle = alert.late || matches!(alert.kind, RuleKind::UsedBytes(_));
+            let which = which.or(of_cycle.then_some(i64::from(alert.cycle)));
             let which = which.map(|which| format!("/{which}")).unwrap_or_default();
             format!("{card}/{kind}/{}/{}{which}", alert.rule, alert.arming)
         }

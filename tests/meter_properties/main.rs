@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use tidegauge::meter::{CardView, Effects, Meter};
-use tidegauge::model::{EventBody, Input, Ledger, LogOffset, Outcome};
+use tidegauge::model::{EventBody, Input, Ledger, LogOffset, Outcome, RuleKind};
 
 use fleet::{CARDS, Fleet, Op, Usage, card};
 
@@ -155,14 +155,16 @@ proptest! {
         for event in &fleet.events {
             match &event.body {
                 EventBody::AlertFired(alert) => {
-                    let past = alert.late.then_some(alert.cycle);
+                    let of_cycle = alert.late || matches!(alert.kind, RuleKind::UsedBytes(_));
+                    let past = of_cycle.then_some(alert.cycle);
                     let which = (alert.occasion.day, alert.occasion.since, past);
                     prop_assert!(told.insert((event.card, alert.rule.clone(), alert.arming, which)), "{event:?}");
                 }
                 EventBody::AlertResolved(alert) => {
                     let of = |t: &&(_, String, u32, _)| t.0 == event.card && t.1 == alert.rule && t.2 == alert.arming;
                     prop_assert!(told.iter().any(|t| of(&t)), "{event:?}");
-                    let which = (alert.occasion.day, alert.occasion.since);
+                    let of_cycle = matches!(alert.kind, RuleKind::UsedBytes(_)).then_some(alert.cycle);
+                    let which = (alert.occasion.day, alert.occasion.since, of_cycle);
                     prop_assert!(resolved.insert((event.card, alert.rule.clone(), alert.arming, which)), "{event:?}");
                 }
                 _ => {}

@@ -323,7 +323,9 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
             match (alert.occasion.day, alert.occasion.since) {
                 (Some(day), _) => format!("{named}/{day}"),
                 (None, Some(since)) => format!("{named}/{since}"),
-                (None, None) if alert.late => format!("{named}/{}", alert.cycle),
+                (None, None) if alert.late || matches!(alert.kind, crate::model::RuleKind::UsedBytes(_)) => {
+                    format!("{named}/{}", alert.cycle)
+                }
                 (None, None) => named,
             }
         }
