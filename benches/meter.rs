@@ -291,6 +291,7 @@ fn recharge() -> CommandBody {
         validity: Validity::Months(2),
         per: Per::Cycle,
         priority: 0,
+        pays_overage: false,
     };
     let (order, channel) = ("o-1".to_owned(), "own".to_owned());
     CommandBody::Recharge { order, channel, payment, package, mode: Mode::Immediate }

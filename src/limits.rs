@@ -134,10 +134,26 @@ pub const NUMBERS_MAX: usize = 16;
 pub const CARD_BYTES_MAX: u64 = 1 << 60;
 /// Cards of a shard that a sweep looks at whenever log time enters a new second.
 pub const SWEPT_PER_SECOND: usize = 256;
+/// A card whose last base package has ended is cancelled so many calendar months later (`domain.md` S1) ...
+pub const CANCELLED_AFTER_MONTHS: u16 = 3;
+/// ... and warned of it so many days before, longest first.
+pub const WARNED_DAYS_BEFORE: [u16; 3] = [30, 7, 1];
+/// How long a cancelled card is remembered after its last cycle has closed.
+pub const TOMBSTONE_S: i64 = 400 * DAY_S;
+/// Cycles that a card keeps marked as used while it was suspended or cancelled: those not yet in ClickHouse are a few.
+pub const USED_STOPPED_CYCLES_MAX: usize = 8;
+/// Days of the longest cycle.
+pub const CYCLE_DAYS_MAX: i32 = 31;
 /// Ids of orders and commands kept a card.
 pub const ORDERS_MAX: usize = 4_096;
 /// How long they are kept, and how old a command's `at` may be.
 pub const ORDER_DAYS: i64 = 90;
+/// ... in seconds, and as much longer as an `at` may be ahead of log time: no command outlives its id.
+pub const ID_LIFE_S: i64 = ORDER_DAYS * DAY_S + FUTURE_S_MAX;
+/// Longest validity of a package: ten years.
+pub const VALIDITY_MONTHS_MAX: u16 = 120;
+/// ... in days, leap days included.
+pub const VALIDITY_DAYS_MAX: u16 = 3_653;
 /// Greatest quota of one package, bytes.
 pub const QUOTA_BYTES_MAX: u64 = 1 << 48;
 /// Greatest volume of one direction of one record, bytes: no bearer moves 2^48 bytes in seven days.

@@ -22,8 +22,18 @@ const TYPE_VERSION: &str = ".v1";
 const CONTENT_TYPE: &str = "application/cloudevents+json; charset=UTF-8";
 
 /// Fields of event data that are seconds inside and RFC 3339 outside.
-const TIMES: [&str; 7] =
-    ["paid_at", "effective_at", "expires_at", "read_at", "before_at", "forecast", "since"];
+const TIMES: [&str; 10] = [
+    "paid_at",
+    "effective_at",
+    "expires_at",
+    "read_at",
+    "before_at",
+    "forecast",
+    "since",
+    "suspended_at",
+    "cancelled_at",
+    "used_at",
+];
 /// Fields that are days inside and dates outside.
 const DAYS: [&str; 2] = ["cycle", "day"];
 

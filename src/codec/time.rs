@@ -51,6 +51,16 @@ pub fn day_text(day: Day) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// The same day of the month some calendar months later; where that month is shorter, its last day.
+#[must_use]
+pub fn months_later(day: Day, months: u16) -> Day {
+    let (year, month, of_month) = civil(day);
+    let counted = year * 12 + month - 1 + Day::from(months);
+    let (year, month) = (counted.div_euclid(12), counted.rem_euclid(12) as u32 + 1);
+    let Ok(year) = u32::try_from(year) else { return day };
+    days(year, month, (of_month as u32).min(days_in(year, month))).unwrap_or(day)
+}
+
 fn two(tens: u8, ones: u8) -> Option<u32> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
@@ -120,6 +130,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn months_later_is_the_same_day_or_the_last_of_its_month() {
+        let cases = [
+            ("2026-09-01", 3, "2026-12-01"),
+            ("2026-11-30", 3, "2027-02-28"),
+            ("2027-11-30", 3, "2028-02-29"),
+            ("2026-12-31", 2, "2027-02-28"),
+            ("2026-01-31", 12, "2027-01-31"),
+            ("2026-08-15", 0, "2026-08-15"),
+        ];
+        for (from, months, to) in cases {
+            let later = months_later(parse_day(from).unwrap(), months);
+            assert_eq!(day_text(later), to, "{from} and {months} months");
+        }
+    }
 
     #[test]
     fn times_of_the_standard_are_read() {

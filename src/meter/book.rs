@@ -13,6 +13,7 @@ use super::dates::DaySpan;
 use super::due;
 use super::effects::Effects;
 use super::index::modem_hash;
+use super::life::{self, Turn};
 use super::notify;
 use super::state::{CardState, SuspendedBy};
 use crate::limits::SEGMENTS_MAX;
@@ -52,14 +53,22 @@ pub(super) fn tell<R>(
 fn suspend_exhausted(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
     let says_so = ctx.index.plan(ctx.names.get(card.plan)).is_some_and(|plan| plan.suspend_on_exhaustion);
     if says_so && card.state == CardState::Active {
-        (card.state, card.suspended_by) = (CardState::Suspended, SuspendedBy::Exhaustion);
-        ctx.emit(card, because, EventBody::CardSuspended { cause: "exhaustion".to_owned() }, effects);
+        let stopped = Turn::Suspended(SuspendedBy::Exhaustion);
+        life::turn(card, stopped, "exhaustion".to_owned(), ctx, because, effects);
     }
 }
 
-/// Looks at packages and alerts anew.
-pub(super) fn evaluate(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+/// A cancelled card has no use for packages: what waits and what is left of those in force is voided, each with its event.
+pub(super) fn give_up(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
     if card.has_account() {
+        tell(card, ctx, because, effects, Account::give_up);
+        recut(card, ctx, because.at);
+    }
+}
+
+/// Looks at packages and alerts anew; of a cancelled card nobody asks.
+pub(super) fn evaluate(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
+    if card.has_account() && card.state != CardState::Cancelled {
         tell(card, ctx, because, effects, Account::evaluate);
     }
 }
@@ -67,7 +76,7 @@ pub(super) fn evaluate(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, ef
 /// A usage record of the card has come. Its plan's rules may watch it though it has no packages; a rule may ask when it
 /// was last heard of.
 pub(super) fn hear(card: &mut Card, ctx: &Ctx<'_>, feed: u64, because: &Because<'_>, effects: &mut Effects) {
-    if card.account.listens() && card.account.hear(feed, ctx.now) {
+    if card.state != CardState::Cancelled && card.account.listens() && card.account.hear(feed, ctx.now) {
         tell(card, ctx, because, effects, Account::evaluate);
         due::reschedule(card, ctx);
     }
@@ -108,7 +117,12 @@ pub(super) fn pass(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effect
 pub(super) fn close_day(card: &mut Card, ctx: &Ctx<'_>, day: &DaySpan, because: &Because<'_>) {
     if card.has_account() {
         let segments: Vec<Segment> = segments_of(card, day).collect();
-        let usage = usage_now(card, ctx, because.at);
+        // A cancelled card's line is to end: no cycle begins for it.
+        let usage = if card.state == CardState::Cancelled {
+            usage_at(card, ctx, because.at)
+        } else {
+            usage_now(card, ctx, because.at)
+        };
         let told = account_ctx(card, ctx, because.at, Seen { usage, past: &[], segments: &segments });
         card.account.close_day(&told);
     }
@@ -131,28 +145,21 @@ pub(super) fn read<R>(
 pub(super) fn follow(card: &mut Card, ctx: &Ctx<'_>, had: Had, because: &Because<'_>, effects: &mut Effects) {
     recut(card, ctx, because.at);
     let has_base = card.account.has_base(because.at);
-    match card.state {
-        CardState::Registered if card.account.has_package(because.at) => {
-            card.state = CardState::Active;
-            ctx.emit(card, because, EventBody::CardActivated { cause: "package".to_owned() }, effects);
-        }
-        CardState::Suspended if card.suspended_by == SuspendedBy::Expiry && has_base => {
-            (card.state, card.suspended_by) = (CardState::Active, SuspendedBy::Nobody);
-            ctx.emit(card, because, EventBody::CardResumed { cause: "recharge".to_owned() }, effects);
-        }
-        CardState::Suspended
-            if card.suspended_by == SuspendedBy::Exhaustion && has_left(card, ctx, because.at) =>
+    let cause = if because.command.is_some() { "recharge" } else { "quota" };
+    let (to, cause) = match (card.state, card.suspended_by) {
+        (CardState::Registered, _) if card.account.has_package(because.at) => (Turn::Active, "package"),
+        (CardState::Suspended, SuspendedBy::Expiry) if has_base => (Turn::Active, "recharge"),
+        (CardState::Active, _) | (CardState::Suspended, SuspendedBy::Exhaustion)
+            if had != Had::NoBase && !has_base =>
         {
-            (card.state, card.suspended_by) = (CardState::Active, SuspendedBy::Nobody);
-            let cause = if because.command.is_some() { "recharge" } else { "quota" };
-            ctx.emit(card, because, EventBody::CardResumed { cause: cause.to_owned() }, effects);
+            (Turn::Suspended(SuspendedBy::Expiry), if had == Had::VoidedBase { "void" } else { "expiry" })
         }
-        CardState::Active if had == Had::Base && !has_base => {
-            (card.state, card.suspended_by) = (CardState::Suspended, SuspendedBy::Expiry);
-            ctx.emit(card, because, EventBody::CardSuspended { cause: "expiry".to_owned() }, effects);
+        (CardState::Suspended, SuspendedBy::Exhaustion) if has_left(card, ctx, because.at) => {
+            (Turn::Active, cause)
         }
-        _ => {}
-    }
+        _ => return,
+    };
+    life::turn(card, to, cause.to_owned(), ctx, because, effects);
 }
 
 /// Whether there is anything to burn: bytes of a package in force, or no limit.
@@ -164,12 +171,19 @@ fn has_left(card: &Card, ctx: &Ctx<'_>, at: UnixTime) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Had {
     Base,
+    /// One that may now be voided.
+    VoidedBase,
     NoBase,
 }
 
 impl Had {
     pub(super) fn just_before(card: &Card, at: UnixTime) -> Self {
         if card.account.has_base(at.saturating_sub(1)) { Self::Base } else { Self::NoBase }
+    }
+
+    /// Before a package is voided.
+    pub(super) fn before_void(card: &Card, at: UnixTime) -> Self {
+        if card.account.has_base(at) { Self::VoidedBase } else { Self::NoBase }
     }
 }
 

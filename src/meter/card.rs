@@ -6,6 +6,7 @@ use super::account::Account;
 use super::counters::Counters;
 use super::cycle::Source;
 use super::ids::Ids;
+use super::life::Life;
 use super::names::NameId;
 use super::numbers::Numbers;
 use super::purse::Purse;
@@ -15,7 +16,7 @@ use super::table::Line;
 use super::totals::Totals;
 use super::usage::Usage;
 use crate::limits::ESTIMATES_MAX;
-use crate::model::{CardId, LogOffset, Recipient, UnixTime};
+use crate::model::{CardId, Day, LogOffset, Recipient, UnixTime};
 
 /// One card. Encoded as it stands here: a change of this struct is a change of the chunks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,7 @@ pub(super) struct Cold {
     /// Only of cards whose carrier tells totals.
     pub totals: Option<Box<Totals>>,
     pub commands: SeenCommands,
+    life: Option<Box<Life>>,
     /// References of adjustments and postings.
     pub references: SeenCommands,
     /// Credits and recipients.
@@ -149,6 +151,36 @@ impl Card {
         self.cold.get_or_insert_default()
     }
 
+    /// What is told of its life, if anything.
+    pub(super) fn life(&self) -> Option<&Life> {
+        self.cold.as_ref()?.life.as_deref()
+    }
+
+    pub(super) fn life_mut(&mut self) -> &mut Life {
+        self.cold().life.get_or_insert_default()
+    }
+
+    /// The card is active again.
+    pub(super) fn forget_stop(&mut self) {
+        if let Some(life) = self.cold.as_mut().and_then(|cold| cold.life.as_mut()) {
+            life.resume();
+        }
+    }
+
+    pub(super) fn forget_stopped_before(&mut self, cycle: Day) {
+        if let Some(life) = self.cold.as_mut().and_then(|cold| cold.life.as_mut()) {
+            life.forget_cycles_before(cycle);
+        }
+    }
+
+    /// Forgets everything but who the card is and how it ended; its totals are in ClickHouse.
+    pub(super) fn strip(&mut self) {
+        self.ids = Ids::default();
+        self.account = Account::default();
+        self.cuts = Box::default();
+        self.cold().counters = Counters::default();
+    }
+
     /// Its credits and recipients, if it ever had any.
     pub(super) fn purse_mut(&mut self) -> Option<&mut Purse> {
         self.cold.as_mut()?.purse.as_deref_mut()
@@ -220,6 +252,7 @@ impl Cold {
     fn heap_bytes(&self) -> usize {
         let totals = self.totals.as_ref().map_or(0, |totals| totals.bytes());
         let purse = self.purse.as_ref().map_or(0, |purse| purse.bytes());
-        self.counters.bytes() + totals + self.commands.bytes() + self.references.bytes() + purse
+        let life = self.life.as_ref().map_or(0, |life| life.bytes());
+        self.counters.bytes() + totals + self.commands.bytes() + self.references.bytes() + purse + life
     }
 }

@@ -1,6 +1,6 @@
 //! Commands of one card: each is answered by exactly one event, applied or refused, however often it is sent.
 
-use super::account::{OrderOutcome, Recharge, Standing};
+use super::account::{OrderOutcome, Recharge, Void};
 use super::adjust;
 use super::book::{self, Had};
 use super::card::Card;
@@ -8,13 +8,14 @@ use super::ctx::{Because, Ctx, Verdict};
 use super::due;
 use super::effects::Effects;
 use super::index::CatalogueIndex;
+use super::life::{self, Turn};
 use super::notify;
 use super::seen::Known;
 use super::state::{CardState, SuspendedBy};
 use crate::limits::{DAY_S, FUTURE_S_MAX, ORDER_DAYS};
 use crate::model::{
-    CardCommand, CardName, CommandBody, DirectoryEntry, EventBody, Move, Number, Outcome, Register,
-    RulesPolicy, UnixTime, beyond_presets,
+    CardCommand, CardName, CarrierState, CommandBody, DirectoryEntry, EventBody, Move, Number, Outcome,
+    Register, RulesPolicy, UnixTime, beyond_presets,
 };
 
 /// Why a command is refused: a text for a support agent.
@@ -81,12 +82,8 @@ fn apply(
     because: &Because<'_>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
-    // The credits of a SIM that was swapped may leave it after its end.
-    let outlives = |body: &CommandBody| {
-        matches!(body, CommandBody::Recharge { .. } | CommandBody::CreditsMove { other: Move::To(_), .. })
-    };
-    if card.state == CardState::Cancelled && !outlives(&command.body) {
-        return Err("the card is cancelled, and that is final".to_owned());
+    if card.state == CardState::Cancelled {
+        return apply_cancelled(card, &command.body, ctx, because, effects);
     }
     match &command.body {
         CommandBody::Register(register) if card.changed_at == Card::NEVER => {
@@ -96,11 +93,18 @@ fn apply(
         CommandBody::Suspend { reason } => suspend(card, reason.as_deref(), ctx, because, effects),
         CommandBody::Resume => resume(card, ctx, because, effects),
         CommandBody::Cancel { reason } => {
-            (card.state, card.suspended_by) = (CardState::Cancelled, SuspendedBy::Nobody);
-            ctx.emit(card, because, EventBody::CardCancelled { cause: cause(reason.as_deref()) }, effects);
+            life::turn(card, Turn::Cancelled, cause(reason.as_deref()), ctx, because, effects);
+            Ok(())
+        }
+        CommandBody::Confirm { state } => {
+            confirm(card, *state, ctx, because, effects);
             Ok(())
         }
         CommandBody::Recharge { .. } => recharge(card, &command.body, ctx, because, effects),
+        CommandBody::Void { order, reference, burnt } => {
+            let order = Void { order, reference, burnt: *burnt };
+            void(card, &order, ctx, because, effects)
+        }
         CommandBody::RulesSet { rules } => {
             let limited = ctx.index.catalogue().rules_policy == RulesPolicy::Presets;
             if let Some(reason) = limited.then(|| beyond_presets(rules)).flatten() {
@@ -132,8 +136,7 @@ fn suspend(
     if card.state == CardState::Suspended && card.suspended_by == SuspendedBy::Owner {
         return Err("the card is suspended already".to_owned());
     }
-    (card.state, card.suspended_by) = (CardState::Suspended, SuspendedBy::Owner);
-    ctx.emit(card, because, EventBody::CardSuspended { cause: cause(reason) }, effects);
+    life::turn(card, Turn::Suspended(SuspendedBy::Owner), cause(reason), ctx, because, effects);
     Ok(())
 }
 
@@ -146,9 +149,54 @@ fn resume(
     if card.state != CardState::Suspended {
         return Err(format!("the card is {}, not suspended", card.state.name()));
     }
-    (card.state, card.suspended_by) = (CardState::Active, SuspendedBy::Nobody);
-    ctx.emit(card, because, EventBody::CardResumed { cause: cause(None) }, effects);
+    life::turn(card, Turn::Active, cause(None), ctx, because, effects);
     Ok(())
+}
+
+/// Takes what the carrier's system says of the card; said again, it changes nothing.
+fn confirm(
+    card: &mut Card,
+    state: CarrierState,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) {
+    if card.life_mut().confirm(state, ctx.now) {
+        let body = EventBody::CardConfirmed { state, desired: card.state.desired() };
+        ctx.emit(card, because, body, effects);
+    }
+}
+
+/// Of a cancelled card the carrier's word is still taken, and credits may leave; all else is refused, a recharge by the event that has its payer
+/// refunded.
+fn apply_cancelled(
+    card: &mut Card,
+    body: &CommandBody,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    match body {
+        CommandBody::Confirm { state } => {
+            confirm(card, *state, ctx, because, effects);
+            Ok(())
+        }
+        CommandBody::Recharge { .. } => recharge_cancelled(card, body, ctx, because, effects),
+        // The credits of a SIM that was swapped may leave it after its end.
+        CommandBody::CreditsMove { other: Move::To(_), .. } => {
+            notify::obey(card, body, ctx, because, effects)
+        }
+        _ => Err("the card is cancelled, and that is final".to_owned()),
+    }
+}
+
+/// The order in a recharge. One that names no channel came through the one that sold the card.
+fn order_of<'a>(card: &Card, body: &'a CommandBody, ctx: &'a Ctx<'_>) -> Recharge<'a> {
+    let CommandBody::Recharge { order, channel, payment, package, mode } = body else {
+        unreachable!("only recharges come here")
+    };
+    let channel = if channel.is_empty() { ctx.names.get(card.channel) } else { channel };
+    Recharge { order, channel, payment, package, mode: *mode }
 }
 
 fn recharge(
@@ -158,13 +206,7 @@ fn recharge(
     because: &Because<'_>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
-    let CommandBody::Recharge { order, channel, payment, package, mode } = body else {
-        unreachable!("only recharges come here")
-    };
-    // An order that names no channel came through the one that sold the card.
-    let channel = if channel.is_empty() { ctx.names.get(card.channel) } else { channel };
-    let standing = if card.state == CardState::Cancelled { Standing::Cancelled } else { Standing::Open };
-    let order = Recharge { order, channel, payment, package, mode: *mode, standing };
+    let order = order_of(card, body, ctx);
     let had = Had::just_before(card, because.at);
     let outcome =
         book::tell(card, ctx, because, effects, |account, told, out| account.recharge(told, &order, out));
@@ -176,6 +218,46 @@ fn recharge(
         OrderOutcome::Repeated => Ok(()),
         OrderOutcome::Refused(reason) => Err(reason),
     }
+}
+
+/// Takes an order back; the rows of past cycles that are open may show it.
+fn void(
+    card: &mut Card,
+    void: &Void<'_>,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let had = Had::before_void(card, because.at);
+    let outcome = book::tell(card, ctx, because, effects, |account, told, out| account.void(told, void, out));
+    match outcome {
+        OrderOutcome::Applied => {
+            card.usage.touch_open_cycles(ctx.position.offset);
+            book::follow(card, ctx, had, because, effects);
+            Ok(())
+        }
+        OrderOutcome::Repeated => Ok(()),
+        OrderOutcome::Refused(reason) => Err(reason),
+    }
+}
+
+/// A recharge of a cancelled card: what was taken before is answered as before, anything else is refused.
+fn recharge_cancelled(
+    card: &mut Card,
+    body: &CommandBody,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let order = order_of(card, body, ctx);
+    if !life::is_tombstone(card) && card.account.has_taken(&order, ctx.now) {
+        return Ok(());
+    }
+    let reason = "the card is cancelled, which is final";
+    let (order, payment) = (order.order.to_owned(), order.payment.clone());
+    let body = EventBody::RechargeRefused { order, payment, reason: reason.to_owned() };
+    ctx.emit(card, because, body, effects);
+    Err(reason.to_owned())
 }
 
 /// A card that is known is registered anew: other numbers, another plan or channel; the carrier stays. The names have been
@@ -230,14 +312,7 @@ fn register_as(
         notify::set_recipients(card, recipients)?;
     }
     let id = card.id;
-    card.numbers.replace(&register.numbers, command.at, &mut |held| {
-        effects.directory.push(DirectoryEntry {
-            name: CardName::Number(held.number),
-            card: id,
-            valid_from: held.from,
-            valid_to: held.to,
-        });
-    });
+    card.numbers.replace(&register.numbers, command.at, &mut |held| effects.directory.push(held.entry(id)));
     let body = EventBody::CardRegistered {
         channel: register.channel.clone(),
         carrier: register.carrier.clone(),

@@ -7,9 +7,10 @@ use super::cycle::Source;
 use super::dates::{DaySpan, Part, Ruler, Span, Volume};
 use super::due;
 use super::effects::Effects;
+use super::life::{self, Turn};
 use super::state::CardState;
 use super::usage::Moved;
-use crate::model::EventBody;
+use crate::model::UnixTime;
 
 /// One record's way into its card.
 pub(super) struct Counting<'a, 'c> {
@@ -19,11 +20,13 @@ pub(super) struct Counting<'a, 'c> {
     moved: Moved,
     /// Whether a part went to another cycle than the last.
     past_cycle: bool,
+    /// The greatest time that it names.
+    last: UnixTime,
 }
 
 impl<'a, 'c> Counting<'a, 'c> {
-    pub(super) fn new(card: &'a mut Card, ctx: &'a Ctx<'c>, source: Source) -> Self {
-        Self { card, ctx, source, moved: Moved::default(), past_cycle: false }
+    pub(super) fn new(card: &'a mut Card, ctx: &'a Ctx<'c>, source: Source, last: UnixTime) -> Self {
+        Self { card, ctx, source, moved: Moved::default(), past_cycle: false, last }
     }
 
     /// Spreads a volume over a span in proportion to time.
@@ -62,10 +65,19 @@ impl<'a, 'c> Counting<'a, 'c> {
     pub(super) fn finish(mut self, received_ms: i64, effects: &mut Effects) {
         let because = self.ctx.record(received_ms);
         self.ctx.changed(self.card, effects);
-        if self.card.state == CardState::Registered {
-            self.activate(&because, effects);
+        match self.card.state {
+            CardState::Active => {}
+            CardState::Registered => {
+                let cause = "usage".to_owned();
+                life::turn(self.card, Turn::Active, cause, self.ctx, &because, effects);
+            }
+            CardState::Suspended | CardState::Cancelled => {
+                life::used(self.card, self.last, self.ctx, &because, effects);
+            }
         }
-        self.hear(&because, effects);
+        if self.card.state != CardState::Cancelled {
+            self.hear(&because, effects);
+        }
         if self.card.has_account() && !self.is_quiet() {
             book::evaluate(self.card, self.ctx, &because, effects);
         }
@@ -87,11 +99,6 @@ impl<'a, 'c> Counting<'a, 'c> {
             };
             book::hear(self.card, self.ctx, feed, because, effects);
         }
-    }
-
-    fn activate(&mut self, because: &Because<'_>, effects: &mut Effects) {
-        self.card.state = CardState::Active;
-        self.ctx.emit(self.card, because, EventBody::CardActivated { cause: "usage".to_owned() }, effects);
     }
 
     /// Whether the account knows beforehand that nothing happens: the running cycle only grew, and not far enough.

@@ -9,6 +9,8 @@ use super::book::{self, Had};
 use super::card::Card;
 use super::ctx::{Because, Ctx};
 use super::effects::Effects;
+use super::life;
+use super::state::CardState;
 use crate::model::{EventBody, UnixTime};
 
 /// Most timers that one card can have due at once: each open day and cycle, each package twice.
@@ -17,7 +19,7 @@ const FIRED_AT_ONCE_MAX: usize = 10_000;
 /// Brings a card to log time.
 pub(super) fn catch_up(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     let mut fired = 0;
-    while card.due <= ctx.now {
+    while card.due <= ctx.now && !life::is_gone(card, card.due) {
         fire(card, ctx, effects);
         fired += 1;
         assert!(fired < FIRED_AT_ONCE_MAX, "card {}: a timer at {} fires and stays due", card.id, card.due);
@@ -34,12 +36,13 @@ pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
         complete(card, ctx, effects);
     }
     close_days(card, ctx, &because);
-    if card.account.next_due().is_some_and(|due| due <= because.at) {
+    if account_due(card).is_some_and(|due| due <= because.at) {
         fire_account(card, ctx, &because, effects);
     }
     close_cycles(card, ctx, &because, effects);
     ctx.changed(card, effects);
     prune(card, ctx);
+    life::fire(card, ctx, &because, effects);
     reschedule(card, ctx);
 }
 
@@ -108,7 +111,9 @@ fn prune(card: &mut Card, ctx: &Ctx<'_>) {
     if let Some(flushed_through) = ctx.flushed_through {
         card.usage.prune(ctx.calendar(), flushed_through, card.changed_at);
         if let Some(first) = card.usage.cycles().first() {
-            card.account.forget_cycles_before(first.start);
+            let first = first.start;
+            card.account.forget_cycles_before(first);
+            card.forget_stopped_before(first);
         }
     }
 }
@@ -122,6 +127,9 @@ pub(super) fn sweep(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
 /// A look at a card after the catalogue changed: rules and horizons may be others. The calendar's past stays.
 pub(super) fn adopt(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     sweep(card, ctx, effects);
+    if card.state == CardState::Cancelled {
+        return reschedule(card, ctx);
+    }
     card.account.disturb();
     let because = Because::timer(ctx.now);
     book::begin_silently(card, ctx, &because, effects);
@@ -129,9 +137,14 @@ pub(super) fn adopt(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     reschedule(card, ctx);
 }
 
+/// When the account is due; of a cancelled card nothing is in force and nothing is watched any more.
+fn account_due(card: &Card) -> Option<UnixTime> {
+    if card.state == CardState::Cancelled { None } else { card.account.next_due() }
+}
+
 /// Finds the card's next timer.
 pub(super) fn reschedule(card: &mut Card, ctx: &Ctx<'_>) {
     let close = card.usage.next_close(ctx.calendar(), ctx.index.horizon_s);
-    let account = card.account.next_due();
-    card.due = close.into_iter().chain(account).min().unwrap_or(Card::NO_TIMER);
+    let life = life::next_due(card, ctx);
+    card.due = close.into_iter().chain(account_due(card)).chain(life).min().unwrap_or(Card::NO_TIMER);
 }

@@ -22,6 +22,11 @@ pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) ->
             Some(cycle) => format!("{card}/{kind}/{}/{cycle}", package.order),
             None => format!("{card}/{kind}/{}", package.order),
         },
+        EventBody::PackageVoided(void) => format!("{card}/{kind}/{}", void.package.order),
+        // A card can be stopped twice in one second, for two causes.
+        EventBody::CardSuspended { cause } if because.command.is_none() => {
+            format!("{card}/{kind}/{}/{cause}", because.at)
+        }
         EventBody::CycleClosed { cycle, revision, .. } => format!("{card}/{kind}/{cycle}/{revision}"),
         EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
             command_answer_id(card, command)

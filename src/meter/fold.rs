@@ -392,7 +392,7 @@ impl Meter {
     pub fn card(&self, card: CardId) -> Option<CardView> {
         let shard = &self.shards[shard_of(card)];
         let place = shard.table.find(card)?;
-        Some(shard.look(place, &self.now(), view::card_view))
+        shard.look(place, &self.now(), view::card_view)
     }
 
     /// Adds absolute rows of the cards' days and cycles that changed after `since`; 0 = all that are held.

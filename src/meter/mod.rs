@@ -14,6 +14,7 @@
 //! | `dates`, `count`, `usage`, `piece`, `cycle` | bytes into days and cycles; used of a day by C4 |
 //! | `adjust` | corrections by hand, and records posted after all |
 //! | `due` | what time brings: packages end, days and cycles close |
+//! | `life` | states of a card, their warnings and ends |
 //! | `command`, `seen`, `numbers`, `state` | registration, states, ids of commands, numbers held |
 //! | `account`, `book` | packages, burn and alerts of one card, and how they are told of usage |
 //! | `notify`, `purse` | who is told of alerts, and what it costs |
@@ -46,6 +47,7 @@ mod feeds;
 mod fold;
 mod ids;
 mod index;
+mod life;
 mod names;
 mod notify;
 mod numbers;
@@ -78,7 +80,7 @@ pub use state::{CardState, SuspendedBy};
 pub use view::CardView;
 
 /// Version of what the fold computes and of how it is written. A chunk of another version is not replayed.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// Faults that can be planted, so that tests prove that the auditor catches them. None in production.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

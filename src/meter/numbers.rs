@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::effects::Effects;
 use crate::limits::{NUMBERS_MAX, UNFLUSHED_S_MAX};
-use crate::model::{Number, UnixTime};
+use crate::model::{CardId, CardName, DirectoryEntry, Number, UnixTime};
 
 /// Intervals in which the card holds or held a number, in the order in which they began.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,14 @@ pub(super) struct Held {
     pub from: UnixTime,
     /// First second no longer; `None` = still.
     pub to: Option<UnixTime>,
+}
+
+impl Held {
+    /// What the directory is told of it.
+    pub(super) fn entry(&self, card: CardId) -> DirectoryEntry {
+        let name = CardName::Number(self.number);
+        DirectoryEntry { name, card, valid_from: self.from, valid_to: self.to }
+    }
 }
 
 impl Numbers {
@@ -55,6 +64,11 @@ impl Numbers {
             !drop
         });
         self.0.shrink_to_fit();
+    }
+
+    /// The card gives all its numbers back: another may hold them from `at` on.
+    pub(super) fn release(&mut self, at: UnixTime, card: CardId, effects: &mut Effects) {
+        self.replace(&[], at, &mut |held| effects.directory.push(held.entry(card)));
     }
 
     pub(super) fn bytes(&self) -> usize {

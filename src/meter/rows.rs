@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::CardState;
-use crate::model::{CardId, Day, UnixTime};
+use crate::model::{CardId, CarrierState, Day, UnixTime};
 
 /// Rows of some cards, to be filled by [`super::Meter::rows`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,10 @@ pub struct MonthRow {
     pub plan: Arc<str>,
     pub channel: Arc<str>,
     pub state: CardState,
+    /// How the carrier's system has said that it set the card.
+    pub confirmed: Option<CarrierState>,
+    /// Whether it was used in this cycle though it was suspended or cancelled.
+    pub used_while_stopped: bool,
     /// Totals of the settling feed, complete days or not.
     pub settling_up: u64,
     pub settling_down: u64,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::limits::{DAY_S, ORDER_DAYS, ORDERS_MAX};
+use crate::limits::{ID_LIFE_S, ORDERS_MAX};
 use crate::model::UnixTime;
 
 /// Commands taken in the last 90 days, in log order.
@@ -33,7 +33,7 @@ pub(super) enum Known {
 impl SeenCommands {
     /// Looks a command up and notes it if it is new. `json` is its canonical form.
     pub(super) fn note(&mut self, id: &str, json: &[u8], seed: u64, now: UnixTime) -> Known {
-        let oldest = now.saturating_sub(ORDER_DAYS.saturating_mul(DAY_S));
+        let oldest = now.saturating_sub(ID_LIFE_S);
         let expired = self.0.partition_point(|seen| seen.at < oldest);
         self.0.drain(..expired);
         let (id, content) = (xxh3_64_with_seed(id.as_bytes(), seed), xxh3_64(json));
@@ -59,6 +59,7 @@ impl SeenCommands {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::DAY_S;
 
     #[test]
     fn an_id_is_remembered_with_its_content_for_ninety_days() {

@@ -13,6 +13,7 @@ use super::due;
 use super::effects::{Effects, OwnedRecord, Quarantined};
 use super::feeds::Feeds;
 use super::index::{CatalogueIndex, Declared, Terms};
+use super::life;
 use super::names::Names;
 use super::state::CardState;
 use super::step::{self, Input};
@@ -142,9 +143,11 @@ impl Shard {
         effects: &mut Effects,
     ) -> Verdict {
         self.note_names(command, moment);
-        let place = match self.table.find(command.card) {
+        let held = self.table.find(command.card);
+        let gone = held.filter(|place| self.is_gone(*place, moment, effects));
+        let place = match held.filter(|_| gone.is_none()) {
             Some(place) => place,
-            None => match self.new_card(command, moment) {
+            None => match self.new_card(command, gone, moment, effects) {
                 Ok(place) => place,
                 Err(reason) => return refuse_unknown(command, reason, moment, effects),
             },
@@ -168,8 +171,40 @@ impl Shard {
         }
     }
 
-    /// A line for a card that is being registered, if it can be.
-    fn new_card(&mut self, command: &CardCommand, moment: &Moment<'_>) -> Result<Place, Refused> {
+    /// Whether a cancelled card has come to its end, though its line may still be there.
+    fn is_gone(&mut self, place: Place, moment: &Moment<'_>, effects: &mut Effects) -> bool {
+        if self.table.get(place).state == CardState::Cancelled {
+            self.with(place, moment, effects, due::catch_up);
+        }
+        life::is_gone(self.table.get(place), moment.now)
+    }
+
+    /// A cancelled card's line goes, and with it all that was known of the card.
+    fn remove(&mut self, place: Place, moment: &Moment<'_>, effects: &mut Effects) {
+        let card = self.table.remove(place);
+        self.forget(&card, moment, effects);
+        let rank = Table::<Card>::rank(place);
+        if let Some(sweep) = &mut self.said.sweep {
+            // The last card stands here now: a sweep that has passed comes back for it.
+            sweep.next = sweep.next.min(rank);
+        }
+    }
+
+    fn forget(&mut self, card: &Card, moment: &Moment<'_>, effects: &mut Effects) {
+        self.timers.moved(card.id, card.due, Card::NO_TIMER);
+        self.counts[card.state as usize] -= 1;
+        life::leave(card, moment.now, effects);
+    }
+
+    /// A line for a card that is being registered, if it can be. `gone`: where one stands that went by the same ICCID; no line
+    /// moves while records are folded, whose places have been looked up.
+    fn new_card(
+        &mut self,
+        command: &CardCommand,
+        gone: Option<Place>,
+        moment: &Moment<'_>,
+        effects: &mut Effects,
+    ) -> Result<Place, Refused> {
         let CommandBody::Register(register) = &command.body else { return Err(Refused::NoSuchCard) };
         command::check_register(register, moment.index).map_err(Refused::Registration)?;
         command::check_time(command.at, moment.now).map_err(Refused::Registration)?;
@@ -183,7 +218,11 @@ impl Shard {
             channel: name(&register.channel)?,
         };
         self.counts[CardState::Registered as usize] += 1;
-        Ok(self.table.insert(Card::new(command.card, sold)))
+        let new = Card::new(command.card, sold);
+        let Some(place) = gone else { return Ok(self.table.insert(new)) };
+        let old = std::mem::replace(self.table.get_mut(place), new);
+        self.forget(&old, moment, effects);
+        Ok(place)
     }
 
     /// Does something with a card; its timer and the counts follow.
@@ -206,17 +245,17 @@ impl Shard {
         answer
     }
 
-    /// Looks at a copy of a card as of log time.
+    /// Looks at a copy of a card as of log time; `None` if it is gone by then.
     pub(super) fn look<R>(
         &self,
         place: Place,
         moment: &Moment<'_>,
         look: impl FnOnce(&Card, &Ctx<'_>) -> R,
-    ) -> R {
+    ) -> Option<R> {
         let mut card = self.table.get(place).clone();
         let ctx = ctx(&card, &self.said, &self.terms, moment);
         due::catch_up(&mut card, &ctx, &mut Effects::default());
-        look(&card, &ctx)
+        (!life::is_gone(&card, moment.now)).then(|| look(&card, &ctx))
     }
 
     /// Looks at a card as it stands.
@@ -236,7 +275,11 @@ impl Shard {
         for _ in 0..TIMERS_PER_SECOND {
             let Some(card) = self.timers.due(moment.now, order) else { break };
             let place = self.table.find(card).expect("timers name cards of the shard");
-            self.with(place, moment, effects, due::fire);
+            if life::is_gone(self.table.get(place), moment.now) {
+                self.remove(place, moment, effects);
+            } else {
+                self.with(place, moment, effects, due::fire);
+            }
         }
         if let Some(sweep) = self.said.sweep {
             self.sweep(sweep, moment, effects);

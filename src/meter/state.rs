@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::CarrierState;
+
 /// Where a card stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,6 +21,15 @@ pub enum CardState {
 
 impl CardState {
     pub const ALL: [Self; 4] = [Self::Registered, Self::Active, Self::Suspended, Self::Cancelled];
+
+    /// How the carrier should have set the card.
+    pub(super) fn desired(self) -> CarrierState {
+        match self {
+            Self::Registered | Self::Active => CarrierState::Active,
+            Self::Suspended => CarrierState::Suspended,
+            Self::Cancelled => CarrierState::Cancelled,
+        }
+    }
 
     /// The label in metrics and rows.
     #[must_use]

@@ -3,7 +3,8 @@
 use super::card::Card;
 use super::ctx::{Ctx, Verdict};
 use super::effects::Effects;
-use super::{cdr, command, due, reading};
+use super::state::CardState;
+use super::{cdr, command, due, life, reading};
 use crate::model::{CardCommand, Cdr, Reading};
 
 /// A record of a card.
@@ -25,6 +26,11 @@ pub(super) fn step(card: &mut Card, input: &Input<'_>, ctx: &Ctx<'_>, effects: &
     if !ctx.faults.timers_unordered {
         due::catch_up(card, ctx, effects);
     }
+    if card.state == CardState::Cancelled
+        && let Some(verdict) = refuse(card, input, ctx)
+    {
+        return verdict;
+    }
     match input {
         Input::Cdr(cdr) => cdr::fold(card, cdr, ctx, effects),
         Input::Reading(reading) => reading::fold(card, reading, ctx, effects),
@@ -33,4 +39,14 @@ pub(super) fn step(card: &mut Card, input: &Input<'_>, ctx: &Ctx<'_>, effects: &
             command::fold(card, command, json, &because, ctx, effects)
         }
     }
+}
+
+/// A card whose last cycle is closed takes no usage.
+fn refuse(card: &Card, input: &Input<'_>, ctx: &Ctx<'_>) -> Option<Verdict> {
+    let bytes = match input {
+        Input::Cdr(cdr) => cdr.up.saturating_add(cdr.down),
+        Input::Reading(_) => 0,
+        Input::Command { .. } => return None,
+    };
+    life::refusal(card, ctx.now, bytes)
 }

@@ -88,16 +88,38 @@ impl<L: Line> Table<L> {
 
     #[must_use]
     pub fn get(&self, place: Place) -> &L {
-        self.lines.get(place.0 as usize).expect("places are never given up")
+        self.lines.get(place.0 as usize).expect("a place that was found, before any line was taken out")
     }
 
     pub fn get_mut(&mut self, place: Place) -> &mut L {
-        self.lines.get_mut(place.0 as usize).expect("places are never given up")
+        self.lines.get_mut(place.0 as usize).expect("a place that was found, before any line was taken out")
+    }
+
+    /// Takes a card's line out. The last card moves to its place, so places found before are no longer right.
+    ///
+    /// # Panics
+    /// The place is not one of the table's.
+    pub fn remove(&mut self, place: Place) -> L {
+        let last = self.lines.len().saturating_sub(1);
+        let moved = self.lines.last().map(Line::card);
+        let line = self.lines.swap_remove(place.0 as usize);
+        let held = self.index.find_entry(index_hash(line.card()), |entry| entry.place == place.0);
+        held.expect("every line is in the index").remove();
+        if let Some(moved) = moved.filter(|_| place.0 as usize != last) {
+            let entry = self.index.find_mut(index_hash(moved), |entry| entry.place as usize == last);
+            entry.expect("every line is in the index").place = place.0;
+        }
+        line
     }
 
     /// All cards in their order.
     pub(super) fn lines(&self) -> &[L] {
         &self.lines
+    }
+
+    /// Where a place stands in the cards' order.
+    pub(super) fn rank(place: Place) -> u32 {
+        place.0
     }
 
     /// Places from `first` on, at most `most`.

@@ -175,7 +175,7 @@ fn take(
     if poll.total.said == poll.had {
         return Verdict::counted(0);
     }
-    let mut counting = Counting::new(card, ctx, poll.source);
+    let mut counting = Counting::new(card, ctx, poll.source, reading.at);
     let taken = match poll.total.of {
         TotalOf::Day => become_day(&mut counting, poll, less),
         TotalOf::Cycle => become_cycle(&mut counting, poll, open_from, (more, less)),

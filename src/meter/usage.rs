@@ -88,6 +88,17 @@ impl Usage {
         !self.is_empty() || self.closed_through != Day::MIN
     }
 
+    /// The burn of cycles that are not closed may have changed: their rows go out again.
+    pub(super) fn touch_open_cycles(&mut self, offset: LogOffset) {
+        let open = self.cycles.iter_mut().filter(|cycle| !cycle.closed);
+        open.for_each(|cycle| cycle.changed_at = offset);
+    }
+
+    /// Whether every day and cycle that is held is closed.
+    pub(super) fn is_closed_throughout(&self) -> bool {
+        self.cycles.iter().all(|cycle| cycle.closed)
+    }
+
     /// Bytes counted by all sources in the cycles held: what bounds a card's sums.
     pub(super) fn held(&self) -> u64 {
         self.held

@@ -10,9 +10,10 @@ use super::ctx::Ctx;
 use super::cycle::{BySource, Cycle};
 use super::dates::{DaySpan, Volume};
 use super::index::modem_hash;
+use super::life;
 use super::rows::{DayRow, MonthRow};
 use super::state::{CardState, SuspendedBy};
-use crate::model::{CardId, Day, LogOffset, Number, Recipient, UnixTime};
+use crate::model::{CardId, CarrierState, Day, LogOffset, Number, Recipient, UnixTime};
 
 /// A card as of log time. Amounts in bytes, times in UTC seconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +23,17 @@ pub struct CardView {
     pub iccid: String,
     pub state: CardState,
     pub suspended_by: SuspendedBy,
+    /// Since when it is suspended or cancelled.
+    pub stopped_at: Option<UnixTime>,
+    /// Of a card suspended by expiry: when it will be cancelled.
+    pub cancelled_at: Option<UnixTime>,
+    /// How the carrier should have set it.
+    pub desired: CarrierState,
+    /// How the carrier's system has said that it did, and when (log time).
+    pub confirmed: Option<CarrierState>,
+    pub confirmed_at: Option<UnixTime>,
+    /// Whether it was used in the running cycle though it was suspended or cancelled.
+    pub used_while_stopped: bool,
     pub carrier: String,
     pub plan: String,
     pub channel: String,
@@ -74,6 +86,12 @@ pub(super) fn card_view(card: &Card, ctx: &Ctx<'_>) -> CardView {
         iccid: card.iccid(),
         state: card.state,
         suspended_by: card.suspended_by,
+        stopped_at: life::stopped_at(card),
+        cancelled_at: life::to_be_cancelled_at(card, ctx),
+        desired: card.state.desired(),
+        confirmed: life::confirmed(card).map(|confirmed| confirmed.state),
+        confirmed_at: life::confirmed(card).map(|confirmed| confirmed.at),
+        used_while_stopped: life::was_used_stopped(card, start),
         carrier: ctx.carrier.name.clone(),
         plan: ctx.names.get(card.plan).to_owned(),
         channel: ctx.names.get(card.channel).to_owned(),
@@ -130,6 +148,8 @@ fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle) -> MonthRow {
         plan: ctx.names.shared(card.plan),
         channel: ctx.names.shared(card.channel),
         state: card.state,
+        confirmed: life::confirmed(card).map(|confirmed| confirmed.state),
+        used_while_stopped: life::was_used_stopped(card, cycle.start),
         settling_up: settling.up,
         settling_down: settling.down,
         estimate_up: estimate.up,

@@ -224,6 +224,13 @@ impl Calendar {
         day
     }
 
+    /// As long after another day's midnight as `time` is after its own day's; on a shorter day at most its end.
+    #[must_use]
+    pub fn same_time(&self, time: UnixTime, day: Day) -> UnixTime {
+        let since_midnight = time.saturating_sub(self.day_start(self.day_of(time)));
+        self.day_start(day).saturating_add(since_midnight).min(self.day_end(day))
+    }
+
     /// First and last-plus-one day of the cycle that holds a day; `None` outside the compiled months.
     #[must_use]
     pub fn cycle_of(&self, day: Day) -> Option<(Day, Day)> {

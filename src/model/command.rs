@@ -33,8 +33,14 @@ pub enum CommandBody {
     Resume,
     #[serde(rename = "card.cancel")]
     Cancel { reason: Option<String> },
+    /// The carrier's system says how it has set the card (`domain.md` S2).
+    #[serde(rename = "card.confirm")]
+    Confirm { state: CarrierState },
     #[serde(rename = "recharge")]
     Recharge { order: String, channel: String, payment: Payment, package: PackageSpec, mode: Mode },
+    /// An order is taken back (`domain.md` P6).
+    #[serde(rename = "recharge.void")]
+    Void { order: String, reference: String, burnt: BurntBecomes },
     #[serde(rename = "rules.set")]
     RulesSet { rules: Vec<Rule> },
     /// They take the place of those before.
@@ -80,6 +86,36 @@ pub enum CommandBody {
     /// A type of the contract that this version refuses, with its name, so that the sender is answered.
     #[serde(rename = "unsupported")]
     Unsupported { name: String },
+}
+
+/// How a carrier has set a card: what the vendor desires is asked for by events, this is what was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CarrierState {
+    Active,
+    Suspended,
+    Cancelled,
+}
+
+impl CarrierState {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What becomes of the bytes that a voided package has paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BurntBecomes {
+    /// The customer owes them.
+    Overage,
+    /// They stay paid.
+    Waived,
 }
 
 /// A CDR that is posted, of the command's card.
@@ -134,6 +170,9 @@ pub struct PackageSpec {
     pub per: Per,
     /// Lower burns first.
     pub priority: u8,
+    /// Whether it also pays the overage that the running cycle has when it starts (`domain.md` P3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pays_overage: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

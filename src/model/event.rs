@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CardId, Day, Delivery, Mode, Move, PackageKind, Payment, Position, RuleKind, UnixTime};
+use super::{
+    BurntBecomes, CardId, CarrierState, Day, Delivery, Mode, Move, PackageKind, Payment, Position, RuleKind,
+    UnixTime,
+};
 
 /// The topic an event goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +50,8 @@ pub enum EventBody {
     PackageExpired(PackageData),
     #[serde(rename = "package.exhausted")]
     PackageExhausted(PackageData),
+    #[serde(rename = "package.voided")]
+    PackageVoided(VoidData),
     #[serde(rename = "recharge.refused")]
     RechargeRefused { order: String, payment: Payment, reason: String },
     #[serde(rename = "card.registered")]
@@ -59,6 +64,22 @@ pub enum EventBody {
     CardResumed { cause: String },
     #[serde(rename = "card.cancelled")]
     CardCancelled { cause: String },
+    /// Suspended by expiry, it will be cancelled in so many days (`domain.md` S1).
+    #[serde(rename = "card.warned")]
+    CardWarned { days: u16, suspended_at: UnixTime, cancelled_at: UnixTime },
+    /// The carrier's system has said how it set the card; `desired` is how it should be.
+    #[serde(rename = "card.confirmed")]
+    CardConfirmed { state: CarrierState, desired: CarrierState },
+    /// First usage of a card since it was suspended or cancelled.
+    #[serde(rename = "card.used.stopped")]
+    CardUsedWhileStopped {
+        state: CarrierState,
+        since: UnixTime,
+        /// The end of the record.
+        used_at: UnixTime,
+        /// What the carrier's system said last.
+        confirmed: Option<CarrierState>,
+    },
     #[serde(rename = "cycle.closed")]
     CycleClosed {
         cycle: Day,
@@ -221,6 +242,21 @@ pub struct PackageData {
     pub cycle: Option<Day>,
 }
 
+/// A package taken back (`domain.md` P6).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VoidData {
+    #[serde(flatten)]
+    pub package: PackageData,
+    /// `command`, or `cancelled` with its card.
+    pub cause: String,
+    /// Of the command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Of one that was in force: what becomes of the bytes that it paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burnt_becomes: Option<BurntBecomes>,
+}
+
 impl EventBody {
     /// The topic it goes to (`contract.md`).
     #[must_use]
@@ -231,6 +267,7 @@ impl EventBody {
             | Self::PackageActivated(_)
             | Self::PackageExpired(_)
             | Self::PackageExhausted(_)
+            | Self::PackageVoided(_)
             | Self::RechargeRefused { .. } => Stream::Activations,
             _ => Stream::Lifecycle,
         }
@@ -246,12 +283,16 @@ impl EventBody {
             Self::PackageActivated(_) => "package.activated",
             Self::PackageExpired(_) => "package.expired",
             Self::PackageExhausted(_) => "package.exhausted",
+            Self::PackageVoided(_) => "package.voided",
             Self::RechargeRefused { .. } => "recharge.refused",
             Self::CardRegistered { .. } => "card.registered",
             Self::CardActivated { .. } => "card.activated",
             Self::CardSuspended { .. } => "card.suspended",
             Self::CardResumed { .. } => "card.resumed",
             Self::CardCancelled { .. } => "card.cancelled",
+            Self::CardWarned { .. } => "card.warned",
+            Self::CardConfirmed { .. } => "card.confirmed",
+            Self::CardUsedWhileStopped { .. } => "card.used.stopped",
             Self::CycleClosed { .. } => "cycle.closed",
             Self::CounterWrapped(_) => "counter.wrapped",
             Self::CounterRestarted(_) => "counter.restarted",

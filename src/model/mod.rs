@@ -19,12 +19,12 @@ pub use catalogue::{
     SplitRule,
 };
 pub use command::{
-    Amount, Broadcast, CardCommand, CommandBody, Mode, PackageKind, PackageSpec, Payment, Per, PostedCdr,
-    Register, Validity,
+    Amount, Broadcast, BurntBecomes, CardCommand, CarrierState, CommandBody, Mode, PackageKind, PackageSpec,
+    Payment, Per, PostedCdr, Register, Validity,
 };
 pub use credit::{Channel, CreditsPolicy, Delivery, Move, Recipient, Withheld};
 pub use directory::{CardName, DirectoryEntry};
-pub use event::{AlertData, CounterData, Event, EventBody, Occasion, PackageData, Stream};
+pub use event::{AlertData, CounterData, Event, EventBody, Occasion, PackageData, Stream, VoidData};
 pub use outcome::{Input, Ledger, Outcome, Reason};
 pub use position::{LogOffset, Origin, Position, UnixTime};
 pub use record::{

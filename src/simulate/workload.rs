@@ -121,7 +121,8 @@ impl Workload {
             0..56 => self.cdr(n, now, out),
             56..66 => self.reading(n, now, out),
             66..70 => self.total(n, now, out),
-            70..79 => self.recharge(n, now, out),
+            70..78 => self.recharge(n, now, out),
+            78 => self.void(n, now, out),
             79..82 => self.rules(n, now, out),
             82 => self.credits(n, now, out),
             83 => self.state(n, now, out),
@@ -220,8 +221,22 @@ impl Workload {
             "package": {
                 "kind": if rng.below(3) == 0 { "booster" } else { "base" }, "quota": quota, "validity": validity,
                 "per": if rng.below(4) == 0 { "cycle" } else { "validity" }, "priority": rng.below(3),
+                "pays_overage": rng.below(5) == 0,
             },
             "mode": mode,
+        });
+        self.command(command, out);
+    }
+
+    /// One of the card's last orders is taken back; now and then twice, or one that never was.
+    fn void(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
+        let serial = self.serial();
+        let (rng, card) = (&mut self.rng, &self.cards[n]);
+        let order = i64::from(card.orders) - rng.between(-1, 4);
+        let command = json!({
+            "id": format!("v{serial}"), "card": card.iccid, "type": "recharge.void", "at": time(now, rng),
+            "order": format!("order-{}-{order}", card.iccid), "reference": format!("refund-{}", rng.below(2)),
+            "burnt": if rng.coin() { "overage" } else { "waived" },
         });
         self.command(command, out);
     }
@@ -308,13 +323,16 @@ impl Workload {
     fn state(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
         let serial = self.serial();
         let rng = &mut self.rng;
-        let kinds =
-            ["card.suspend", "card.resume", "card.suspend", "card.resume", "card.cancel", "card.confirm"];
-        let kind = *rng.pick(&kinds).unwrap_or(&"card.resume");
+        let kinds = ["card.suspend", "card.resume", "card.suspend", "card.resume", "card.cancel"];
+        let kind =
+            if rng.below(4) == 0 { "card.confirm" } else { rng.pick(&kinds).copied().unwrap_or_default() };
         let old = if rng.below(10) == 0 { 100 * DAY } else { 0 };
-        let command = json!({
+        let mut command = json!({
             "id": format!("s{serial}"), "card": self.cards[n].iccid, "type": kind, "at": time(now - old, rng),
         });
+        if kind == "card.confirm" {
+            command["state"] = json!(rng.pick(&["active", "suspended", "cancelled"]));
+        }
         self.command(command, out);
     }
 

@@ -1,7 +1,7 @@
 //! Rows whose every column has a value of its own.
 
 use tidegauge::meter::{CardState, DayRow, MonthRow};
-use tidegauge::model::{AlertData, CardId, Day, LogOffset, Occasion, RuleKind};
+use tidegauge::model::{AlertData, CardId, CarrierState, Day, LogOffset, Occasion, RuleKind};
 use tidegauge::rollup::RowVersion;
 
 /// 2026-08-01.
@@ -20,6 +20,8 @@ pub(crate) fn month(card_no: u64, used: u64) -> MonthRow {
         plan: "basic".into(),
         channel: "own".into(),
         state: CardState::Active,
+        confirmed: Some(CarrierState::Active),
+        used_while_stopped: false,
         settling_up: 1,
         settling_down: 2,
         estimate_up: 3,

@@ -88,4 +88,9 @@ scripts! {
     told_days
     commands
     states
+    suspended_by_expiry
+    carrier_confirms
+    cancelled
+    voids
+    overage_paid_back
 }

@@ -4,8 +4,8 @@ use tidegauge::codec::time::day_text;
 use tidegauge::meter::account::{PackageView, Stance};
 use tidegauge::meter::{CardView, Effects, SuspendedBy};
 use tidegauge::model::{
-    AlertData, CounterData, Delivery, Event, EventBody, Input, Ledger, Move, Outcome, PackageData, Recipient,
-    UnixTime, Withheld,
+    AlertData, BurntBecomes, CarrierState, CounterData, Delivery, Event, EventBody, Input, Ledger, Move,
+    Outcome, PackageData, Recipient, UnixTime, VoidData, Withheld,
 };
 
 use crate::words::Zone;
@@ -67,6 +67,22 @@ fn body(body: &EventBody, zone: &Zone) -> String {
         | EventBody::CardSuspended { cause }
         | EventBody::CardResumed { cause }
         | EventBody::CardCancelled { cause } => format!("({cause})"),
+        EventBody::CardWarned { days, suspended_at, cancelled_at } => format!(
+            "{days} days, suspended {}, cancelled {}",
+            zone.show(*suspended_at),
+            zone.show(*cancelled_at)
+        ),
+        EventBody::CardConfirmed { state, desired } => {
+            format!("{}, desired {}", state.name(), desired.name())
+        }
+        EventBody::CardUsedWhileStopped { state, since, used_at, confirmed } => format!(
+            "{} since {}, used until {}, confirmed {}",
+            state.name(),
+            zone.show(*since),
+            zone.show(*used_at),
+            confirmed.map_or("nothing", CarrierState::name)
+        ),
+        EventBody::PackageVoided(void) => voided(void, zone),
         EventBody::CycleClosed { cycle, used, settled, estimate, overage, unsettled_days, revision } => {
             format!(
                 "{} used {used} settled {settled} estimate {estimate} overage {overage} unsettled {unsettled_days} \
@@ -168,6 +184,35 @@ fn package(p: &PackageData, zone: &Zone) -> String {
         quota(p.quota),
         span(p.effective_at, p.expires_at, zone)
     )
+}
+
+fn voided(void: &VoidData, zone: &Zone) -> String {
+    let becomes = match void.burnt_becomes {
+        None => "",
+        Some(BurntBecomes::Overage) => ", burnt is overage",
+        Some(BurntBecomes::Waived) => ", burnt is waived",
+    };
+    let reference = void.reference.as_ref().map(|text| format!(" {text}")).unwrap_or_default();
+    format!("{} ({}{reference}){becomes}", package(&void.package, zone), void.cause)
+}
+
+/// The card's state: how it should be, how the carrier has set it, and how it goes on.
+pub(crate) fn state(view: &CardView, zone: &Zone) -> Vec<String> {
+    let part =
+        |text: &str, what: Option<String>| what.map(|what| format!("{text}{what}")).unwrap_or_default();
+    let by = (view.suspended_by != SuspendedBy::Nobody).then(|| format!("{:?}", view.suspended_by));
+    let confirmed = view.confirmed.zip(view.confirmed_at);
+    let line = [
+        view.state.name().to_owned(),
+        part(" by ", by),
+        part(" since ", view.stopped_at.map(|at| zone.show(at))),
+        part(" until ", view.cancelled_at.map(|at| zone.show(at))),
+        part(", desired ", Some(view.desired.name().to_owned())),
+        part(", confirmed ", confirmed.map(|(state, at)| format!("{} at {}", state.name(), zone.show(at)))),
+        part(", used while stopped", view.used_while_stopped.then(String::new)),
+    ]
+    .concat();
+    vec![line]
 }
 
 fn quota(quota: Option<u64>) -> String {

@@ -8,9 +8,9 @@ use tidegauge::codec::quarantine::Qid;
 use tidegauge::limits::SHARDS;
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
-    Broadcast, CardCommand, CardId, Cdr, CommandBody, CounterKind, FeedName, LogOffset, Mode, Move, Number,
-    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostedCdr, Reading, Recipient, Record,
-    Register, Slice, Slices, Tick, UnixTime, Validity,
+    Broadcast, BurntBecomes, CardCommand, CardId, CarrierState, Cdr, CommandBody, CounterKind, FeedName,
+    LogOffset, Mode, Move, Number, NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostedCdr,
+    Reading, Recipient, Record, Register, Slice, Slices, Tick, UnixTime, Validity,
 };
 
 use crate::catalogue::{catalogue, day_of, rules};
@@ -67,6 +67,7 @@ impl World {
             "days" => self.view(&mut words, show::days),
             "months" => self.view(&mut words, show::months),
             "quotas" => self.view(&mut words, show::quotas),
+            "state" => self.view(&mut words, show::state),
             "packages" => self.view(&mut words, show::packages),
             "rules" => self.view(&mut words, show::rules),
             "ledger" => Ok(show::ledger(&self.meter.ledger())),
@@ -196,6 +197,16 @@ impl World {
             "suspend" => CommandBody::Suspend { reason },
             "resume" => CommandBody::Resume,
             "cancel" => CommandBody::Cancel { reason },
+            "confirm" => CommandBody::Confirm { state: carrier_state(&words.next()?)? },
+            "void" => CommandBody::Void {
+                order: words.need("order")?,
+                reference: words.or("reference", "refund"),
+                burnt: one(
+                    words,
+                    "burnt",
+                    &[("overage", BurntBecomes::Overage), ("waived", BurntBecomes::Waived)],
+                )?,
+            },
             "recharge" => self.recharge(words)?,
             "set" => CommandBody::RulesSet { rules: rules(&words.rest().join(","))? },
             "recipients" => CommandBody::RecipientsSet { recipients: recipients(&words.rest())? },
@@ -264,6 +275,7 @@ impl World {
             validity: validity(&words.or("validity", "1-month"))?,
             per: one(words, "per", &[("validity", Per::Validity), ("cycle", Per::Cycle)])?,
             priority: words.number("priority", 10)?,
+            pays_overage: words.take("pays").is_some_and(|what| what == "overage"),
         };
         let modes =
             [("immediate", Mode::Immediate), ("renewal", Mode::Renewal), ("next_cycle", Mode::NextCycle)];
@@ -314,6 +326,11 @@ fn chunks(meter: &Meter) -> Vec<Vec<u8>> {
         bytes
     };
     (0..SHARDS).map(chunk).collect()
+}
+
+fn carrier_state(word: &str) -> Result<CarrierState, String> {
+    let all = [CarrierState::Active, CarrierState::Suspended, CarrierState::Cancelled];
+    all.into_iter().find(|state| state.name() == word).ok_or_else(|| format!("{word} is no state"))
 }
 
 /// `a` stands for a whole ICCID that ends with it.

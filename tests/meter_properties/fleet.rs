@@ -8,10 +8,10 @@ use tidegauge::codec::pack::{Pack, PackWriter};
 use tidegauge::limits::{DAY_S, SHARDS};
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
-    Broadcast, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody, CounterKind,
-    CounterRules, CreditsPolicy, Day, Event, Feed, FeedName, FeedRole, LogOffset, Mode, OffsetFrom, Origin,
-    PackageKind, PackageSpec, Payment, Per, Plan, Reading, Recipient, Record, Register, Rule, RuleKind,
-    RulesPolicy, Slices, SplitRule, Tick, TotalOf, UnixTime, Validity, Yes,
+    Broadcast, BurntBecomes, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody,
+    CounterKind, CounterRules, CreditsPolicy, Day, Event, Feed, FeedName, FeedRole, LogOffset, Mode,
+    OffsetFrom, Origin, PackageKind, PackageSpec, Payment, Per, Plan, Reading, Recipient, Record, Register,
+    Rule, RuleKind, RulesPolicy, Slices, SplitRule, Tick, TotalOf, UnixTime, Validity, Yes,
 };
 
 pub(crate) const CARDS: u8 = 3;
@@ -33,7 +33,9 @@ pub(crate) enum Op {
     Credits { card: u8, credits: u32 },
     Recipients { card: u8, count: u8 },
     Complete { days_ago: Day },
+    Void { card: u8, order: u8, owed: bool },
     Suspend { card: u8 },
+    Cancel { card: u8 },
     Resume { card: u8 },
     Wait { seconds: i64 },
     Flushed,
@@ -91,12 +93,14 @@ fn a_spec() -> impl Strategy<Value = PackageSpec> {
     let validity = prop_oneof![(1u16..6).prop_map(Validity::Days), (1u16..3).prop_map(Validity::Months)];
     let kind = prop_oneof![3 => Just(PackageKind::Base), 1 => Just(PackageKind::Booster)];
     let per = prop_oneof![Just(Per::Validity), Just(Per::Cycle)];
-    (kind, quota, validity, per, 0u8..3).prop_map(|(kind, quota, validity, per, priority)| PackageSpec {
+    let spec = (kind, quota, validity, per, 0u8..3, any::<bool>());
+    spec.prop_map(|(kind, quota, validity, per, priority, pays_overage)| PackageSpec {
         kind,
         quota,
         validity,
         per,
         priority,
+        pays_overage,
     })
 }
 
@@ -108,13 +112,15 @@ fn a_recharge() -> impl Strategy<Value = Op> {
 }
 
 fn a_wait() -> impl Strategy<Value = Op> {
-    prop_oneof![0i64..3, 0i64..50_000, 0i64..400_000].prop_map(|seconds| Op::Wait { seconds })
+    prop_oneof![4 => 0i64..3, 4 => 0i64..50_000, 4 => 0i64..400_000, 1 => 0i64..40_000_000]
+        .prop_map(|seconds| Op::Wait { seconds })
 }
 
 /// Packages bought in the first five days, and declarations.
 pub(crate) fn setup() -> impl Strategy<Value = Vec<Op>> {
     let step = prop_oneof![
         4 => a_recharge(),
+        1 => (a_card(), 0u8..12, any::<bool>()).prop_map(|(card, order, owed)| Op::Void { card, order, owed }),
         2 => (0i64..60_000).prop_map(|seconds| Op::Wait { seconds }),
         1 => (1..3).prop_map(|days_ago| Op::Complete { days_ago }),
     ];
@@ -145,6 +151,8 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => (1..4).prop_map(|days_ago| Op::Complete { days_ago }),
         1 => a_card().prop_map(|card| Op::Suspend { card }),
         1 => a_card().prop_map(|card| Op::Resume { card }),
+        1 => (a_card(), 0u8..12, any::<bool>()).prop_map(|(card, order, owed)| Op::Void { card, order, owed }),
+        1 => a_card().prop_map(|card| Op::Cancel { card }),
         5 => a_wait(),
         1 => Just(Op::Flushed),
         1 => (1u8..101).prop_map(|percent| Op::Catalogue { percent }),
@@ -225,7 +233,7 @@ impl Fleet {
                 self.command(
                     *card,
                     CommandBody::Recharge {
-                        order: format!("o{order}"),
+                        order: self.order(*order),
                         channel: "shop".to_owned(),
                         payment: Payment { provider: "pay".to_owned(), reference, paid_at },
                         package: spec.clone(),
@@ -250,6 +258,12 @@ impl Fleet {
             }
             Op::Suspend { card } => self.command(*card, CommandBody::Suspend { reason: None }),
             Op::Resume { card } => self.command(*card, CommandBody::Resume),
+            Op::Void { card, order, owed } => {
+                let burnt = if *owed { BurntBecomes::Overage } else { BurntBecomes::Waived };
+                let (order, reference) = (self.order(*order), "refund".to_owned());
+                self.command(*card, CommandBody::Void { order, reference, burnt });
+            }
+            Op::Cancel { card } => self.command(*card, CommandBody::Cancel { reason: None }),
             Op::Complete { days_ago } => self.complete(*days_ago),
             Op::Wait { seconds } => {
                 self.now += seconds;
@@ -262,6 +276,11 @@ impl Fleet {
             Op::Catalogue { percent } => self.apply(*percent),
         }
         self.marks.push(self.log.len());
+    }
+
+    /// Orders are remembered for 90 days: no id is used again in another quarter of a year.
+    fn order(&self, order: u8) -> String {
+        format!("o{order}-{}", self.now / (90 * DAY_S))
     }
 
     fn fold(&mut self, record: &Record<'_>) {

@@ -4,10 +4,11 @@ use serde_json::Value;
 use tidegauge::codec::{canonical, directory, event, json::write, quarantine};
 use tidegauge::log::Output;
 use tidegauge::model::{
-    AlertData, Broadcast, CardCommand, CardId, CardName, Cdr, Channel, CommandBody, CounterData, CounterKind,
-    Delivery, DirectoryEntry, Event, EventBody, FeedName, LogOffset, Mode, Move, Number, NumberKind,
-    Occasion, Origin, Outcome, PackageData, PackageKind, PackageSpec, Payment, Per, Position, PostedCdr,
-    Reading, Recipient, Record, Register, Rule, RuleKind, Slice, Slices, Validity, Withheld, Yes,
+    AlertData, Broadcast, BurntBecomes, CardCommand, CardId, CardName, CarrierState, Cdr, Channel,
+    CommandBody, CounterData, CounterKind, Delivery, DirectoryEntry, Event, EventBody, FeedName, LogOffset,
+    Mode, Move, Number, NumberKind, Occasion, Origin, Outcome, PackageData, PackageKind, PackageSpec,
+    Payment, Per, Position, PostedCdr, Reading, Recipient, Record, Register, Rule, RuleKind, Slice, Slices,
+    Validity, VoidData, Withheld, Yes,
 };
 
 use super::files::{assert_valid, validator};
@@ -79,6 +80,7 @@ fn recharge(validity: Validity, mode: Mode) -> CommandBody {
         validity,
         per: if mode == Mode::Immediate { Per::Cycle } else { Per::Validity },
         priority: 255,
+        pays_overage: mode == Mode::Renewal,
     };
     CommandBody::Recharge { order: "o".into(), channel: String::new(), payment: payment(), package, mode }
 }
@@ -106,6 +108,8 @@ fn bodies() -> Vec<CommandBody> {
         recharge(Validity::Months(1), Mode::Immediate),
         recharge(Validity::Days(30), Mode::Renewal),
         recharge(Validity::Cycles(3), Mode::NextCycle),
+        CommandBody::Confirm { state: CarrierState::Cancelled },
+        CommandBody::Void { order: "o".into(), reference: "r".into(), burnt: BurntBecomes::Overage },
         CommandBody::RulesSet {
             rules: vec![
                 rule("a", RuleKind::BurntPercent(80)),
@@ -145,7 +149,6 @@ fn bodies() -> Vec<CommandBody> {
         CommandBody::CreditsMove { reference: "r".into(), credits: 7, other: Move::To(card()) },
         CommandBody::CreditsMove { reference: "r".into(), credits: 7, other: Move::From(card()) },
         CommandBody::CreditsReturn { reference: "e".into(), recipient: Recipient::Voice("+1".into()) },
-        CommandBody::Unsupported { name: "card.confirm".into() },
     ]
 }
 
@@ -235,6 +238,38 @@ fn total() -> CounterData {
     }
 }
 
+/// Packages taken back, and cards on their way out.
+fn taken_back() -> Vec<EventBody> {
+    let mut events = vec![
+        EventBody::CardWarned { days: 7, suspended_at: 1, cancelled_at: 2 },
+        EventBody::CardConfirmed { state: CarrierState::Active, desired: CarrierState::Suspended },
+        EventBody::CardUsedWhileStopped {
+            state: CarrierState::Cancelled,
+            since: 1,
+            used_at: 2,
+            confirmed: None,
+        },
+        EventBody::CardUsedWhileStopped {
+            state: CarrierState::Suspended,
+            since: 1,
+            used_at: 2,
+            confirmed: Some(CarrierState::Active),
+        },
+    ];
+    let [queued, in_force] = packages().map(|package| PackageData { cycle: None, ..package });
+    let (cause, reference) = ("command".to_owned(), Some("refund".to_owned()));
+    let burnt_becomes = Some(BurntBecomes::Waived);
+    events.push(EventBody::PackageVoided(VoidData { package: in_force, cause, reference, burnt_becomes }));
+    let (cause, reference) = ("cancelled".to_owned(), None);
+    events.push(EventBody::PackageVoided(VoidData {
+        package: queued,
+        cause,
+        reference,
+        burnt_becomes: None,
+    }));
+    events
+}
+
 /// One of every kind, and of some several forms. A kind that is not here does not compile.
 fn events() -> Vec<EventBody> {
     let text = |text: &str| text.to_owned();
@@ -312,6 +347,7 @@ fn events() -> Vec<EventBody> {
         EventBody::CounterBegun(total()),
         EventBody::CounterLowered(total()),
     ]);
+    all.extend(taken_back());
     for package in packages() {
         all.push(EventBody::PackageQueued(package.clone()));
         all.push(EventBody::PackageActivated(package.clone()));

@@ -10,8 +10,8 @@ use super::field::Field;
 use super::object::Object;
 use crate::limits::COMMAND_BYTES_MAX;
 use crate::model::{
-    Broadcast, CardCommand, CommandBody, Mode, Move, NumberKind, PackageKind, PackageSpec, Payment, Per,
-    PostedCdr, Recipient, Register, Rule, RuleKind, UnixTime, Validity, Yes,
+    Broadcast, BurntBecomes, CardCommand, CarrierState, CommandBody, Mode, Move, NumberKind, PackageKind,
+    PackageSpec, Payment, Per, PostedCdr, Recipient, Register, Rule, RuleKind, UnixTime, Validity, Yes,
 };
 
 /// A command as read.
@@ -26,9 +26,6 @@ pub enum CommandIn {
         at: Option<UnixTime>,
     },
 }
-
-/// Types of the contract that this version answers with a refusal.
-const UNSUPPORTED: [&str; 2] = ["card.confirm", "recharge.void"];
 
 const TYPE: &str = "a command of the contract, like recharge or card.register";
 
@@ -79,7 +76,9 @@ fn body(object: Object<'_>, kind: &str, id: &str) -> Result<CommandBody, JsonErr
         "card.suspend" => Ok(CommandBody::Suspend { reason: reason()? }),
         "card.resume" => Ok(CommandBody::Resume),
         "card.cancel" => Ok(CommandBody::Cancel { reason: reason()? }),
+        "card.confirm" => confirm(object),
         "recharge" => recharge(object, id),
+        "recharge.void" => void(object),
         "rules.set" => Ok(CommandBody::RulesSet { rules: object.list("rules", rule)? }),
         "recipients.set" => {
             Ok(CommandBody::RecipientsSet { recipients: object.list("recipients", recipient)? })
@@ -95,7 +94,6 @@ fn body(object: Object<'_>, kind: &str, id: &str) -> Result<CommandBody, JsonErr
         }),
         "usage.adjust" => usage_adjust(object),
         "record.post" => record_post(object),
-        name if UNSUPPORTED.contains(&name) => Ok(CommandBody::Unsupported { name: name.to_owned() }),
         name => Err(JsonError::new("type", format!("is {}, which is no command", shown(name)), TYPE)),
     }
 }
@@ -192,6 +190,26 @@ fn recharge(object: Object<'_>, id: &str) -> Result<CommandBody, JsonError> {
     })
 }
 
+fn confirm(object: Object<'_>) -> Result<CommandBody, JsonError> {
+    const STATES: [(&str, CarrierState); 3] = [
+        ("active", CarrierState::Active),
+        ("suspended", CarrierState::Suspended),
+        ("cancelled", CarrierState::Cancelled),
+    ];
+    let state = object.field("state").choice("state", &STATES, "active, suspended or cancelled")?;
+    Ok(CommandBody::Confirm { state })
+}
+
+fn void(object: Object<'_>) -> Result<CommandBody, JsonError> {
+    const BURNT: [(&str, BurntBecomes); 2] =
+        [("overage", BurntBecomes::Overage), ("waived", BurntBecomes::Waived)];
+    Ok(CommandBody::Void {
+        order: object.field("order").name("order")?.into_owned(),
+        reference: object.field("reference").name("reference")?.into_owned(),
+        burnt: object.field("burnt").choice("burnt", &BURNT, "overage or waived")?,
+    })
+}
+
 fn payment(object: Object<'_>) -> Result<Payment, JsonError> {
     Ok(Payment {
         provider: object.field("provider").name("provider")?.into_owned(),
@@ -204,12 +222,14 @@ fn package(object: Object<'_>) -> Result<PackageSpec, JsonError> {
     const KINDS: [(&str, PackageKind); 2] = [("base", PackageKind::Base), ("booster", PackageKind::Booster)];
     const PERS: [(&str, Per); 2] = [("validity", Per::Validity), ("cycle", Per::Cycle)];
     let (per, priority) = (object.field("per"), object.field("priority"));
+    let pays_overage = object.field("pays_overage");
     Ok(PackageSpec {
         kind: object.field("kind").choice("kind", &KINDS, "base or booster")?,
         quota: quota(object.field("quota"))?,
         validity: object.object("validity", validity)?,
         per: if per.is_said() { per.choice("per", &PERS, "validity or cycle")? } else { Per::Validity },
         priority: if priority.is_said() { priority.whole("priority", 255)? as u8 } else { 0 },
+        pays_overage: pays_overage.is_said() && pays_overage.flag("pays_overage")?,
     })
 }
 

@@ -102,6 +102,14 @@ impl<'a> Field<'a> {
         Err(JsonError::new(field, format!("is {value}; the most is {max}"), ""))
     }
 
+    pub(super) fn flag(self, field: &'static str) -> Result<bool, JsonError> {
+        match self {
+            Self::Other("true") => Ok(true),
+            Self::Other("false") => Ok(false),
+            other => Err(other.wrong(field, "true or false")),
+        }
+    }
+
     /// An amount of bytes with a clear unit.
     pub(super) fn amount(self, field: &'static str) -> Result<Amount, JsonError> {
         match &self {

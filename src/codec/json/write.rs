@@ -136,7 +136,9 @@ fn type_name(body: &CommandBody) -> &str {
         CommandBody::Suspend { .. } => "card.suspend",
         CommandBody::Resume => "card.resume",
         CommandBody::Cancel { .. } => "card.cancel",
+        CommandBody::Confirm { .. } => "card.confirm",
         CommandBody::Recharge { .. } => "recharge",
+        CommandBody::Void { .. } => "recharge.void",
         CommandBody::RulesSet { .. } => "rules.set",
         CommandBody::RecipientsSet { .. } => "recipients.set",
         CommandBody::UsageAdjust { .. } => "usage.adjust",
@@ -166,6 +168,10 @@ fn body(body: &CommandBody, card: CardId) -> Value {
                 out["channel"] = channel.as_str().into();
             }
             out
+        }
+        CommandBody::Confirm { state } => json!({ "state": state }),
+        CommandBody::Void { order, reference, burnt } => {
+            json!({ "order": order, "reference": reference, "burnt": burnt })
         }
         CommandBody::RulesSet { rules } => json!({ "rules": rules.iter().map(rule_out).collect::<Vec<_>>() }),
         CommandBody::RecipientsSet { recipients } => json!({ "recipients": recipients }),
@@ -240,13 +246,17 @@ pub(in crate::codec) fn payment_out(payment: &Payment) -> Value {
 
 fn package_out(package: &PackageSpec) -> Value {
     let quota = package.quota.map_or_else(|| Value::from("unlimited"), Value::from);
-    json!({
+    let mut out = json!({
         "kind": package.kind,
         "quota": quota,
         "validity": package.validity,
         "per": package.per,
         "priority": package.priority,
-    })
+    });
+    if package.pays_overage {
+        out["pays_overage"] = true.into();
+    }
+    out
 }
 
 fn rule_out(rule: &Rule) -> Value {

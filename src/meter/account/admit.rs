@@ -1,13 +1,14 @@
 //! Whether an order is taken (`domain.md` P5). Every refusal is readable: the payer must be refunded because of it.
 //!
-//! In this order: known before, card, channel, quota, validity, room. So the reason told is the one that matters most.
+//! In this order: known before, channel, quota, validity, room. So the reason told is the one that matters most.
 
 use super::book::Book;
 use super::orders::Known;
 use super::package::within_calendar;
-use super::{Ctx, Recharge, Standing};
+use super::{Ctx, Recharge};
 use crate::limits::{
     ORDER_DAYS, ORDERS_MAX, PACKAGES_IN_FORCE_MAX, PACKAGES_KEPT_MAX, QUEUED_PACKAGES_MAX, QUOTA_BYTES_MAX,
+    VALIDITY_DAYS_MAX, VALIDITY_MONTHS_MAX,
 };
 use crate::model::{Mode, UnixTime, Validity};
 
@@ -23,17 +24,19 @@ pub(super) fn admit(book: Option<&Book>, ctx: &Ctx<'_>, recharge: &Recharge<'_>)
     match book.map_or(Known::No, |book| book.orders.look(recharge, ctx.now)) {
         Known::Same => return Ok(Admitted::Repeated),
         Known::Other => return Err(reused(recharge)),
-        Known::Full => {
-            return Err(format!("the card has {ORDERS_MAX} orders within {ORDER_DAYS} days already"));
-        }
+        Known::Full => return Err(too_many()),
+        Known::No if book.is_some_and(|book| book.holds(recharge.order)) => return Err(reused(recharge)),
         Known::No => {}
     }
-    let problem = standing(recharge)
-        .or_else(|| channel(ctx, recharge))
+    let problem = channel(ctx, recharge)
         .or_else(|| quota(recharge))
         .or_else(|| validity(ctx, recharge))
         .or_else(|| book.and_then(|book| room(book, ctx, recharge.mode)));
     problem.map_or(Ok(Admitted::New), Err)
+}
+
+pub(super) fn too_many() -> String {
+    format!("the card has {ORDERS_MAX} orders within {ORDER_DAYS} days already")
 }
 
 fn reused(recharge: &Recharge<'_>) -> String {
@@ -41,10 +44,6 @@ fn reused(recharge: &Recharge<'_>) -> String {
         "order {:?} was used for another recharge of this card: send this one under an order id of its own",
         recharge.order
     )
-}
-
-fn standing(recharge: &Recharge<'_>) -> Option<String> {
-    (recharge.standing == Standing::Cancelled).then(|| "the card is cancelled, which is final".to_owned())
 }
 
 fn channel(ctx: &Ctx<'_>, recharge: &Recharge<'_>) -> Option<String> {
@@ -78,6 +77,13 @@ fn validity(ctx: &Ctx<'_>, recharge: &Recharge<'_>) -> Option<String> {
     };
     if count == 0 {
         return Some(format!("a validity of 0 {unit}: order at least 1"));
+    }
+    let most = match validity {
+        Validity::Days(_) => VALIDITY_DAYS_MAX,
+        Validity::Months(_) | Validity::Cycles(_) => VALIDITY_MONTHS_MAX,
+    };
+    if count > most {
+        return Some(format!("a validity of {count} {unit}: a package lasts at most ten years"));
     }
     (!within_calendar(validity, ctx.now, ctx.calendar)).then(|| {
         format!("a validity of {count} {unit} ends after the carrier's calendar: order a shorter one")

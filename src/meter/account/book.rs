@@ -6,7 +6,7 @@ use super::alerts::Alerts;
 use super::burn::{Burn, CycleBurn, Frame, burn};
 use super::level::Level;
 use super::orders::Orders;
-use super::package::{Order, Package, end_of};
+use super::package::{Order, Package, Sale, end_of};
 use super::{Ctx, Recharge, Totals};
 use crate::limits::DAY_S;
 use crate::model::{Calendar, Day, EventBody, Mode, PackageData, PackageKind, Per, UnixTime};
@@ -41,32 +41,51 @@ impl Book {
         self.prune(ctx.open_from);
         self.orders.remember(recharge, ctx.now);
         self.seq = self.seq.saturating_add(1);
-        let order = Order {
-            id: recharge.order.to_owned(),
-            payment: recharge.payment.clone(),
-            spec: recharge.package.clone(),
-            mode: recharge.mode,
-            seq: self.seq,
-        };
-        let starts = match order.mode {
+        let order = Order::new(recharge, self.seq);
+        let starts = match order.sale.mode {
             Mode::Immediate => true,
             Mode::Renewal => !self.has_base(ctx.at),
             Mode::NextCycle => false,
         };
         if starts {
             let expires_at = expiry(&order, ctx);
-            self.start(Package::start(order, ctx.at, expires_at), out);
+            self.start(order.sale, expires_at, ctx, out);
         } else {
-            out.push(EventBody::PackageQueued(order.data()));
+            out.push(EventBody::PackageQueued(order.sale.data()));
+            self.queue.reserve_exact(1);
             self.queue.push(order);
         }
         self.note_cycle(ctx);
     }
 
-    fn start(&mut self, package: Package, out: &mut Vec<EventBody>) {
+    fn start(&mut self, sale: Sale, expires_at: UnixTime, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        let mut package = Package::start(sale, ctx.at, expires_at);
         out.push(EventBody::PackageActivated(package.data(0)));
+        if package.sale.pays_overage {
+            self.pay_closed_overage(&mut package, ctx);
+        }
+        self.insert(package);
+    }
+
+    pub(super) fn insert(&mut self, package: Package) {
         let at = self.packages.partition_point(|other| other.rank() < package.rank());
+        self.packages.reserve_exact(1);
         self.packages.insert(at, package);
+    }
+
+    /// The package pays the running cycle's overage: that of closed days now and for good, that of open days whenever they
+    /// are burnt.
+    fn pay_closed_overage(&mut self, package: &mut Package, ctx: &Ctx<'_>) {
+        let cycle = ctx.usage.cycle;
+        package.pays_from = ctx.calendar.day_start(cycle).min(package.effective_at);
+        let open = ctx.segments.iter().filter(|s| s.start >= package.pays_from).map(|s| s.bytes);
+        let closed = ctx.usage.used.saturating_sub(open.fold(0, u64::saturating_add));
+        let overage = closed.saturating_sub(self.cycle_closed(cycle));
+        let paid = package.sale.quota().map_or(overage, |quota| quota.min(overage));
+        if paid > 0 {
+            package.closed.add(cycle, paid);
+            self.note_closed(cycle, paid);
+        }
     }
 
     /// All that is due at `ctx.at`: ends first, then hand-over, then what waits for the cycle.
@@ -85,9 +104,9 @@ impl Book {
         let burn = self.burn(ctx, last);
         let mut ended: Vec<(u32, PackageData)> = Vec::new();
         for (at, package) in self.packages.iter_mut().enumerate() {
-            if !package.ended && package.expires_at <= ctx.at {
+            if !package.ended && package.until <= ctx.at {
                 package.ended = true;
-                ended.push((package.order.seq, package.data(burn.of(at, package))));
+                ended.push((package.sale.seq, package.data(burn.of(at, package))));
             }
         }
         ended.sort_by_key(|(seq, _)| *seq);
@@ -95,9 +114,11 @@ impl Book {
     }
 
     /// Renewals start the instant no base is in force. A booster among them starts and lets the next one in.
-    fn hand_over(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+    pub(super) fn hand_over(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
         while !self.has_base(ctx.at) {
-            let Some(at) = self.queue.iter().position(|order| order.mode == Mode::Renewal) else { return };
+            let Some(at) = self.queue.iter().position(|order| order.sale.mode == Mode::Renewal) else {
+                return;
+            };
             let order = self.queue.remove(at);
             self.start_queued(order, ctx, out);
         }
@@ -105,7 +126,8 @@ impl Book {
 
     fn start_waiting(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
         let queue = std::mem::take(&mut self.queue);
-        let (waiting, rest): (Vec<_>, Vec<_>) = queue.into_iter().partition(|o| o.mode == Mode::NextCycle);
+        let (waiting, rest): (Vec<_>, Vec<_>) =
+            queue.into_iter().partition(|o| o.sale.mode == Mode::NextCycle);
         self.queue = rest;
         for order in waiting {
             self.start_queued(order, ctx, out);
@@ -113,8 +135,8 @@ impl Book {
     }
 
     fn start_queued(&mut self, order: Order, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
-        let expires_at = end_of(order.spec.validity, ctx.at, ctx.calendar);
-        self.start(Package::start(order, ctx.at, expires_at), out);
+        let expires_at = end_of(order.validity, ctx.at, ctx.calendar);
+        self.start(order.sale, expires_at, ctx, out);
     }
 
     /// Notes the cycle if none is, or if it is over and nobody waited for its end.
@@ -124,7 +146,7 @@ impl Book {
         }
     }
 
-    fn note_cycle(&mut self, ctx: &Ctx<'_>) {
+    pub(super) fn note_cycle(&mut self, ctx: &Ctx<'_>) {
         let next = ctx.calendar.cycle_of(ctx.calendar.day_of(ctx.at)).map(|(_, next)| next);
         self.cycle_ends = next.map(|day| ctx.calendar.day_start(day));
     }
@@ -138,7 +160,7 @@ impl Book {
         let alive = || self.packages.iter().filter(|package| !package.ended);
         let waits = self.waiting() > 0 || self.alerts.asks_cycle();
         let cycle = self.cycle_ends.filter(|_| waits || alive().next().is_some());
-        alive().map(|package| package.expires_at).chain(cycle).min()
+        alive().map(|package| package.until).chain(cycle).min()
     }
 
     /// Whether a package ends or a cycle begins by then.
@@ -154,11 +176,15 @@ impl Book {
 
     /// Forgets ended packages that no open day can burn any more.
     fn prune(&mut self, open_from: UnixTime) {
+        let before = self.packages.len();
         self.packages.retain(|package| !package.is_past(open_from));
+        if self.packages.len() != before {
+            self.packages.shrink_to_fit();
+        }
     }
 
     pub(super) fn has_base(&self, at: UnixTime) -> bool {
-        self.packages.iter().any(|p| p.order.spec.kind == PackageKind::Base && p.covers(at))
+        self.packages.iter().any(|p| p.sale.kind == PackageKind::Base && p.covers(at))
     }
 
     pub(super) fn in_force(&self, at: UnixTime) -> impl Iterator<Item = (usize, &Package)> {
@@ -175,7 +201,7 @@ impl Book {
         let overage = ctx.usage.used.saturating_sub(burnt_in_cycle);
         let mut totals = Totals { quota: Some(0), burnt: 0, remaining: Some(0), overage };
         for (at, package) in self.in_force(ctx.at) {
-            totals.add(package.order.spec.quota, burn.of(at, package));
+            totals.add(package.sale.quota(), burn.of(at, package));
         }
         totals
     }
@@ -185,10 +211,10 @@ impl Book {
         let cycle = ctx.usage.cycle;
         for (at, package) in self.packages.iter_mut().enumerate() {
             let burnt = burn.of(at, package);
-            let full = package.order.spec.quota.is_some_and(|quota| burnt >= quota);
+            let full = package.sale.quota().is_some_and(|quota| burnt >= quota);
             if full && package.covers(ctx.at) && !package.told_exhausted(cycle) {
                 package.exhausted = Some(cycle);
-                let cycle = (package.order.spec.per == Per::Cycle).then_some(cycle);
+                let cycle = (package.sale.per == Per::Cycle).then_some(cycle);
                 out.push(EventBody::PackageExhausted(PackageData { cycle, ..package.data(burnt) }));
             }
         }
@@ -199,7 +225,7 @@ impl Book {
         let ctx = level.ctx;
         let untold = self.in_force(ctx.at).filter(|(_, package)| !package.told_exhausted(ctx.usage.cycle));
         let left = untold.filter_map(|(at, package)| {
-            package.order.spec.quota.map(|quota| quota.saturating_sub(burn.of(at, package)))
+            package.sale.quota().map(|quota| quota.saturating_sub(burn.of(at, package)))
         });
         left.fold(self.alerts.room(level), u64::min)
     }
@@ -218,10 +244,20 @@ impl Book {
         self.prune(ctx.open_from);
     }
 
-    fn note_closed(&mut self, cycle: Day, burnt: u64) {
+    pub(super) fn note_closed(&mut self, cycle: Day, burnt: u64) {
         match self.closed.last_mut() {
             Some(last) if last.cycle == cycle => last.burnt = last.burnt.saturating_add(burnt),
-            _ => self.closed.push(CycleClosed { cycle, burnt }),
+            _ => {
+                self.closed.reserve_exact(1);
+                self.closed.push(CycleClosed { cycle, burnt });
+            }
+        }
+    }
+
+    /// What a package burnt of closed days is overage after all.
+    pub(super) fn unburn_closed(&mut self, cycle: Day, burnt: u64) {
+        if let Some(closed) = self.closed.iter_mut().find(|closed| closed.cycle == cycle) {
+            closed.burnt = closed.burnt.saturating_sub(burnt);
         }
     }
 
@@ -238,9 +274,15 @@ impl Book {
         self.packages.iter().filter(|package| !package.is_past(open_from)).count()
     }
 
+    /// Whether an order waits, or its package has not ended.
+    pub(super) fn holds(&self, order: &str) -> bool {
+        let alive = self.packages.iter().filter(|package| !package.ended).map(|package| &package.sale);
+        alive.chain(self.queue.iter().map(|o| &o.sale)).any(|sale| sale.order() == order)
+    }
+
     /// Packages that wait for the next cycle.
     pub(super) fn waiting(&self) -> usize {
-        self.queue.iter().filter(|order| order.mode == Mode::NextCycle).count()
+        self.queue.iter().filter(|order| order.sale.mode == Mode::NextCycle).count()
     }
 
     pub(super) fn cycle_ends(&self) -> Option<UnixTime> {
@@ -250,7 +292,11 @@ impl Book {
     pub(super) fn heap_bytes(&self) -> usize {
         let packages = self.packages.capacity().saturating_mul(size_of::<Package>());
         let queue = self.queue.capacity().saturating_mul(size_of::<Order>());
-        [size_of::<Self>(), packages, queue, self.alerts.heap_bytes(), self.orders.heap_bytes()].iter().sum()
+        let sales = self.packages.iter().map(|p| &p.sale).chain(self.queue.iter().map(|o| &o.sale));
+        let texts = sales.map(Sale::heap_bytes).sum();
+        let closed = self.closed.capacity().saturating_mul(size_of::<CycleClosed>());
+        let (alerts, orders) = (self.alerts.heap_bytes(), self.orders.heap_bytes());
+        [size_of::<Self>(), packages, queue, texts, closed, alerts, orders].iter().sum()
     }
 }
 
@@ -258,11 +304,11 @@ impl Book {
 /// ago (`domain.md` P1), so that a payment at the month's end buys the month that was paid for, even if the order
 /// comes later. If that validity is over before the order is here, it would buy nothing at all: then it counts from now.
 fn expiry(order: &Order, ctx: &Ctx<'_>) -> UnixTime {
-    let paid = order.payment.paid_at;
+    let paid = order.sale.paid_at;
     let recent = (0..=DAY_S).contains(&ctx.now.saturating_sub(paid));
-    let end = |from, calendar: &Calendar| end_of(order.spec.validity, from, calendar);
+    let end = |from, calendar: &Calendar| end_of(order.validity, from, calendar);
     let from_payment = end(paid, ctx.calendar);
-    if order.mode == Mode::Immediate && recent && from_payment > ctx.now {
+    if order.sale.mode == Mode::Immediate && recent && from_payment > ctx.now {
         from_payment
     } else {
         end(ctx.now, ctx.calendar)

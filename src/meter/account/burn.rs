@@ -65,12 +65,22 @@ impl Burn {
                 break;
             }
             if package.covers(segment.start) {
-                let taken = line.take(package, cycle, rest);
-                rest = rest.saturating_sub(taken);
-                if cycle == self.current {
-                    line.in_current = line.in_current.saturating_add(taken);
-                }
+                rest = rest.saturating_sub(line.take(package, cycle, rest, self.current));
             }
+        }
+        if rest > 0 && packages.iter().any(|package| package.pays_back(segment.start)) {
+            rest = self.pay_back(packages, segment, cycle, rest);
+        }
+        rest
+    }
+
+    /// What would be overage is paid by packages bought later that say so, in the order of their purchase.
+    fn pay_back(&mut self, packages: &[Package], segment: &Segment, cycle: Day, mut rest: u64) -> u64 {
+        let mut payers: Vec<_> = packages.iter().zip(&mut self.lines).collect();
+        payers.retain(|(package, _)| package.pays_back(segment.start));
+        payers.sort_by_key(|(package, _)| package.sale.seq);
+        for (package, line) in payers {
+            rest = rest.saturating_sub(line.take(package, cycle, rest, self.current));
         }
         rest
     }
@@ -87,7 +97,7 @@ impl Burn {
 
     /// What is burnt of the quota of the `at`th package that counts in the current cycle, closed days included.
     pub(super) fn of(&self, at: usize, package: &Package) -> u64 {
-        let open = self.lines.get(at).map_or(0, |line| match package.order.spec.per {
+        let open = self.lines.get(at).map_or(0, |line| match package.sale.per {
             Per::Validity => line.total,
             Per::Cycle => line.in_current,
         });
@@ -106,23 +116,26 @@ impl Burn {
 }
 
 impl Line {
-    fn take(&mut self, package: &Package, cycle: Day, wanted: u64) -> u64 {
+    fn take(&mut self, package: &Package, cycle: Day, wanted: u64, current: Day) -> u64 {
         if self.cycle != cycle {
             self.cycle = cycle;
             self.in_cycle = 0;
         }
-        let taken = match package.order.spec.quota {
+        let taken = match package.sale.quota() {
             None => wanted,
             Some(quota) => quota.saturating_sub(self.burnt(package)).min(wanted),
         };
         self.in_cycle = self.in_cycle.saturating_add(taken);
         self.total = self.total.saturating_add(taken);
+        if cycle == current {
+            self.in_current = self.in_current.saturating_add(taken);
+        }
         taken
     }
 
     /// Of the quota that counts in the cycle met last.
     fn burnt(&self, package: &Package) -> u64 {
-        let open = match package.order.spec.per {
+        let open = match package.sale.per {
             Per::Validity => self.total,
             Per::Cycle => self.in_cycle,
         };

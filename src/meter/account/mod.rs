@@ -17,6 +17,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod view;
+mod void;
 
 pub use alerts::Stance;
 pub use view::{AccountView, PackageView, RuleView};
@@ -27,11 +28,13 @@ use admit::{Admitted, admit};
 use book::Book;
 use burn::Burn;
 use level::LastHeard;
+use orders::Known;
 use quiet::Quiet;
 
 use crate::meter::feeds::Feeds;
 use crate::model::{
-    Calendar, Day, EventBody, Mode, PackageSpec, Payment, Rule, RuleKind, UnixTime, rules_problem,
+    BurntBecomes, Calendar, Day, EventBody, Mode, PackageSpec, Payment, Rule, RuleKind, UnixTime,
+    rules_problem,
 };
 
 /// Everything about packages and alerts of one card. Empty, it is 16 bytes of the card's line.
@@ -95,14 +98,15 @@ pub(crate) struct Recharge<'a> {
     pub(crate) payment: &'a Payment,
     pub(crate) package: &'a PackageSpec,
     pub(crate) mode: Mode,
-    pub(crate) standing: Standing,
 }
 
-/// Whether the card can be recharged at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Open,
-    Cancelled,
+/// An order taken back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Void<'a> {
+    pub(crate) order: &'a str,
+    /// Names the taking back in the vendor's books.
+    pub(crate) reference: &'a str,
+    pub(crate) burnt: BurntBecomes,
 }
 
 /// What became of an order.
@@ -168,6 +172,39 @@ impl Account {
                 OrderOutcome::Refused(reason)
             }
         }
+    }
+
+    /// Takes an order back (`domain.md` P6). Afterwards as after [`Self::recharge`].
+    pub(crate) fn void(&mut self, ctx: &Ctx<'_>, void: &Void<'_>, out: &mut Vec<EventBody>) -> OrderOutcome {
+        let Some(book) = &mut self.book else { return OrderOutcome::Refused(void::nothing_left(void)) };
+        let known = book.orders.look_void(void, ctx.now);
+        let done = match known {
+            Known::Same => return OrderOutcome::Repeated,
+            Known::Other => Err(format!("order {:?} was voided under another reference", void.order)),
+            Known::Full => Err(admit::too_many()),
+            Known::No => book.void(ctx, void, out),
+        };
+        match done {
+            Ok(()) => {
+                book.orders.remember_void(void, ctx.now);
+                self.look(ctx, Look::Raised, out);
+                OrderOutcome::Applied
+            }
+            Err(reason) => OrderOutcome::Refused(reason),
+        }
+    }
+
+    /// The card is cancelled: nothing of it is in force any more.
+    pub(crate) fn give_up(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
+        if let Some(book) = &mut self.book {
+            book.give_up(ctx, out);
+            self.look(ctx, Look::Raised, out);
+        }
+    }
+
+    /// Whether an order was taken with this very content.
+    pub(crate) fn has_taken(&self, recharge: &Recharge<'_>, now: UnixTime) -> bool {
+        self.book.as_ref().is_some_and(|book| book.orders.look(recharge, now) == Known::Same)
     }
 
     /// Replaces the card's own rules; an empty list gives it back to its plan's. New rules that hold at once are armed
@@ -279,7 +316,7 @@ impl Account {
     /// Starts and ends of packages, where the segments of a day must be cut. Not sorted, may repeat.
     pub(crate) fn edges(&self) -> impl Iterator<Item = UnixTime> + '_ {
         let packages = self.book.iter().flat_map(|book| &book.packages);
-        packages.flat_map(|package| [package.effective_at, package.expires_at])
+        packages.flat_map(|package| [package.effective_at, package.until])
     }
 
     /// When [`Self::fire`] must be called next: a package ends, a cycle begins, time makes a rule reached.

@@ -2,10 +2,10 @@
 //! same id is refused (`domain.md` P1, C9). Refused orders leave no trace: they may come again, put right.
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
-use super::Recharge;
-use crate::limits::{DAY_S, ORDER_DAYS, ORDERS_MAX};
+use super::{Recharge, Void};
+use crate::limits::{ID_LIFE_S, ORDERS_MAX};
 use crate::model::UnixTime;
 
 /// Orders in the order in which they were taken.
@@ -32,7 +32,15 @@ pub(super) enum Known {
 
 impl Orders {
     pub(super) fn look(&self, order: &Recharge<'_>, now: UnixTime) -> Known {
-        let (id, content) = (xxh3_64(order.order.as_bytes()), content(order));
+        self.find(xxh3_64(order.order.as_bytes()), content(order), now)
+    }
+
+    /// What is known of an order's being voided.
+    pub(super) fn look_void(&self, void: &Void<'_>, now: UnixTime) -> Known {
+        self.find(void_id(void.order), xxh3_64(void.reference.as_bytes()), now)
+    }
+
+    fn find(&self, id: u64, content: u64, now: UnixTime) -> Known {
         let mut kept = self.0.iter().filter(|taken| !taken.is_forgotten(now));
         match kept.clone().find(|taken| taken.id == id) {
             Some(taken) if taken.content == content => Known::Same,
@@ -43,8 +51,20 @@ impl Orders {
     }
 
     pub(super) fn remember(&mut self, order: &Recharge<'_>, now: UnixTime) {
-        self.0.retain(|taken| !taken.is_forgotten(now));
-        self.0.push(Taken { id: xxh3_64(order.order.as_bytes()), content: content(order), at: now });
+        self.push(Taken { id: xxh3_64(order.order.as_bytes()), content: content(order), at: now });
+    }
+
+    pub(super) fn remember_void(&mut self, void: &Void<'_>, now: UnixTime) {
+        let content = xxh3_64(void.reference.as_bytes());
+        self.push(Taken { id: void_id(void.order), content, at: now });
+    }
+
+    fn push(&mut self, taken: Taken) {
+        self.0.retain(|held| !held.is_forgotten(taken.at));
+        if self.0.len() == self.0.capacity() {
+            self.0.reserve_exact(1 + self.0.len() / 8);
+        }
+        self.0.push(taken);
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -54,8 +74,13 @@ impl Orders {
 
 impl Taken {
     fn is_forgotten(&self, now: UnixTime) -> bool {
-        self.at < now.saturating_sub(ORDER_DAYS * DAY_S)
+        self.at < now.saturating_sub(ID_LIFE_S)
     }
+}
+
+/// A void is remembered beside its order, under another hash of the same id.
+fn void_id(order: &str) -> u64 {
+    xxh3_64_with_seed(order.as_bytes(), 1)
 }
 
 /// Hash of what makes an order that order: what was paid and for what, not by whom it came; each part closed off so that none can run into the next.
@@ -68,7 +93,13 @@ fn content(order: &Recharge<'_>) -> u64 {
     }
     hash.update(&payment.paid_at.to_le_bytes());
     hash.update(&spec.quota.unwrap_or(u64::MAX).to_le_bytes());
-    hash.update(&[order.mode as u8, spec.kind as u8, spec.per as u8, spec.priority]);
+    hash.update(&[
+        order.mode as u8,
+        spec.kind as u8,
+        spec.per as u8,
+        spec.priority,
+        u8::from(spec.pays_overage),
+    ]);
     let (unit, count) = match spec.validity {
         crate::model::Validity::Months(n) => (0u8, n),
         crate::model::Validity::Days(n) => (1, n),

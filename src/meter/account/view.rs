@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::alerts::Stance;
 use super::book::Book;
 use super::burn::Burn;
-use super::package::{Order, Package, end_of};
+use super::package::{Order, Package, Sale, end_of};
 use super::{Ctx, Totals};
-use crate::model::{Mode, PackageKind, Rule, RuleKind, UnixTime};
+use crate::model::{Calendar, Mode, PackageKind, Rule, RuleKind, UnixTime};
 
 /// What `GET /v1/cards/{iccid}` shows of the account. Amounts in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -96,38 +96,60 @@ pub(super) fn chain_end(book: &Book, ctx: &Ctx<'_>) -> Option<UnixTime> {
 }
 
 fn bases(book: &Book, at: UnixTime) -> impl Iterator<Item = &Package> {
-    book.in_force(at)
-        .map(|(_, package)| package)
-        .filter(|package| package.order.spec.kind == PackageKind::Base)
+    book.in_force(at).map(|(_, package)| package).filter(|package| package.sale.kind == PackageKind::Base)
 }
 
 fn in_force(at: usize, package: &Package, burn: &Burn) -> PackageView {
     let burnt = burn.of(at, package);
     PackageView {
         burnt,
-        remaining: package.order.spec.quota.map(|quota| quota.saturating_sub(burnt)),
+        remaining: package.sale.quota().map(|quota| quota.saturating_sub(burnt)),
         effective_at: Some(package.effective_at),
         expires_at: Some(package.expires_at),
-        ..PackageView::of(&package.order)
+        ..PackageView::of(&package.sale)
     }
 }
 
-/// The queue with expected dates, and the end of the base chain: what waits for the cycle starts with it, renewals follow
-/// when the last base ends.
+/// The queue with expected dates, and the end of the base chain: renewals follow when the last base ends, what waits for the
+/// cycle starts with it. In one second renewals go first, as they do when it comes.
 fn queue(book: &Book, ctx: &Ctx<'_>) -> (Vec<PackageView>, Option<UnixTime>) {
-    let mut end = bases(book, ctx.at).map(|package| package.expires_at).max();
-    let mut views = Vec::with_capacity(book.queue.len());
-    for mode in [Mode::NextCycle, Mode::Renewal] {
-        for order in book.queue.iter().filter(|order| order.mode == mode) {
-            let start = if mode == Mode::NextCycle { book.cycle_ends() } else { end };
-            let expires = start.map(|start| end_of(order.spec.validity, start, ctx.calendar));
-            if order.spec.kind == PackageKind::Base {
-                end = end.max(expires);
-            }
-            views.push(PackageView { effective_at: start, expires_at: expires, ..PackageView::of(order) });
-        }
+    let mut chain = Chain {
+        end: bases(book, ctx.at).map(|package| package.until).max(),
+        views: Vec::with_capacity(book.queue.len()),
+        calendar: ctx.calendar,
+    };
+    let of = |mode| book.queue.iter().filter(move |order| order.sale.mode == mode);
+    let mut renewals = of(Mode::Renewal).peekable();
+    let cycle_ends = book.cycle_ends();
+    while let Some(order) =
+        renewals.next_if(|_| chain.end.zip(cycle_ends).is_some_and(|(end, cycle)| end <= cycle))
+    {
+        chain.starts(order, chain.end);
     }
-    (views, end)
+    of(Mode::NextCycle).for_each(|order| chain.starts(order, cycle_ends));
+    for order in renewals {
+        chain.starts(order, chain.end);
+    }
+    (chain.views, chain.end)
+}
+
+/// Packages that are expected to follow each other.
+struct Chain<'a> {
+    /// Of the last base.
+    end: Option<UnixTime>,
+    views: Vec<PackageView>,
+    calendar: &'a Calendar,
+}
+
+impl Chain<'_> {
+    fn starts(&mut self, order: &Order, start: Option<UnixTime>) {
+        let expires = start.map(|start| end_of(order.validity, start, self.calendar));
+        if order.sale.kind == PackageKind::Base {
+            self.end = self.end.max(expires);
+        }
+        let view = PackageView::of(&order.sale);
+        self.views.push(PackageView { effective_at: start, expires_at: expires, ..view });
+    }
 }
 
 fn rules(book: &Book, ctx: &Ctx<'_>) -> Vec<RuleView> {
@@ -151,15 +173,15 @@ impl RuleView {
 }
 
 impl PackageView {
-    fn of(order: &Order) -> Self {
+    fn of(sale: &Sale) -> Self {
         Self {
-            order: order.id.clone(),
-            kind: order.spec.kind,
-            mode: order.mode,
-            priority: order.spec.priority,
-            quota: order.spec.quota,
+            order: sale.order().to_owned(),
+            kind: sale.kind,
+            mode: sale.mode,
+            priority: sale.priority,
+            quota: sale.quota(),
             burnt: 0,
-            remaining: order.spec.quota,
+            remaining: sale.quota(),
             effective_at: None,
             expires_at: None,
         }

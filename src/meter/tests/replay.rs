@@ -58,6 +58,7 @@ fn recharge(order: &str, dice: &mut Dice) -> CommandBody {
             validity: validities[dice.roll(3) as usize],
             per: if dice.roll(2) == 0 { Per::Validity } else { Per::Cycle },
             priority: 1,
+            pays_overage: false,
         },
         mode: modes[dice.roll(3) as usize],
     }

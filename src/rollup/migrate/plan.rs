@@ -13,7 +13,7 @@ pub struct Migration {
 }
 
 /// All of them, in order.
-pub const MIGRATIONS: [Migration; 3] = [
+pub const MIGRATIONS: [Migration; 4] = [
     Migration {
         number: 1,
         name: "0001_rollups",
@@ -28,6 +28,11 @@ pub const MIGRATIONS: [Migration; 3] = [
         number: 3,
         name: "0003_usage_records",
         sql: include_str!("../../../schemas/clickhouse/0003_usage_records.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "0004_carrier_state",
+        sql: include_str!("../../../schemas/clickhouse/0004_carrier_state.sql"),
     },
 ];
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CardText, Columns, Key, card_text, date, date_time};
 use crate::meter::{DayRow, MonthRow};
+use crate::model::CarrierState;
 use crate::rollup::RowVersion;
 
 /// One card in one cycle; the fields are [`MonthRow`]'s.
@@ -37,6 +38,8 @@ pub struct CardMonth {
     pub revision: u32,
     pub as_of: u32,
     pub version: u64,
+    pub confirmed: String,
+    pub used_while_stopped: bool,
 }
 
 impl CardMonth {
@@ -68,6 +71,8 @@ impl CardMonth {
             revision: row.revision,
             as_of: date_time(row.as_of),
             version: version.as_u64(),
+            confirmed: row.confirmed.map_or("", CarrierState::name).to_owned(),
+            used_while_stopped: row.used_while_stopped,
         }
     }
 }
@@ -100,6 +105,8 @@ impl Columns for CardMonth {
         ("revision", "UInt32"),
         ("as_of", "DateTime('UTC')"),
         ("version", "UInt64"),
+        ("confirmed", "LowCardinality(String)"),
+        ("used_while_stopped", "Bool"),
     ];
 
     fn key(&self) -> Key<'_> {

@@ -181,7 +181,8 @@ pub(super) fn post(
     match outcome {
         Outcome::Counted => {
             let of_record = Cause { command: None, ..cause };
-            let moved = line.moves > before;
+            let ends = cdr.slices.iter().map(|slice| slice.end);
+            let moved = (line.moves > before, ends.fold(cdr.start.max(cdr.end), UnixTime::max));
             follow_usage(card, line, moved, Some(&cdr.feed), of_record, terms, out);
         }
         Outcome::Late => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::life;
 use super::line::{Line, State, Terms, Verdict};
 use super::logbook::{Batch, Entry, What};
 use super::obey::{close_cycles, emit, follow, id, in_time, look, obey, registers, say};
@@ -129,16 +130,25 @@ impl Fold {
         match &entry.what {
             What::Cdr(cdr) => {
                 self.hear(&cdr.feed);
-                let verdict = self
-                    .usage(cdr.card, (&cdr.feed, Sign::OfLife), position, |line, terms| line.cdr(cdr, terms));
+                let ends = cdr.slices.iter().map(|slice| slice.end);
+                let last = ends.chain([cdr.start, cdr.end]).max().unwrap_or(cdr.end);
+                let sign = (&cdr.feed[..], Sign::OfLife, last);
+                let verdict = self.usage(cdr.card, sign, position, |line, terms| line.cdr(cdr, terms));
                 let unknown = Verdict { outcome: Outcome::Unknown, bytes: cdr.up + cdr.down };
                 self.note(Input::Cdr, position, &verdict.unwrap_or(unknown));
             }
             What::Reading(reading) => {
                 self.hear(&reading.feed);
                 let sign = if is_total(reading) { Sign::OfNothing } else { Sign::OfLife };
-                let verdict = self.usage(reading.card, (&reading.feed, sign), position, |line, terms| {
-                    if is_total(reading) { line.total(reading, terms) } else { line.reading(reading, terms) }
+                let sign = (&reading.feed[..], sign, reading.at);
+                let verdict = self.usage(reading.card, sign, position, |line, terms| {
+                    if line.tombstone.is_some() {
+                        Verdict { outcome: Outcome::Unknown, bytes: 0 }
+                    } else if is_total(reading) {
+                        line.total(reading, terms)
+                    } else {
+                        line.reading(reading, terms)
+                    }
                 });
                 let unknown = Verdict { outcome: Outcome::Unknown, bytes: 0 };
                 self.note(Input::Reading, position, &verdict.unwrap_or(unknown));
@@ -202,7 +212,7 @@ impl Fold {
     fn usage(
         &mut self,
         card: CardId,
-        (feed, sign): (&str, Sign),
+        (feed, sign, last): (&str, Sign, UnixTime),
         position: Position,
         count: impl FnOnce(&mut Line, Terms<'_>) -> Verdict,
     ) -> Option<Verdict> {
@@ -218,7 +228,7 @@ impl Fold {
             let moved = line.moves > before;
             // A carrier's total that is what it was tells nothing of the card; a modem's counter that it is there.
             let lives = verdict.outcome == Outcome::Counted && (moved || sign == Sign::OfLife);
-            follow_usage(card, line, moved, lives.then_some(feed), cause, terms, out);
+            follow_usage(card, line, (moved, last), lives.then_some(feed), cause, terms, out);
             verdict
         })
     }
@@ -244,8 +254,10 @@ impl Fold {
 
     fn next_due(&mut self, card: CardId) -> Option<UnixTime> {
         self.lend(card, |line, terms, _| {
-            let dues = [line.wallet.next_due(), line.next_close(terms), line.next_alert(terms)];
-            dues.into_iter().flatten().min()
+            let own = [line.next_close(terms), life::next_due(line, terms)];
+            let of_packages = [line.wallet.next_due(), line.next_alert(terms)];
+            let alive = line.state != State::Cancelled;
+            own.into_iter().chain(of_packages.into_iter().filter(|_| alive)).flatten().min()
         })?
     }
 
@@ -268,24 +280,29 @@ impl Fold {
         self.lend(card, |line, terms, out| {
             let cause = Cause { at: due, position: None, command: None };
             let dues = [line.wallet.next_due(), line.next_alert(terms)];
-            if dues.into_iter().flatten().any(|at| at <= due) {
+            let alive = line.state != State::Cancelled;
+            if alive && dues.into_iter().flatten().any(|at| at <= due) {
                 let covered_before = line.wallet.has_base(due - 1);
                 let mut said = Vec::new();
                 let moves = line.wallet.moves_at(due);
-                line.with_wallet(terms, due, |wallet, scene| wallet.time(scene, &mut said));
+                line.lend_wallet(terms, due, |wallet, scene| wallet.time(scene, &mut said));
+                if moves || !said.is_empty() {
+                    line.know_cycle(terms.zone, terms.zone.day(due));
+                }
                 say(card, line, said, cause, terms, out);
                 if moves {
-                    follow(card, line, covered_before, cause, terms, out);
+                    follow(card, line, (covered_before, "expiry"), cause, terms, out);
                 }
             }
             let horizon = i64::from(terms.catalogue.late_horizon_days) * 86_400;
             while let Some(day) = line.first_open_day().filter(|day| terms.zone.end(*day) + horizon <= due) {
-                if line.wallet.begun {
+                if line.wallet.begun && line.state != State::Cancelled {
                     line.know_cycle(terms.zone, terms.zone.day(due));
                 }
                 line.close_day(day);
             }
             close_cycles(card, line, horizon, cause, terms, out);
+            life::fire(card, line, cause, terms, out);
         });
     }
 
@@ -293,6 +310,9 @@ impl Fold {
     fn adopt(&mut self, card: CardId) {
         let now = self.now;
         self.lend(card, |line, terms, out| {
+            if line.state == State::Cancelled {
+                return;
+            }
             line.wallet.begun |= line.is_known() && watches(line, terms);
             look(card, line, Cause { at: now, position: None, command: None }, terms, out);
         });
@@ -380,16 +400,20 @@ impl Fold {
 pub(super) fn follow_usage(
     card: CardId,
     line: &mut Line,
-    moved: bool,
+    (moved, last): (bool, UnixTime),
     heard_by: Option<&str>,
     cause: Cause<'_>,
     terms: Terms<'_>,
     out: &mut Vec<Expected>,
 ) {
     if moved && line.state == State::Registered {
-        line.state = State::Active;
-        let body = EventBody::CardActivated { cause: "usage".to_owned() };
-        emit(card, line, cause, terms, body, out);
+        life::turn(card, line, (State::Active, "usage"), cause, terms, out);
+    }
+    if moved {
+        life::used(card, line, last, cause, terms, out);
+    }
+    if line.state == State::Cancelled {
+        return;
     }
     if moved && !line.wallet.begun && watches(line, terms) {
         line.with_wallet(terms, terms.now, super::wallet::Wallet::watch);

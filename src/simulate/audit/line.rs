@@ -5,12 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::corrections::{Correction, References};
 use super::credits::Credits;
 use super::dating;
+use super::life::Stop;
+pub(super) use super::life::{By, State};
 use super::logbook::Cdr;
 use super::totals::Told;
-use super::wallet::{Scene, Segment, Totals, Wallet};
+use super::wallet::Wallet;
 use super::watch::Heard;
 use super::zone::Zone;
-use crate::model::{Carrier, Catalogue, Day, EventBody, FeedRole, Number, Outcome, Rule, UnixTime};
+use crate::model::{
+    Carrier, CarrierState, Catalogue, Day, EventBody, FeedRole, Number, Outcome, Rule, UnixTime,
+};
 
 /// Whose figures a piece of usage is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,22 +37,6 @@ pub(super) struct Use {
 
 /// What makes a repeat a duplicate rather than a conflict.
 type Content = (UnixTime, u64, u64, Vec<(UnixTime, u64, u64)>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Registered,
-    Active,
-    Suspended(By),
-    Cancelled,
-}
-
-/// Who or what suspended a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
-    Owner,
-    Expiry,
-    Exhaustion,
-}
 
 /// A cycle of which anything is known.
 #[derive(Debug, Clone, Default)]
@@ -104,6 +92,12 @@ pub(super) struct Line {
     /// What readings gave cause to publish.
     pub(super) said: Vec<EventBody>,
     cuts: BTreeSet<UnixTime>,
+    pub(super) stop: Stop,
+    pub(super) confirmed: Option<CarrierState>,
+    /// Cycles in which it was used though it was suspended or cancelled.
+    pub(super) used_stopped: BTreeSet<Day>,
+    /// When the last cycle of a cancelled card closed.
+    pub(super) tombstone: Option<UnixTime>,
 }
 
 /// The catalogue's terms for a card.
@@ -117,7 +111,7 @@ pub(super) struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    fn horizon(&self) -> i64 {
+    pub(super) fn horizon(&self) -> i64 {
         i64::from(self.catalogue.late_horizon_days) * 86_400
     }
 
@@ -126,7 +120,7 @@ impl<'a> Terms<'a> {
         plan.map(|p| p.rules.as_slice()).filter(|r| !r.is_empty()).unwrap_or(&self.catalogue.default_rules)
     }
 
-    fn settling(&self, at: UnixTime) -> bool {
+    pub(super) fn settling(&self, at: UnixTime) -> bool {
         let day = self.zone.day(at);
         self.zone.cycle(day).is_some_and(|(first, next)| {
             day - first < Day::from(self.carrier.settling_days_first)
@@ -162,12 +156,19 @@ impl Line {
             by_totals: BTreeMap::new(),
             said: Vec::new(),
             cuts: BTreeSet::new(),
+            stop: Stop::default(),
+            confirmed: None,
+            used_stopped: BTreeSet::new(),
+            tombstone: None,
         }
     }
 
     /// Judges a CDR and counts it if it counts.
     pub(super) fn cdr(&mut self, cdr: &Cdr, terms: Terms<'_>) -> Verdict {
         let bytes = cdr.up + cdr.down;
+        if self.tombstone.is_some() {
+            return Verdict { outcome: Outcome::Unknown, bytes };
+        }
         let outcome = self.judge_cdr(cdr, terms).unwrap_or_else(|source| {
             self.count_cdr(cdr, &source, terms);
             Outcome::Counted
@@ -340,90 +341,6 @@ impl Line {
             }
         }
         out
-    }
-
-    /// Used bytes in event order, of the source that each day goes by.
-    fn segments(&self) -> Vec<Segment> {
-        let mut all = Vec::new();
-        for day in self.days() {
-            let mut by_start: BTreeMap<UnixTime, u64> = BTreeMap::new();
-            let (source, _) = self.used_of_day(day);
-            for piece in self.uses.iter().filter(|u| u.day == day && u.source == source) {
-                *by_start.entry(piece.segment).or_default() += piece.up + piece.down;
-            }
-            self.correct(day, &mut by_start);
-            all.extend(by_start.into_iter().map(|(start, bytes)| Segment { start, bytes }));
-        }
-        all
-    }
-
-    /// Calls the wallet with what it must know as of `at`.
-    pub(super) fn with_wallet<R>(
-        &mut self,
-        terms: Terms<'_>,
-        at: UnixTime,
-        call: impl FnOnce(&mut Wallet, &Scene<'_>) -> R,
-    ) -> R {
-        self.know_cycle(terms.zone, terms.zone.day(at));
-        let (segments, past) = (self.segments(), self.past(terms, at));
-        let mut wallet = std::mem::take(&mut self.wallet);
-        let answer = call(&mut wallet, &self.scene(terms, at, &segments, &past));
-        self.wallet = wallet;
-        answer
-    }
-
-    /// Cycles before a second that are not closed: first day, used, settled.
-    fn past(&self, terms: Terms<'_>, at: UnixTime) -> Vec<(Day, u64, u64)> {
-        let running = terms.zone.cycle_at(at);
-        let open = self.cycles.iter().filter(|(first, cycle)| !cycle.closed && **first < running);
-        open.map(|(first, _)| {
-            let (used, settled) = self.used_of_cycle(terms.zone, *first);
-            (*first, used, settled)
-        })
-        .collect()
-    }
-
-    /// When time alone makes a rule reached.
-    pub(super) fn next_alert(&self, terms: Terms<'_>) -> Option<UnixTime> {
-        self.wallet.next_alert(&self.scene(terms, terms.now, &[], &[]))
-    }
-
-    fn scene<'a>(
-        &'a self,
-        terms: Terms<'a>,
-        at: UnixTime,
-        segments: &'a [Segment],
-        past: &'a [(Day, u64, u64)],
-    ) -> Scene<'a> {
-        let cycle = terms.zone.cycle_at(at);
-        let (used, settled) = self.used_of_cycle(terms.zone, cycle);
-        Scene {
-            zone: terms.zone,
-            now: terms.now,
-            at,
-            cycle,
-            used,
-            settled,
-            settling: terms.settling(at),
-            active: matches!(self.state, State::Registered | State::Active),
-            past,
-            closed_through: self.closed_through,
-            heard: terms.heard,
-            settling_feed: terms.carrier.settling_feed.as_deref().unwrap_or("modem"),
-            segments,
-            plan_rules: terms.rules(&self.plan),
-            own_channels: &terms.catalogue.own_channels,
-        }
-    }
-
-    pub(super) fn totals(&self, terms: Terms<'_>, at: UnixTime) -> Totals {
-        let segments = self.segments();
-        self.wallet.totals(&self.scene(terms, at, &segments, &[]))
-    }
-
-    pub(super) fn burnt_in(&self, terms: Terms<'_>, cycle: Day) -> u64 {
-        let segments = self.segments();
-        self.wallet.burnt_in(&self.scene(terms, terms.now, &segments, &[]), cycle)
     }
 
     /// When the next day or cycle closes.

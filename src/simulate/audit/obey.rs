@@ -3,10 +3,12 @@
 use super::corrections;
 use super::credits;
 use super::fold::{Cause, Expected};
+use super::life;
 use super::line::{By, Line, State, Terms};
 use super::wallet::Order;
 use crate::model::{
-    CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Move, Outcome, Register, UnixTime,
+    BurntBecomes, CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Move, Outcome, Register,
+    UnixTime,
 };
 
 /// Whether a command's time is neither too old nor in the future.
@@ -30,7 +32,7 @@ pub(super) fn obey(
     out: &mut Vec<Expected>,
 ) -> Outcome {
     let now = terms.now;
-    line.commands.retain(|_, (_, at)| *at >= now - 90 * 86_400);
+    line.commands.retain(|_, (_, at)| *at >= now - 90 * 86_400 - 600);
     if let Some((held, _)) = line.commands.get(&command.id) {
         return if held == json { Outcome::Duplicate } else { Outcome::Conflict };
     }
@@ -42,6 +44,10 @@ pub(super) fn obey(
         EventBody::CommandRefused { command: command.id.clone(), reason: String::new() }
     };
     emit(card, line, cause, terms, body, out);
+    if let Some(answer) = out.last_mut() {
+        // The answer to one that is older than what is remembered may be a second one.
+        answer.forgettable = !in_time(command.at, now);
+    }
     Outcome::Counted
 }
 
@@ -64,10 +70,17 @@ fn apply(
             let order = Order { id, channel, payment, spec: package.clone(), mode: *mode };
             recharge(card, line, order, cause, terms, out)
         }
+        CommandBody::Confirm { state } => {
+            life::confirm(card, line, *state, cause, terms, out);
+            true
+        }
         body @ CommandBody::CreditsMove { other: Move::To(_), .. } => {
             credits::obey(card, line, body, cause, terms, out)
         }
         _ if cancelled => false,
+        CommandBody::Void { order, reference, burnt } => {
+            void(card, line, (order, reference, *burnt), cause, terms, out)
+        }
         body @ (CommandBody::CreditsAdd { .. }
         | CommandBody::CreditsMove { .. }
         | CommandBody::CreditsReturn { .. }) => credits::obey(card, line, body, cause, terms, out),
@@ -83,21 +96,18 @@ fn apply(
         CommandBody::Register(register) => register_line(card, line, command, register, cause, terms, out),
         CommandBody::Suspend { .. } if line.state == State::Suspended(By::Owner) => false,
         CommandBody::Suspend { reason } => {
-            line.state = State::Suspended(By::Owner);
-            emit(card, line, cause, terms, EventBody::CardSuspended { cause: why(reason) }, out);
+            life::turn(card, line, (State::Suspended(By::Owner), &why(reason)), cause, terms, out);
             true
         }
         CommandBody::Resume => {
             let suspended = matches!(line.state, State::Suspended(_));
             if suspended {
-                line.state = State::Active;
-                emit(card, line, cause, terms, EventBody::CardResumed { cause: "command".to_owned() }, out);
+                life::turn(card, line, (State::Active, "command"), cause, terms, out);
             }
             suspended
         }
         CommandBody::Cancel { reason } => {
-            line.state = State::Cancelled;
-            emit(card, line, cause, terms, EventBody::CardCancelled { cause: why(reason) }, out);
+            life::turn(card, line, (State::Cancelled, &why(reason)), cause, terms, out);
             true
         }
         CommandBody::RulesSet { rules } => {
@@ -120,18 +130,61 @@ fn recharge(
     out: &mut Vec<Expected>,
 ) -> bool {
     let (id, payment) = (order.id.clone(), order.payment.clone());
-    let (cancelled, covered_before) = (line.state == State::Cancelled, line.wallet.has_base(cause.at - 1));
     let mut said = Vec::new();
-    let taken = line
-        .with_wallet(terms, cause.at, |wallet, scene| wallet.recharge(scene, order, cancelled, &mut said));
+    if line.state == State::Cancelled {
+        // Of a tombstone nothing is remembered but that it is one.
+        let before = line.tombstone.is_none() && line.wallet.has_taken(&order, terms.now);
+        if !before {
+            said.push(EventBody::RechargeRefused { order: id, payment, reason: String::new() });
+        }
+        say(card, line, said, cause, terms, out);
+        return before;
+    }
+    let covered_before = line.wallet.has_base(cause.at - 1);
+    let taken = line.with_wallet(terms, cause.at, |wallet, scene| wallet.recharge(scene, order, &mut said));
     if taken.is_err() {
         said.push(EventBody::RechargeRefused { order: id, payment, reason: String::new() });
     }
     say(card, line, said, cause, terms, out);
     if taken == Ok(true) {
-        follow(card, line, covered_before, cause, terms, out);
+        follow(card, line, (covered_before, "expiry"), cause, terms, out);
     }
     taken.is_ok()
+}
+
+/// An order is taken back: whether it was, or had been.
+fn void(
+    card: CardId,
+    line: &mut Line,
+    void: (&String, &String, BurntBecomes),
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) -> bool {
+    let covered_before = line.wallet.has_base(cause.at);
+    let mut said = Vec::new();
+    let done = line.with_wallet(terms, cause.at, |wallet, scene| wallet.void(scene, void, &mut said));
+    say(card, line, said, cause, terms, out);
+    if done == Some(true) {
+        follow(card, line, (covered_before, "void"), cause, terms, out);
+    }
+    done.is_some()
+}
+
+/// The packages of a card that is cancelled.
+pub(super) fn give_up(
+    card: CardId,
+    line: &mut Line,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    if line.wallet.begun {
+        let mut said = Vec::new();
+        line.with_wallet(terms, cause.at, |wallet, scene| wallet.give_up(scene, &mut said));
+        say(card, line, said, cause, terms, out);
+        line.cut();
+    }
 }
 
 fn register_line(
@@ -186,7 +239,7 @@ pub(super) fn look(
     terms: Terms<'_>,
     out: &mut Vec<Expected>,
 ) {
-    if !line.wallet.begun {
+    if !line.wallet.begun || line.state == State::Cancelled {
         return;
     }
     let mut said = Vec::new();
@@ -213,9 +266,7 @@ pub(super) fn say(
     let stops = terms.catalogue.plans.iter().any(|p| p.name == line.plan && p.suspend_on_exhaustion);
     if exhausted && stops && line.state == State::Active && line.totals(terms, cause.at).remaining == Some(0)
     {
-        line.state = State::Suspended(By::Exhaustion);
-        let body = EventBody::CardSuspended { cause: "exhaustion".to_owned() };
-        emit(card, line, cause, terms, body, out);
+        life::turn(card, line, (State::Suspended(By::Exhaustion), "exhaustion"), cause, terms, out);
     }
 }
 
@@ -223,31 +274,24 @@ pub(super) fn say(
 pub(super) fn follow(
     card: CardId,
     line: &mut Line,
-    covered_before: bool,
+    (covered_before, why): (bool, &str),
     cause: Cause<'_>,
     terms: Terms<'_>,
     out: &mut Vec<Expected>,
 ) {
     line.cut();
     let has_base = line.wallet.has_base(cause.at);
-    let (state, body) = match line.state {
-        State::Registered if line.wallet.has_package(cause.at) => {
-            (State::Active, EventBody::CardActivated { cause: "package".to_owned() })
-        }
-        State::Suspended(By::Expiry) if has_base => {
-            (State::Active, EventBody::CardResumed { cause: "recharge".to_owned() })
-        }
+    let stopped = covered_before && !has_base;
+    let to = match line.state {
+        State::Registered if line.wallet.has_package(cause.at) => (State::Active, "package"),
+        State::Suspended(By::Expiry) if has_base => (State::Active, "recharge"),
+        State::Active | State::Suspended(By::Exhaustion) if stopped => (State::Suspended(By::Expiry), why),
         State::Suspended(By::Exhaustion) if line.totals(terms, cause.at).remaining != Some(0) => {
-            let why = if cause.command.is_some() { "recharge" } else { "quota" };
-            (State::Active, EventBody::CardResumed { cause: why.to_owned() })
-        }
-        State::Active if covered_before && !has_base => {
-            (State::Suspended(By::Expiry), EventBody::CardSuspended { cause: "expiry".to_owned() })
+            (State::Active, if cause.command.is_some() { "recharge" } else { "quota" })
         }
         _ => return,
     };
-    line.state = state;
-    emit(card, line, cause, terms, body, out);
+    life::turn(card, line, to, cause, terms, out);
 }
 
 pub(super) fn close_cycles(
@@ -336,6 +380,10 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
         | EventBody::PackageActivated(package)
         | EventBody::PackageExpired(package)
         | EventBody::PackageExhausted(package) => format!("{card}/{kind}/{}", package.order),
+        EventBody::PackageVoided(void) => format!("{card}/{kind}/{}", void.package.order),
+        EventBody::CardSuspended { cause: why } if cause.command.is_none() => {
+            format!("{card}/{kind}/{}/{why}", cause.at)
+        }
         EventBody::CycleClosed { cycle, revision, .. } => format!("{card}/{kind}/{cycle}/{revision}"),
         EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
             format!("{card}/command/{command}")

@@ -5,22 +5,22 @@ use super::zone::Zone;
 use crate::model::{AlertData, Day, Mode, Occasion, PackageData, Rule, RuleKind, UnixTime, Validity};
 
 /// Whether an order is right (`domain.md` P5).
-pub(super) fn admit(scene: &Scene<'_>, order: &Order, cancelled: bool) -> Result<(), String> {
+pub(super) fn admit(scene: &Scene<'_>, order: &Order) -> Result<(), String> {
     let (count, in_cycles) = match order.spec.validity {
         Validity::Days(n) => (n, false),
         Validity::Months(n) | Validity::Cycles(n) => (n, true),
     };
     let no = |why: &str| Err(why.to_owned());
-    if cancelled {
-        return no("cancelled");
-    }
     if !scene.own_channels.contains(&order.channel) {
         return no("foreign channel");
     }
     if order.spec.quota.is_some_and(|quota| quota == 0 || quota > 1 << 48) {
         return no("quota");
     }
-    if count == 0 || in_cycles && scene.zone.cycles_later(scene.now, usize::from(count)).is_none() {
+    if count == 0
+        || count > if in_cycles { 120 } else { 3_653 }
+        || in_cycles && scene.zone.cycles_later(scene.now, usize::from(count)).is_none()
+    {
         return no("validity");
     }
     Ok(())

@@ -23,23 +23,37 @@ pub(super) struct Order {
 
 /// A package that has begun.
 #[derive(Debug, Clone)]
-struct Package {
-    order: Order,
+pub(super) struct Package {
+    pub(super) order: Order,
     seq: usize,
-    from: UnixTime,
-    to: UnixTime,
-    expired: bool,
+    pub(super) from: UnixTime,
+    pub(super) to: UnixTime,
+    /// It no longer is in force from here on, if it was voided before its end.
+    pub(super) until: UnixTime,
+    pub(super) void: Option<Voided>,
+    pub(super) expired: bool,
     /// Cycles whose exhaustion was told; of a quota for the whole validity any.
     exhausted: Vec<Day>,
+}
+
+/// A package taken back whose burn becomes overage: what closed days had burnt of it stays so in cycles that were closed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Voided {
+    /// First second of the first open day.
+    pub(super) open_from: UnixTime,
+    /// Orders taken until then.
+    pub(super) taken: usize,
 }
 
 /// Everything about packages and alerts of a card.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wallet {
-    packages: Vec<Package>,
-    queue: Vec<(usize, Order)>,
-    orders: Vec<(Order, UnixTime)>,
-    taken: usize,
+    pub(super) packages: Vec<Package>,
+    pub(super) queue: Vec<(usize, Order)>,
+    pub(super) orders: Vec<(Order, UnixTime)>,
+    /// Orders taken back, with the reference.
+    pub(super) voids: Vec<(String, String, UnixTime)>,
+    pub(super) taken: usize,
     cycle_edge: Option<UnixTime>,
     pub(super) watches: Watches,
     /// Whether it ever had an order or rules.
@@ -75,10 +89,14 @@ pub(super) struct Scene<'a> {
     pub(super) settling_feed: &'a str,
     /// Of the card's whole life, in event order.
     pub(super) segments: &'a [Segment],
+    /// First second of the first open day.
+    pub(super) open_from: UnixTime,
     pub(super) plan_rules: &'a [Rule],
     pub(super) own_channels: &'a [String],
 }
 
+/// How long orders and commands are remembered: as long as their time may be said, to either side of now.
+pub(super) const LIFE_S: i64 = 90 * 86_400 + 600;
 impl Scene<'_> {
     /// Used bytes of the days that are not closed.
     pub(super) fn open_days(&self) -> impl Iterator<Item = (Day, u64)> + use<> {
@@ -93,7 +111,7 @@ impl Scene<'_> {
 
 /// Who paid what.
 #[derive(Debug, Clone, Default)]
-struct Burn {
+pub(super) struct Burn {
     /// By place of the package and cycle.
     by_package: BTreeMap<(usize, Day), u64>,
     by_cycle: BTreeMap<Day, u64>,
@@ -109,7 +127,7 @@ pub(super) struct Totals {
 }
 
 impl Wallet {
-    fn burn(&self, scene: &Scene<'_>) -> Burn {
+    pub(super) fn burn(&self, scene: &Scene<'_>) -> Burn {
         let mut order: Vec<usize> = (0..self.packages.len()).collect();
         order.sort_by_key(|at| {
             let p = &self.packages[*at];
@@ -117,20 +135,37 @@ impl Wallet {
         });
         let mut burn = Burn::default();
         for segment in scene.segments {
-            let cycle = scene.zone.cycle_at(segment.start);
-            let mut rest = segment.bytes;
-            for &at in &order {
-                let package = &self.packages[at];
-                if package.from <= segment.start && segment.start < package.to {
-                    let quota = package.order.spec.quota.unwrap_or(u64::MAX);
-                    let taken = rest.min(quota - burn.of(at, package, cycle));
-                    *burn.by_package.entry((at, cycle)).or_default() += taken;
-                    *burn.by_cycle.entry(cycle).or_default() += taken;
-                    rest -= taken;
-                }
-            }
+            self.pay(&order, segment, scene, &mut burn);
         }
         burn
+    }
+
+    fn pay(&self, order: &[usize], segment: &Segment, scene: &Scene<'_>, burn: &mut Burn) {
+        let (cycle, at) = (scene.zone.cycle_at(segment.start), segment.start);
+        let in_force = order.iter().copied().filter(|p| self.packages[*p].pays(at));
+        let mut back: Vec<usize> = (0..self.packages.len()).collect();
+        back.retain(|p| self.packages[*p].pays_back(at, cycle, scene.zone));
+        back.sort_by_key(|p| self.packages[*p].seq);
+        let mut rest = segment.bytes;
+        // Bytes that a package paid which was then taken back, by the orders taken until then.
+        let mut owed: Vec<(usize, u64)> = Vec::new();
+        for p in in_force.chain(back) {
+            let package = &self.packages[p];
+            let mut free = package.order.spec.quota.unwrap_or(u64::MAX) - burn.of(p, package, cycle);
+            let taken = rest.min(free);
+            (rest, free) = (rest - taken, free - taken);
+            let mut paid = taken;
+            for (_, bytes) in owed.iter_mut().filter(|(until, _)| package.seq > *until && at < package.from) {
+                let more = free.min(*bytes);
+                (*bytes, free, paid) = (*bytes - more, free - more, paid + more);
+            }
+            *burn.by_package.entry((p, cycle)).or_default() += paid;
+            match package.void {
+                // Its cycle is over and done with.
+                Some(void) if scene.zone.cycle_end(cycle) > void.open_from => owed.push((void.taken, paid)),
+                _ => *burn.by_cycle.entry(cycle).or_default() += paid,
+            }
+        }
     }
 
     /// Burnt in a cycle by all packages.
@@ -161,7 +196,7 @@ impl Wallet {
 
     /// Starts and ends of all packages that have begun.
     pub(super) fn edges(&self) -> Vec<UnixTime> {
-        self.packages.iter().flat_map(|p| [p.from, p.to]).collect()
+        self.packages.iter().flat_map(|p| [p.from, p.until]).collect()
     }
 
     /// Takes an order: `Ok(true)` applied, `Ok(false)` a repeat.
@@ -169,15 +204,17 @@ impl Wallet {
         &mut self,
         scene: &Scene<'_>,
         order: Order,
-        cancelled: bool,
         out: &mut Vec<EventBody>,
     ) -> Result<bool, String> {
-        let remembered = |at: UnixTime| at >= scene.now - 90 * 86_400;
+        let remembered = |at: UnixTime| at >= scene.now - LIFE_S;
         if let Some((held, _)) = self.orders.iter().find(|(held, at)| held.id == order.id && remembered(*at))
         {
             return if *held == order { Ok(false) } else { Err("order reused".to_owned()) };
         }
-        admit(scene, &order, cancelled)?;
+        if self.holds(&order.id) {
+            return Err("order reused".to_owned());
+        }
+        admit(scene, &order)?;
         self.begun = true;
         self.taken += 1;
         self.orders.push((order.clone(), scene.now));
@@ -206,17 +243,18 @@ impl Wallet {
         out: &mut Vec<EventBody>,
     ) {
         out.push(EventBody::PackageActivated(data(&order, 0, Some((from, to)))));
-        self.packages.push(Package { order, seq, from, to, expired: false, exhausted: Vec::new() });
+        let (expired, exhausted) = (false, Vec::new());
+        self.packages.push(Package { order, seq, from, to, until: to, void: None, expired, exhausted });
     }
 
-    fn note_edge(&mut self, scene: &Scene<'_>) {
+    pub(super) fn note_edge(&mut self, scene: &Scene<'_>) {
         let next = scene.zone.cycle(scene.zone.day(scene.at)).map(|(_, next)| next);
         self.cycle_edge = next.map(|day| scene.zone.start(day));
     }
 
     /// When time changes something: a package ends, or a cycle begins for packages that live or wait.
     pub(super) fn next_due(&self) -> Option<UnixTime> {
-        let alive: Vec<_> = self.packages.iter().filter(|p| !p.expired).map(|p| p.to).collect();
+        let alive: Vec<_> = self.packages.iter().filter(|p| !p.expired).map(|p| p.until).collect();
         let waits = self.queue.iter().any(|(_, order)| order.mode == Mode::NextCycle);
         let waits = waits || self.watches.wants_cycles();
         let edge = self.cycle_edge.filter(|_| waits || !alive.is_empty());
@@ -265,7 +303,7 @@ impl Wallet {
         let burn = self.burn(scene);
         let last = scene.zone.cycle_at(scene.at - 1);
         for (at, package) in self.packages.iter_mut().enumerate() {
-            if !package.expired && package.to <= scene.at {
+            if !package.expired && package.until <= scene.at {
                 package.expired = true;
                 let burnt = burn.of(at, package, last);
                 out.push(EventBody::PackageExpired(data(
@@ -288,7 +326,7 @@ impl Wallet {
         self.look(scene, Why::Raise, out);
     }
 
-    fn hand_over(&mut self, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
+    pub(super) fn hand_over(&mut self, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
         while !self.has_base(scene.at) {
             let Some(first) = self.queue.iter().position(|(_, order)| order.mode == Mode::Renewal) else {
                 return;
@@ -369,7 +407,7 @@ impl Wallet {
 
 impl Burn {
     /// Burnt of the quota that counts in a cycle.
-    fn of(&self, at: usize, package: &Package, cycle: Day) -> u64 {
+    pub(super) fn of(&self, at: usize, package: &Package, cycle: Day) -> u64 {
         match package.order.spec.per {
             Per::Cycle => self.by_package.get(&(at, cycle)).copied().unwrap_or_default(),
             Per::Validity => {
@@ -380,7 +418,20 @@ impl Burn {
 }
 
 impl Package {
-    fn covers(&self, at: UnixTime) -> bool {
-        self.from <= at && at < self.to
+    pub(super) fn covers(&self, at: UnixTime) -> bool {
+        self.void.is_none() && self.from <= at && at < self.until
+    }
+
+    /// Whether it pays for usage of a second in its turn.
+    fn pays(&self, at: UnixTime) -> bool {
+        self.from <= at && at < self.until && self.void.is_none_or(|void| at < void.open_from)
+    }
+
+    /// Whether it pays what was overage at a second of a cycle, when it came.
+    fn pays_back(&self, at: UnixTime, cycle: Day, zone: &Zone) -> bool {
+        self.order.spec.pays_overage
+            && at < self.from
+            && zone.cycle_at(self.from) == cycle
+            && self.void.is_none_or(|void| at < void.open_from)
     }
 }

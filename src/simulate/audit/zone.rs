@@ -48,6 +48,11 @@ impl Zone {
         self.cycle(self.day(time)).map_or(Day::MIN, |(first, _)| first)
     }
 
+    /// First second after a cycle, by its first day.
+    pub(super) fn cycle_end(&self, cycle: Day) -> UnixTime {
+        self.cycle(cycle).map_or(UnixTime::MAX, |(_, next)| self.start(next))
+    }
+
     /// First day of the `count`th cycle after the one that holds a second; `None` outside the months known.
     pub(super) fn cycles_later(&self, time: UnixTime, count: usize) -> Option<Day> {
         let at = self.cycle_starts.iter().position(|start| *start == self.cycle_at(time))?;

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use super::super::*;
 use super::{CDR, READING, RECHARGE, card};
 use crate::model::{
-    Broadcast, CardCommand, CardId, CardName, Cdr, CommandBody, CounterKind, FeedName, Mode, Move, Number,
-    NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostedCdr, Reading, Recipient, Register,
-    Rule, RuleKind, Slice, Slices, Validity, Yes,
+    Broadcast, BurntBecomes, CardCommand, CardId, CardName, CarrierState, Cdr, CommandBody, CounterKind,
+    FeedName, Mode, Move, Number, NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostedCdr,
+    Reading, Recipient, Register, Rule, RuleKind, Slice, Slices, Validity, Yes,
 };
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -75,6 +75,11 @@ fn any_body() -> impl Strategy<Value = CommandBody> {
         Just(CommandBody::Resume),
         reason().prop_map(|reason| CommandBody::Cancel { reason }),
         any_recharge(),
+        Just(CommandBody::Confirm { state: CarrierState::Suspended }),
+        (any_name(), any_name(), any::<bool>()).prop_map(|(order, reference, owed)| {
+            let burnt = if owed { BurntBecomes::Overage } else { BurntBecomes::Waived };
+            CommandBody::Void { order, reference, burnt }
+        }),
         prop::collection::vec(rule, 0..4).prop_map(|rules| CommandBody::RulesSet { rules }),
         prop::collection::vec(any_recipient(), 0..4)
             .prop_map(|recipients| CommandBody::RecipientsSet { recipients }),
@@ -91,7 +96,6 @@ fn any_body() -> impl Strategy<Value = CommandBody> {
         }),
         (any_name(), any_recipient())
             .prop_map(|(reference, recipient)| CommandBody::CreditsReturn { reference, recipient }),
-        Just(CommandBody::Unsupported { name: "card.confirm".into() }),
     ]
 }
 
@@ -101,8 +105,15 @@ fn any_recharge() -> impl Strategy<Value = CommandBody> {
     let per = prop_oneof![Just(Per::Validity), Just(Per::Cycle)];
     let validity = (any::<u16>(), 0..3)
         .prop_map(|(n, kind)| [Validity::Months(n), Validity::Days(n), Validity::Cycles(n)][kind as usize]);
-    let package = (kind, any::<Option<u64>>(), validity, per, any::<u8>()).prop_map(
-        |(kind, quota, validity, per, priority)| PackageSpec { kind, quota, validity, per, priority },
+    let package = (kind, any::<Option<u64>>(), validity, per, any::<u8>(), any::<bool>()).prop_map(
+        |(kind, quota, validity, per, priority, pays_overage)| PackageSpec {
+            kind,
+            quota,
+            validity,
+            per,
+            priority,
+            pays_overage,
+        },
     );
     let payment = (any_name(), any_name(), any_time()).prop_map(|(provider, reference, paid_at)| Payment {
         provider,

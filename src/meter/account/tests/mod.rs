@@ -133,7 +133,6 @@ pub(super) struct Ordered {
     pub(super) payment: Payment,
     pub(super) package: PackageSpec,
     pub(super) mode: Mode,
-    pub(super) standing: Standing,
 }
 
 impl Ordered {
@@ -148,9 +147,9 @@ impl Ordered {
                 validity: Validity::Months(1),
                 per: Per::Validity,
                 priority: 10,
+                pays_overage: false,
             },
             mode: Mode::Immediate,
-            standing: Standing::Open,
         }
     }
 
@@ -166,7 +165,6 @@ impl Ordered {
             payment: &self.payment,
             package: &self.package,
             mode: self.mode,
-            standing: self.standing,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Orders: idempotent, refused readably, and what a payment's time means.
 
 use super::*;
-use crate::limits::{ORDER_DAYS, PACKAGES_IN_FORCE_MAX, QUEUED_PACKAGES_MAX, QUOTA_BYTES_MAX};
+use crate::limits::{ID_LIFE_S, PACKAGES_IN_FORCE_MAX, QUEUED_PACKAGES_MAX, QUOTA_BYTES_MAX};
 
 #[test]
 fn an_order_is_taken_once() {
@@ -47,24 +47,40 @@ fn an_order_id_is_remembered_for_90_days() {
     let order = Ordered::new("o1", 1_000).with(|o| o.package.validity = Validity::Days(1));
     card.buys(day(0), &order);
     card.passes(day(2));
-    assert_eq!(card.orders(day(ORDER_DAYS), &order).0, OrderOutcome::Repeated);
-    assert_eq!(card.orders(day(ORDER_DAYS) + 1, &order).0, OrderOutcome::Applied);
+    assert_eq!(card.orders(ID_LIFE_S, &order).0, OrderOutcome::Repeated);
+    assert_eq!(card.orders(ID_LIFE_S + 1, &order).0, OrderOutcome::Applied);
+}
+
+#[test]
+fn an_order_that_still_waits_is_known_however_old() {
+    let mut card = Card::new(&[]);
+    card.buys(day(0), &Ordered::new("o1", 1_000).with(|o| o.package.validity = Validity::Months(5)));
+    let renewal = Ordered::new("r1", 1_000).with(|o| o.mode = Mode::Renewal);
+    card.buys(day(0), &renewal);
+    card.passes(day(120));
+    let (outcome, _) = card.orders(day(120), &renewal);
+    assert!(matches!(outcome, OrderOutcome::Refused(reason) if reason.contains("\"r1\" was used")));
 }
 
 #[test]
 fn what_cannot_be_sold_is_refused_with_a_reason() {
     type Change = fn(&mut Ordered);
-    let cases: [(&str, Change); 8] = [
-        ("the card is cancelled", |o| o.standing = Standing::Cancelled),
+    let cases: [(&str, Change); 9] = [
         ("channel \"rival\" is not one of the vendor's own", |o| o.channel = "rival"),
         ("a quota of 0 bytes", |o| o.package.quota = Some(0)),
         ("a package has at most 281474976710656", |o| o.package.quota = Some(QUOTA_BYTES_MAX + 1)),
         ("a validity of 0 days", |o| o.package.validity = Validity::Days(0)),
         ("a validity of 0 months", |o| o.package.validity = Validity::Months(0)),
         ("a validity of 13 cycles ends after", |o| o.package.validity = Validity::Cycles(13)),
-        // Both wrong: that the card is cancelled matters more.
-        ("the card is cancelled", |o| {
-            o.standing = Standing::Cancelled;
+        ("a validity of 121 months: a package lasts at most ten years", |o| {
+            o.package.validity = Validity::Months(121);
+        }),
+        ("a validity of 3654 days: a package lasts at most ten years", |o| {
+            o.package.validity = Validity::Days(3_654);
+        }),
+        // Both wrong: who ordered matters more.
+        ("channel \"rival\"", |o| {
+            o.package.quota = Some(0);
             o.channel = "rival";
         }),
     ];
