@@ -13,7 +13,7 @@ use tidegauge::codec::time;
 use tidegauge::log::Topic;
 use tidegauge::model::{
     Calendar, Carrier, Catalogue, CounterRules, CreditsPolicy, Feed, FeedRole, OffsetFrom, Plan, Record,
-    Rule, RuleKind, RulesPolicy, SplitRule,
+    Rule, RuleKind, RulesPolicy, SplitRule, UnixTime,
 };
 use tidegauge::shell::wall_ms;
 
@@ -112,9 +112,19 @@ impl Load {
 
     /// One CDR of some bytes.
     pub(crate) fn cdr(&self, number: u64, card: u32, bytes: u64) -> anyhow::Result<()> {
-        let iccid = iccid(card);
         let start = self.now - 3_600 + (number % 3_000) as i64;
-        let (start, end) = (time::text(start), time::text(start + 300));
+        self.measured(number, card, bytes, (start, start + 300))
+    }
+
+    fn measured(
+        &self,
+        number: u64,
+        card: u32,
+        bytes: u64,
+        (start, end): (UnixTime, UnixTime),
+    ) -> anyhow::Result<()> {
+        let iccid = iccid(card);
+        let (start, end) = (time::text(start), time::text(end));
         let json = format!(
             "{{\"iccid\":\"{iccid}\",\"feed\":\"f\",\"id\":\"85/10.1.2.3/{number}\",\"start\":\"{start}\",\"end\":\"{end}\",\"up\":{},\"down\":{}}}",
             bytes / 8,
@@ -133,9 +143,10 @@ impl Load {
         self.flush()
     }
 
-    /// Half of the card's package in one record.
+    /// Half of the card's package in one record. A package pays for usage from its purchase on, so it is of now.
     pub(crate) fn crossing(&self, number: u64, card: u32) -> anyhow::Result<()> {
-        self.cdr(number, card, QUOTA / 2)
+        let now = wall_ms() / 1_000;
+        self.measured(number, card, QUOTA / 2, (now, now + 1))
     }
 }
 
