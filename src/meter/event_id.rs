@@ -23,9 +23,13 @@ pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) ->
             None => format!("{card}/{kind}/{}", package.order),
         },
         EventBody::PackageVoided(void) => format!("{card}/{kind}/{}", void.package.order),
-        // A card can be stopped twice in one second, for two causes.
-        EventBody::CardSuspended { cause } if because.command.is_none() => {
-            format!("{card}/{kind}/{}/{cause}", because.at)
+        // A card can be stopped twice in one second, for two causes: also by one command, that leaves nothing of its
+        // packages and then takes the last of them.
+        EventBody::CardSuspended { cause } if because.command.is_none() || cause == "exhaustion" => {
+            match because.command {
+                Some(command) => format!("{card}/{kind}/{command}/{cause}"),
+                None => format!("{card}/{kind}/{}/{cause}", because.at),
+            }
         }
         EventBody::CycleClosed { cycle, revision, .. } => format!("{card}/{kind}/{cycle}/{revision}"),
         EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {

@@ -384,6 +384,9 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
         EventBody::CardSuspended { cause: why } if cause.command.is_none() => {
             format!("{card}/{kind}/{}/{why}", cause.at)
         }
+        EventBody::CardSuspended { cause: why } if why == "exhaustion" => {
+            format!("{card}/{kind}/{}/exhaustion", cause.command.unwrap_or_default())
+        }
         EventBody::CycleClosed { cycle, revision, .. } => format!("{card}/{kind}/{cycle}/{revision}"),
         EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
             format!("{card}/command/{command}")
