@@ -21,6 +21,9 @@ pub(crate) struct Options {
     /// Seconds.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// Seconds at the same rate before: the broker compiles itself while it runs.
+    #[arg(long, default_value_t = 40)]
+    warm_up: u64,
     /// One record in so many makes an alert.
     #[arg(long, default_value_t = 100)]
     alert_every: u64,
@@ -28,7 +31,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rate: 10_000, seconds: 30, alert_every: 100 }
+        Self { rate: 10_000, seconds: 30, warm_up: 40, alert_every: 100 }
     }
 }
 
@@ -37,7 +40,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let (brokers, prefix) = (broker.address.as_str(), "l.");
     make_topics(brokers, prefix, Stamps::Brokers)?;
     let load = Load::new(brokers, prefix)?;
-    let records = options.rate * options.seconds;
+    let records = options.rate * (options.warm_up + options.seconds);
     let crossings = (records / options.alert_every) as u32;
     let _product = Product::start(brokers, prefix)?;
     sell(brokers, prefix, &load, crossings + 1)?;
@@ -47,12 +50,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     load.flush()?;
     while seen.recv_timeout(Duration::from_mins(2))?.iccid != iccid(crossings) {}
     let sent = send(options, &load, crossings)?;
-    let mut latencies = Vec::with_capacity(sent.len());
-    while latencies.len() < sent.len() {
+    let (mut latencies, mut alerts) = (Vec::with_capacity(sent.len()), 0);
+    while alerts < sent.len() {
         let alert = seen.recv_timeout(Duration::from_mins(1))?;
-        if let Some(sent_ms) = sent.get(&alert.iccid) {
-            latencies.push(alert.at_ms - sent_ms);
-        }
+        let Some(sent) = sent.get(&alert.iccid) else { continue };
+        alerts += 1;
+        latencies.extend(sent.measured.then(|| alert.at_ms - sent.at_ms));
     }
     latencies.sort_unstable();
     let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100];
@@ -67,18 +70,26 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// When a card's threshold was crossed.
+struct Sent {
+    at_ms: i64,
+    /// After the warm-up.
+    measured: bool,
+}
+
 /// Sends at the rate; when each card crossed.
-fn send(options: &Options, load: &Load, crossings: u32) -> anyhow::Result<HashMap<String, i64>> {
+fn send(options: &Options, load: &Load, crossings: u32) -> anyhow::Result<HashMap<String, Sent>> {
     let clocks = Clocks::start();
     let mut sent = HashMap::new();
-    for number in 0..options.rate * options.seconds {
+    for number in 0..options.rate * (options.warm_up + options.seconds) {
         while (clocks.steady_ms() as u64) * options.rate / 1_000 <= number {
             load.poll();
             std::thread::park_timeout(Duration::from_micros(500));
         }
         let card = (number / options.alert_every) as u32;
         if number.is_multiple_of(options.alert_every) && card < crossings {
-            sent.insert(iccid(card), wall_ms());
+            let measured = number >= options.rate * options.warm_up;
+            sent.insert(iccid(card), Sent { at_ms: wall_ms(), measured });
             load.crossing(number, card)?;
         } else {
             load.cdr(number, (number % u64::from(crossings)) as u32, 1_000)?;

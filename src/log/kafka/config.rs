@@ -109,6 +109,13 @@ impl KafkaConfig {
     /// A member of the group, with partitions assigned by it.
     pub(super) fn member(&self, reset: Reset) -> ClientConfig {
         let mut config = self.reader();
+        // A member asks all of its partitions each time (librdkafka has no fetch sessions), which costs the broker more
+        // than what it answers: not for every message anew, then, but at most a hundred times a second.
+        for (property, value) in [("fetch.min.bytes", "65536"), ("fetch.wait.max.ms", "10")] {
+            if !self.extra.contains_key(property) {
+                config.set(property, value);
+            }
+        }
         set(
             &mut config,
             &[
