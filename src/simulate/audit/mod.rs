@@ -120,7 +120,8 @@ fn judge_ledger(partition: u32, fold: &Fold, found: &Ledger, passed: u64, out: &
             let (mut records, bytes) = fold.ledger.get(&(input.name(), outcome)).copied().unwrap_or_default();
             let moved = if input == Input::Cdr { passed } else { 0 };
             match outcome {
-                Outcome::Conflict => records -= moved,
+                // More than there were shows among the duplicates.
+                Outcome::Conflict => records = records.saturating_sub(moved),
                 Outcome::Duplicate => records += moved,
                 _ => {}
             }
