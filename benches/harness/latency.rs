@@ -48,11 +48,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     // The consumer is there once it has seen the last card's alert.
     load.crossing(u64::MAX / 2, crossings)?;
     load.flush()?;
-    while seen.recv_timeout(Duration::from_mins(2))?.iccid != iccid(crossings) {}
+    while seen.next(Duration::from_mins(2))?.iccid != iccid(crossings) {}
     let sent = send(options, &load, crossings)?;
     let (mut latencies, mut alerts) = (Vec::with_capacity(sent.len()), 0);
     while alerts < sent.len() {
-        let alert = seen.recv_timeout(Duration::from_mins(1))?;
+        let alert = seen.next(Duration::from_mins(1))?;
         let Some(sent) = sent.get(&alert.iccid) else { continue };
         alerts += 1;
         latencies.extend(sent.measured.then(|| alert.at_ms - sent.at_ms));

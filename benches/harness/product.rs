@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -54,8 +54,21 @@ pub(crate) struct Seen {
     pub(crate) at_ms: i64,
 }
 
-/// Follows a topic of events as a `read_committed` consumer, in a thread that ends with the receiver.
-pub(crate) fn follow(brokers: &str, prefix: &str, topic: Topic) -> anyhow::Result<mpsc::Receiver<Seen>> {
+/// A consumer's end. The consumer ends with it: one left over would go on asking the broker.
+pub(crate) struct Followed {
+    seen: mpsc::Receiver<Seen>,
+    _wanted: Arc<()>,
+}
+
+impl Followed {
+    /// The next event.
+    pub(crate) fn next(&self, wait: Duration) -> anyhow::Result<Seen> {
+        Ok(self.seen.recv_timeout(wait)?)
+    }
+}
+
+/// Follows a topic of events as a `read_committed` consumer, in a thread of its own.
+pub(crate) fn follow(brokers: &str, prefix: &str, topic: Topic) -> anyhow::Result<Followed> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", format!("{prefix}{}", topic.name()))
@@ -64,9 +77,11 @@ pub(crate) fn follow(brokers: &str, prefix: &str, topic: Topic) -> anyhow::Resul
         .set("fetch.wait.max.ms", "10")
         .create()?;
     consumer.subscribe(&[&format!("{prefix}{}", topic.name())])?;
-    let (to, from) = mpsc::channel();
+    let (to, seen) = mpsc::channel();
+    let wanted = Arc::new(());
+    let still = Arc::downgrade(&wanted);
     std::thread::spawn(move || {
-        loop {
+        while still.strong_count() > 0 {
             let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
             let iccid = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
             if to.send(Seen { iccid, at_ms: wall_ms() }).is_err() {
@@ -74,7 +89,7 @@ pub(crate) fn follow(brokers: &str, prefix: &str, topic: Topic) -> anyhow::Resul
             }
         }
     });
-    Ok(from)
+    Ok(Followed { seen, _wanted: wanted })
 }
 
 /// Registers cards with the running product and buys each a package, and waits for both: an order that overtakes its
@@ -89,10 +104,10 @@ pub(crate) fn sell(brokers: &str, prefix: &str, load: &Load, cards: u32) -> anyh
     wait_for_all(&activated, cards)
 }
 
-fn wait_for_all(seen: &mpsc::Receiver<Seen>, cards: u32) -> anyhow::Result<()> {
+fn wait_for_all(seen: &Followed, cards: u32) -> anyhow::Result<()> {
     let mut named = HashSet::new();
     while named.len() < cards as usize {
-        named.insert(seen.recv_timeout(Duration::from_mins(2))?.iccid);
+        named.insert(seen.next(Duration::from_mins(2))?.iccid);
     }
     Ok(())
 }

@@ -43,14 +43,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         load.flush()
     };
     cross(0)?;
-    while seen.recv_timeout(Duration::from_mins(2))?.iccid != iccid(0) {}
+    while seen.next(Duration::from_mins(2))?.iccid != iccid(0) {}
     let mut pauses = Vec::new();
     for kill in 1..=options.kills {
         product.kill()?;
         cross(kill)?;
         let clocks = Clocks::start();
         product = Product::start(brokers, prefix)?;
-        while seen.recv_timeout(Duration::from_mins(2))?.iccid != iccid(kill) {}
+        while seen.next(Duration::from_mins(2))?.iccid != iccid(kill) {}
         pauses.push(clocks.steady_ms() as f64 / 1_000.0);
     }
     let longest = pauses.iter().copied().fold(0.0, f64::max);
