@@ -14,15 +14,18 @@ pub const PACK_BYTES_MAX: usize = 900 * 1_024;
 /// How long ingest holds a record to fill its pack.
 pub const PACK_LINGER_MS: i64 = 5;
 
-/// A seal happens at the first of these three.
-pub const SEAL_AFTER_MS: i64 = 30;
-/// Records folded into one seal.
-pub const SEAL_RECORDS_MAX: usize = 20_000;
+/// How long an event may wait for others before it is sealed.
+pub const SEAL_AFTER_MS: i64 = 20;
+/// How long a partition without events, and with it all others, may wait for a seal: offsets and rows are in no hurry, and
+/// a commit costs the brokers some requests for every partition in it.
+pub const SEAL_QUIET_MS: i64 = 200;
+/// Records folded into one seal of all partitions; at this or the next two bounds everything is sealed.
+pub const SEAL_RECORDS_MAX: usize = 100_000;
 /// Bytes of output in one seal.
 pub const SEAL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 /// Messages in one transaction: librdkafka answers QueueFull at 100,000 in flight.
 pub const SEAL_MESSAGES_MAX: usize = 60_000;
-/// Sealed commits waiting; beyond, the worker pauses its partitions and goes on polling.
+/// Sealed commits waiting; beyond, the worker reads nothing and goes on polling.
 pub const SEALED_MAX: usize = 2;
 
 /// A tick is appended to a partition after this silence.

@@ -82,6 +82,8 @@ pub(super) struct Outcome {
 pub(super) struct Member {
     pub generation: Generation,
     pub now_ms: i64,
+    /// How long to wait for the open commit's end.
+    pub wait_ms: u64,
     pub faults: Faults,
 }
 
@@ -157,7 +159,7 @@ impl Commits {
     }
 
     fn look(&mut self, log: &mut dyn WorkerLog, member: Member, since_ms: i64) -> Outcome {
-        let result = match log.commit_result(0) {
+        let result = match log.commit_result(member.wait_ms) {
             Some(result) => result,
             None if member.now_ms - since_ms < COMMIT_WATCHDOG_MS => return Outcome::default(),
             None => CommitResult::Unresolved(format!("no answer within {COMMIT_WATCHDOG_MS} ms")),

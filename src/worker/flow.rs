@@ -37,7 +37,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         if !self.drains.is_empty() {
             self.hold(Hold::Drained);
         }
-        let (stalled, clock_ms, clock) = (self.stalled, self.now.clock_ms, self.settings.clock);
+        let (clock_ms, clock) = (self.now.clock_ms, self.settings.clock);
         for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
             if !self.group.holds(live.partition) {
                 continue;
@@ -46,7 +46,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             if clock == Clock::Log {
                 live.catch_up(clock_ms);
             }
-            if let Err(error) = live.flow(&mut self.log, stalled) {
+            if let Err(error) = live.flow(&mut self.log) {
                 match error {
                     LogError::Retriable(why) => self.report.troubles.push(format!("seek: {why}")),
                     other => return Err(other.into()),
@@ -83,9 +83,9 @@ impl Live {
     }
 
     /// Pauses, or seeks to what was missed and resumes.
-    fn flow(&mut self, log: &mut dyn WorkerLog, stalled: bool) -> Result<(), LogError> {
+    fn flow(&mut self, log: &mut dyn WorkerLog) -> Result<(), LogError> {
         let partition = self.partition;
-        if !self.runs() || stalled {
+        if !self.runs() {
             if !self.paused {
                 log.pause(&[partition]);
                 self.paused = true;

@@ -238,8 +238,7 @@ impl Live {
     fn folded(&mut self, records: usize, context: FoldContext<'_>) {
         let stamp = Stamp { deployment: context.deployment, time_ms: self.stamp(context.clock) };
         self.unsealed.absorb(&mut self.effects, stamp);
-        self.unsealed.records += records;
-        self.unsealed.touch(context.now_ms);
+        self.unsealed.folded(records, context.now_ms);
         self.marks.folded(records);
         self.know_catalogue();
     }

@@ -5,16 +5,16 @@ use super::partition::Partition;
 use super::report::CommitReport;
 use super::seal::{Chunks, SealContext};
 use super::sealed::SealedPart;
-use super::unsealed::Load;
+use super::unsealed::{Load, Which};
 use super::{Stop, Worker, WorkerError};
 use crate::log::{LogError, Output, Topic, WorkerLog};
 use crate::rollup::RowSink;
 
 impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     /// Sends the next sealed commit, or looks how the open one has ended.
-    pub(super) fn advance_commits(&mut self) -> Result<(), WorkerError> {
-        let member =
-            Member { generation: self.group.generation, now_ms: self.now.ms, faults: self.settings.faults };
+    pub(super) fn advance_commits(&mut self, wait_ms: u64) -> Result<(), WorkerError> {
+        let (generation, faults) = (self.group.generation, self.settings.faults);
+        let member = Member { generation, now_ms: self.now.ms, wait_ms, faults };
         let outcome = self.commits.advance(&mut self.log, member)?;
         self.release(outcome);
         Ok(())
@@ -84,25 +84,24 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         self.touch();
         let load = self.load();
         let hurry = self.group.is_leaving() || self.stopping.is_some() || !self.drains.is_empty();
-        let due = load.is_due(self.now.ms) || hurry && load.since_ms.is_some();
+        let due = if hurry { load.since_ms.map(|_| Which::All) } else { load.due(self.now.ms) };
         self.stalled = load.is_full() && !self.commits.has_room();
-        if !due || !self.commits.has_room() {
-            return Ok(());
-        }
+        let Some(which) = due.filter(|_| self.commits.has_room()) else { return Ok(()) };
         let Some(topic_id) = self.topic_id()? else { return Ok(()) };
         self.ask_floors()?;
-        let parts = self.seal_parts(&topic_id);
+        let parts = self.seal_parts(which, &topic_id);
         if !parts.is_empty() {
             self.commits.push(parts);
         }
         Ok(())
     }
 
-    fn seal_parts(&mut self, topic_id: &str) -> Vec<(SealedPart, Vec<Output>)> {
+    fn seal_parts(&mut self, which: Which, topic_id: &str) -> Vec<(SealedPart, Vec<Output>)> {
         let chunks = self.chunks();
         let mut parts = Vec::new();
         for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
-            if live.unsealed.since_ms.is_none() {
+            let has = if which == Which::All { live.unsealed.since_ms } else { live.unsealed.told_ms };
+            if has.is_none() {
                 continue;
             }
             let partition = live.partition;

@@ -6,7 +6,7 @@ use super::partition::{Partition, Restoration, Restoring};
 use super::report::{Now, Report};
 use super::{Worker, WorkerError};
 use crate::checkpoint::Budget;
-use crate::limits::{POLL_BYTES_MAX, POLL_MESSAGES_MAX, SEAL_AFTER_MS};
+use crate::limits::{POLL_BYTES_MAX, POLL_MESSAGES_MAX};
 use crate::log::{GroupEvent, LogError, PollBudget, Topic, WorkerLog};
 use crate::model::LogOffset;
 use crate::rollup::RowSink;
@@ -18,14 +18,15 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     /// What ends the worker; a partition's troubles are in its status instead.
     pub fn step(&mut self, now: Now, wait_ms: u64, mailbox: &mut dyn Mailbox) -> Result<Report, WorkerError> {
         self.now = now;
-        self.advance_commits()?;
+        // At the bound nothing is read, so there is nothing to do but to wait for the commit.
+        self.advance_commits(if self.stalled { wait_ms } else { 0 })?;
         self.parked.expire(now.ms);
         self.restore()?;
         self.answer_group()?;
         self.poll(wait_ms)?;
         self.serve(mailbox);
         self.seal()?;
-        self.advance_commits()?;
+        self.advance_commits(0)?;
         self.rows();
         self.ticks();
         self.flow()?;
@@ -94,7 +95,8 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
 
     fn poll(&mut self, wait_ms: u64) -> Result<(), WorkerError> {
         let budget = PollBudget {
-            messages: POLL_MESSAGES_MAX,
+            // The group is served all the same. A pause would throw away what was fetched.
+            messages: if self.stalled { 0 } else { POLL_MESSAGES_MAX },
             bytes: POLL_BYTES_MAX,
             wait_ms: self.may_wait(wait_ms),
         };
@@ -148,14 +150,14 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     /// How long `poll` may wait: not past the next thing to be done.
     fn may_wait(&self, wait_ms: u64) -> u64 {
         let restoring = self.partitions.values().any(|p| matches!(p, Partition::Restoring(_)));
-        if restoring || self.stopping.is_some() {
+        if restoring || self.stalled || self.stopping.is_some() {
             return 0;
         }
         if !self.commits.is_empty() {
             return wait_ms.min(1);
         }
-        match self.load().since_ms {
-            Some(since) => wait_ms.min((since + SEAL_AFTER_MS - self.now.ms).max(0) as u64),
+        match self.load().due_ms() {
+            Some(due) => wait_ms.min((due - self.now.ms).max(0) as u64),
             None => wait_ms,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::mailbox::{OrderError, Reply};
 use crate::codec;
-use crate::limits::{SEAL_AFTER_MS, SEAL_BYTES_MAX, SEAL_MESSAGES_MAX, SEAL_RECORDS_MAX};
+use crate::limits::{SEAL_AFTER_MS, SEAL_BYTES_MAX, SEAL_MESSAGES_MAX, SEAL_QUIET_MS, SEAL_RECORDS_MAX};
 use crate::log::Output;
 use crate::meter::Effects;
 use crate::model::UnixTime;
@@ -17,6 +17,8 @@ pub(super) struct Unsealed {
     pub records: usize,
     /// When the first of it was folded.
     pub since_ms: Option<i64>,
+    /// When the first was folded that somebody waits for: an event, an entry of the directory.
+    pub told_ms: Option<i64>,
     pub events: BTreeMap<&'static str, u64>,
     pub oldest_ms: Option<i64>,
     pub alerts_ms: Vec<i64>,
@@ -40,6 +42,15 @@ impl Unsealed {
     pub(super) fn push(&mut self, output: Output) {
         self.bytes += size(&output);
         self.outputs.push(output);
+    }
+
+    /// Something was folded: from now on there is something to seal, and soon if it has made outputs.
+    pub(super) fn folded(&mut self, records: usize, now_ms: i64) {
+        self.records += records;
+        self.touch(now_ms);
+        if !self.outputs.is_empty() {
+            self.told_ms.get_or_insert(now_ms);
+        }
     }
 
     /// Encodes what a fold has left in `effects`; the dirty cards stay there.
@@ -74,6 +85,7 @@ impl Unsealed {
             bytes: self.bytes,
             messages: self.outputs.len(),
             since_ms: self.since_ms,
+            told_ms: self.told_ms,
         }
     }
 }
@@ -95,6 +107,15 @@ pub(super) struct Load {
     pub bytes: usize,
     pub messages: usize,
     pub since_ms: Option<i64>,
+    pub told_ms: Option<i64>,
+}
+
+/// Which partitions a seal takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those with events.
+    Told,
+    All,
 }
 
 impl Load {
@@ -102,10 +123,8 @@ impl Load {
         self.records += other.records;
         self.bytes += other.bytes;
         self.messages += other.messages;
-        self.since_ms = match (self.since_ms, other.since_ms) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        self.since_ms = earlier(self.since_ms, other.since_ms);
+        self.told_ms = earlier(self.told_ms, other.told_ms);
     }
 
     /// At a bound: no more may be folded before a seal.
@@ -113,9 +132,26 @@ impl Load {
         self.records >= SEAL_RECORDS_MAX || self.bytes >= SEAL_BYTES_MAX || self.messages >= SEAL_MESSAGES_MAX
     }
 
-    pub(super) fn is_due(&self, now_ms: i64) -> bool {
-        self.since_ms.is_some_and(|since| now_ms - since >= SEAL_AFTER_MS) || self.is_full()
+    /// When the next seal is due.
+    pub(super) fn due_ms(&self) -> Option<i64> {
+        let (told, quiet) =
+            (self.told_ms.map(|ms| ms + SEAL_AFTER_MS), self.since_ms.map(|ms| ms + SEAL_QUIET_MS));
+        earlier(told, quiet)
     }
+
+    /// What is to be sealed now.
+    pub(super) fn due(&self, now_ms: i64) -> Option<Which> {
+        let over = |since: Option<i64>, after| since.is_some_and(|since| now_ms - since >= after);
+        match () {
+            () if self.is_full() || over(self.since_ms, SEAL_QUIET_MS) => Some(Which::All),
+            () if over(self.told_ms, SEAL_AFTER_MS) => Some(Which::Told),
+            () => None,
+        }
+    }
+}
+
+fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    a.into_iter().chain(b).min()
 }
 
 #[cfg(test)]
@@ -123,18 +159,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seal_is_due_at_the_first_of_its_three_bounds() {
-        let load = |records, bytes, messages, since_ms| Load { records, bytes, messages, since_ms };
+    fn a_seal_is_due_at_the_first_of_its_bounds() {
+        let load = |records, bytes, messages| Load {
+            records,
+            bytes,
+            messages,
+            since_ms: Some(1_000),
+            told_ms: None,
+        };
         let table = [
-            (load(0, 0, 0, None), false),
-            (load(1, 1, 1, Some(71)), false),
-            (load(1, 1, 1, Some(70)), true),
-            (load(SEAL_RECORDS_MAX, 1, 1, Some(100)), true),
-            (load(1, SEAL_BYTES_MAX, 1, Some(100)), true),
-            (load(1, 1, SEAL_MESSAGES_MAX, Some(100)), true),
+            (Load::default(), None),
+            (load(1, 1, 1), None),
+            (load(SEAL_RECORDS_MAX, 1, 1), Some(Which::All)),
+            (load(1, SEAL_BYTES_MAX, 1), Some(Which::All)),
+            (load(1, 1, SEAL_MESSAGES_MAX), Some(Which::All)),
         ];
         for (load, due) in table {
-            assert_eq!(load.is_due(100), due, "{load:?}");
+            assert_eq!(load.due(1_000), due, "{load:?}");
         }
+    }
+
+    #[test]
+    fn events_are_sealed_soon_and_the_rest_in_time() {
+        let load = Load { since_ms: Some(1_000), told_ms: Some(1_100), ..Load::default() };
+        let (told, all) = (1_100 + SEAL_AFTER_MS, 1_000 + SEAL_QUIET_MS);
+        assert_eq!(load.due_ms(), Some(told));
+        assert_eq!((load.due(told - 1), load.due(told)), (None, Some(Which::Told)));
+        assert_eq!((load.due(all - 1), load.due(all)), (Some(Which::Told), Some(Which::All)));
+        let quiet = Load { told_ms: None, ..load };
+        assert_eq!((quiet.due_ms(), quiet.due(all - 1), quiet.due(all)), (Some(all), None, Some(Which::All)));
     }
 }

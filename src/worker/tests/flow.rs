@@ -1,6 +1,7 @@
 //! Ticks, rows and questions.
 
 use super::*;
+use crate::limits::SEAL_QUIET_MS;
 
 fn ticks(kit: &Kit) -> usize {
     kit.broker().calls.iter().filter(|c| c.starts_with("tick")).count()
@@ -52,7 +53,7 @@ fn a_card_of_another_workers_partition_is_elsewhere() {
 #[test]
 fn an_idle_worker_says_so() {
     let mut kit = Kit::running(1);
-    kit.settle();
+    kit.step(SEAL_QUIET_MS);
     let report = kit.step(1);
     assert!(report.idle, "{report:?}");
     kit.cdr(0, "a");

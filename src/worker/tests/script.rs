@@ -46,6 +46,7 @@ pub(crate) struct Broker {
     pub unstable: BTreeSet<u32>,
     pub fetching: BTreeMap<u32, u64>,
     pub paused: BTreeSet<u32>,
+    pub polls: u64,
     open: Option<Arc<Transaction>>,
     /// Every transaction as it was sent.
     pub sent: Vec<Arc<Transaction>>,
@@ -77,6 +78,7 @@ impl Script {
             unstable: BTreeSet::new(),
             fetching: BTreeMap::new(),
             paused: BTreeSet::new(),
+            polls: 0,
             open: None,
             sent: Vec::new(),
             calls: Vec::new(),
@@ -146,6 +148,7 @@ impl WorkerLog for Script {
         each: &mut dyn FnMut(Message<'_>),
     ) -> Result<Option<GroupEvent>, LogError> {
         let mut broker = self.0.borrow_mut();
+        broker.polls += 1;
         if let Some(event) = broker.events.pop_front() {
             return Ok(Some(event));
         }
