@@ -48,6 +48,7 @@ docs:
 bench: kafka ## Parts (criterion) and the whole on a real Kafka, each beside its bare floor
 	cargo bench --no-default-features --bench codec
 	cargo bench --bench meter
+	cargo bench --no-default-features --bench memory
 	cargo bench --bench harness
 
 simulate: ## SEEDS=20000 seeded crashes of the whole, audited

@@ -364,7 +364,7 @@ fn checkpoint(c: &mut Criterion) {
 }
 
 fn bytes_a_card(fleet: &Fleet) -> usize {
-    fleet.meter.state_bytes() / CARDS
+    fleet.meter.memory().total() / CARDS
 }
 
 /// One counter line of a card, as large as a line of memory.

@@ -7,6 +7,7 @@ use super::counters::Counters;
 use super::cycle::Source;
 use super::ids::Ids;
 use super::life::Life;
+use super::memory::Memory;
 use super::names::NameId;
 use super::numbers::Numbers;
 use super::purse::Purse;
@@ -230,15 +231,15 @@ impl Card {
         self.account.is_used()
     }
 
-    /// Bytes on the heap.
-    pub(super) fn heap_bytes(&self) -> usize {
-        let cold = self.cold.as_ref().map_or(0, |cold| size_of::<Cold>() + cold.heap_bytes());
-        self.usage.bytes()
-            + self.ids.bytes()
-            + self.account.heap_bytes()
-            + self.numbers.bytes()
-            + size_of_val(&*self.cuts)
-            + cold
+    /// Adds the bytes on the heap.
+    pub(super) fn add_heap(&self, memory: &mut Memory) {
+        let (days, cycles) = self.usage.bytes();
+        memory.days += days + size_of_val(&*self.cuts);
+        memory.cycles += cycles;
+        memory.ids += self.ids.bytes();
+        memory.rest += self.numbers.bytes();
+        self.account.add_heap(memory);
+        self.cold.iter().for_each(|cold| cold.add_heap(memory));
     }
 }
 
@@ -249,10 +250,11 @@ impl Line for Card {
 }
 
 impl Cold {
-    fn heap_bytes(&self) -> usize {
+    fn add_heap(&self, memory: &mut Memory) {
         let totals = self.totals.as_ref().map_or(0, |totals| totals.bytes());
         let purse = self.purse.as_ref().map_or(0, |purse| purse.bytes());
         let life = self.life.as_ref().map_or(0, |life| life.bytes());
-        self.counters.bytes() + totals + self.commands.bytes() + self.references.bytes() + purse + life
+        memory.rest += size_of::<Self>() + self.counters.bytes() + totals + purse + life;
+        memory.orders += self.commands.bytes() + self.references.bytes();
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Cycle {
     pub revision: u32,
     pub changed_at: LogOffset,
     /// Quota and remaining as they were when the cycle ended; of the running cycle the account tells them.
-    pub ended_with: Option<(Option<u64>, Option<u64>)>,
+    pub ended_with: Option<Box<(Option<u64>, Option<u64>)>>,
 }
 
 /// What was added to a day, and what was taken away.

@@ -65,7 +65,7 @@ fn end_cycle(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
     }
     let totals = book::read(card, ctx, last_second, Account::totals);
     if let Some(cycle) = card.usage.open_cycle(ctx.calendar(), day) {
-        cycle.ended_with = Some((totals.quota, totals.remaining));
+        cycle.ended_with = Some(Box::new((totals.quota, totals.remaining)));
         cycle.changed_at = ctx.position.offset;
     }
 }

@@ -6,6 +6,7 @@ use super::ctx::Verdict;
 use super::effects::{CatalogueConflict, Effects};
 use super::feeds::Feeds;
 use super::index::CatalogueIndex;
+use super::memory::Memory;
 use super::shard::{Moment, Shard, keep};
 use super::table::Place;
 use super::view;
@@ -371,8 +372,10 @@ impl Meter {
 
     /// Bytes in memory. Looks at every card: for a metric now and then.
     #[must_use]
-    pub fn state_bytes(&self) -> usize {
-        self.shards.iter().map(Shard::bytes).sum()
+    pub fn memory(&self) -> Memory {
+        let mut sum = Memory::default();
+        self.shards.iter().for_each(|shard| sum += shard.memory());
+        sum
     }
 
     /// The catalogue in force.

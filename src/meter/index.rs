@@ -8,6 +8,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::FoldError;
+use super::account::Watch;
 use crate::limits::DAY_S;
 use crate::model::{
     Carrier, Catalogue, CounterRules, CreditsPolicy, Day, Feed, FeedName, FeedRole, Plan, Rule, RulesPolicy,
@@ -38,6 +39,9 @@ pub(super) struct CatalogueIndex {
     catalogue: Arc<Catalogue>,
     /// Ascending by hash.
     feeds: Vec<FeedTerms>,
+    /// Of each plan, in the catalogue's order.
+    plan_rules: Vec<Vec<Watch>>,
+    default_rules: Vec<Watch>,
     /// Whether any rule of a plan or of the fleet watches cards without packages too.
     pub watches_usage: bool,
     /// Keys the ids of records (`domain.md` C3).
@@ -59,11 +63,14 @@ impl CatalogueIndex {
         if !feeds.is_sorted_by(|a, b| a.hash < b.hash) {
             return Err(FoldError::FeedHash);
         }
-        let rules = catalogue.plans.iter().flat_map(|plan| &plan.rules).chain(&catalogue.default_rules);
-        let watches_usage = rules.into_iter().any(|rule| rule.kind.watches_usage());
+        let watch = |rules: &[Rule]| -> Vec<Watch> { rules.iter().map(Watch::from).collect() };
+        let plan_rules: Vec<_> = catalogue.plans.iter().map(|plan| watch(&plan.rules)).collect();
+        let default_rules = watch(&catalogue.default_rules);
+        let mut rules = plan_rules.iter().flatten().chain(&default_rules);
+        let watches_usage = rules.any(|rule| rule.kind.watches_usage());
         let seed = xxh3_64(catalogue.deployment.as_bytes());
         let horizon_s = i64::from(catalogue.late_horizon_days) * DAY_S;
-        Ok(Self { catalogue, feeds, watches_usage, seed, horizon_s })
+        Ok(Self { catalogue, feeds, plan_rules, default_rules, watches_usage, seed, horizon_s })
     }
 
     /// Before the first catalogue: knows nobody.
@@ -81,8 +88,15 @@ impl CatalogueIndex {
             rules_policy: RulesPolicy::Free,
             credits_policy: CreditsPolicy::All,
         };
-        let (catalogue, feeds) = (Arc::new(catalogue), Vec::new());
-        Self { catalogue, feeds, watches_usage: false, seed: 0, horizon_s: 0 }
+        Self {
+            catalogue: Arc::new(catalogue),
+            feeds: Vec::new(),
+            plan_rules: Vec::new(),
+            default_rules: Vec::new(),
+            watches_usage: false,
+            seed: 0,
+            horizon_s: 0,
+        }
     }
 
     /// Whether a day is over for a carrier that the feed settles for.
@@ -123,11 +137,10 @@ impl CatalogueIndex {
     }
 
     /// The rules of a plan's cards that have none of their own: the plan's, else the fleet's.
-    pub(super) fn rules(&self, plan: &str) -> &[Rule] {
-        match self.plan(plan) {
-            Some(plan) if !plan.rules.is_empty() => &plan.rules,
-            _ => &self.catalogue.default_rules,
-        }
+    pub(super) fn rules(&self, plan: &str) -> &[Watch] {
+        let mut plans = self.catalogue.plans.iter().zip(&self.plan_rules);
+        let rules = plans.find(|(known, _)| known.name == plan).map(|(_, rules)| rules.as_slice());
+        rules.filter(|rules| !rules.is_empty()).unwrap_or(&self.default_rules)
     }
 
     /// Why this catalogue cannot follow `old`; cards and ids rely on what must stay.

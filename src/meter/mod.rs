@@ -48,6 +48,7 @@ mod fold;
 mod ids;
 mod index;
 mod life;
+pub mod memory;
 mod names;
 mod notify;
 mod numbers;

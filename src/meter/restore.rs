@@ -103,7 +103,7 @@ impl Meter {
         (meter.position, meter.log_time) = (oldest.position, oldest.log_time);
         (meter.catalogues, meter.feeds) = (held, feeds);
         meter.shards = decoded.into_iter().map(|(_, _, shard)| shard).collect();
-        meter.shards.iter_mut().for_each(|shard: &mut Shard| shard.renew_terms(&index));
+        meter.shards.iter_mut().for_each(|shard: &mut Shard| shard.settle_in(&index));
         meter.index = index;
         Ok(meter)
     }

@@ -14,6 +14,7 @@ use super::effects::{Effects, OwnedRecord, Quarantined};
 use super::feeds::Feeds;
 use super::index::{CatalogueIndex, Declared, Terms};
 use super::life;
+use super::memory::Memory;
 use super::names::Names;
 use super::state::CardState;
 use super::step::{self, Input};
@@ -323,6 +324,15 @@ impl Shard {
         self.start_sweep(SweepFor::Catalogue);
     }
 
+    /// Takes, after it was read back, what is not written: the terms, and the rules that cards share.
+    pub(super) fn settle_in(&mut self, index: &CatalogueIndex) {
+        self.renew_terms(index);
+        for card in self.table.lines_mut() {
+            let rules = index.rules(self.said.names.get(card.plan));
+            card.account.share(rules);
+        }
+    }
+
     /// Takes the terms of the catalogue in force.
     pub(super) fn renew_terms(&mut self, index: &CatalogueIndex) {
         let declared = &self.said.declared;
@@ -330,9 +340,11 @@ impl Shard {
     }
 
     /// Bytes in memory.
-    pub(super) fn bytes(&self) -> usize {
-        let heaps: usize = self.table.lines().iter().map(Card::heap_bytes).sum();
-        self.table.bytes() + heaps + self.timers.bytes()
+    pub(super) fn memory(&self) -> Memory {
+        let (lines, index) = self.table.bytes();
+        let mut memory = Memory { lines, index: index + self.timers.bytes(), ..Memory::default() };
+        self.table.lines().iter().for_each(|card| card.add_heap(&mut memory));
+        memory
     }
 }
 

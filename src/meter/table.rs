@@ -117,6 +117,11 @@ impl<L: Line> Table<L> {
         &self.lines
     }
 
+    /// All cards, to be changed in what does not identify them.
+    pub(super) fn lines_mut(&mut self) -> &mut [L] {
+        &mut self.lines
+    }
+
     /// Where a place stands in the cards' order.
     pub(super) fn rank(place: Place) -> u32 {
         place.0
@@ -127,8 +132,8 @@ impl<L: Line> Table<L> {
         (first..self.lines.len() as u32).take(most).map(Place)
     }
 
-    /// Bytes of lines and index.
-    pub(super) fn bytes(&self) -> usize {
-        self.lines.capacity() * size_of::<L>() + self.index.capacity() * (size_of::<Entry>() + 1)
+    /// Bytes of lines, and of their index.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        (self.lines.capacity() * size_of::<L>(), self.index.allocation_size())
     }
 }

@@ -359,8 +359,8 @@ impl Usage {
         changes.max().unwrap_or_default()
     }
 
-    /// Bytes allocated.
-    pub(super) fn bytes(&self) -> usize {
-        self.pieces.capacity() * size_of::<Piece>() + self.cycles.capacity() * size_of::<Cycle>()
+    /// Bytes allocated for days, and for cycles.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        (self.pieces.capacity() * size_of::<Piece>(), self.cycles.capacity() * size_of::<Cycle>())
     }
 }

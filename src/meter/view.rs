@@ -139,7 +139,7 @@ fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle) -> MonthRow {
     let (burnt, totals) = book::read(card, ctx, ctx.now.min(last_second), |account, told| {
         account.cycle_burnt_and_totals(told, cycle.start)
     });
-    let (quota, remaining) = cycle.ended_with.unwrap_or((totals.quota, totals.remaining));
+    let (quota, remaining) = cycle.ended_with.as_deref().copied().unwrap_or((totals.quota, totals.remaining));
     MonthRow {
         card: card.id,
         cycle: cycle.start,

@@ -136,7 +136,7 @@ impl Live {
             hold: None,
             paused: false,
             missed: false,
-            measured: Measured { bytes: meter.state_bytes(), at_ms: now_ms },
+            measured: Measured { bytes: meter.memory().total(), at_ms: now_ms },
             last_message_ms: now_ms,
             last_tick_ms: now_ms,
             stop_at: None,
@@ -160,7 +160,7 @@ impl Live {
     /// Measures the state again if that was long ago.
     pub(super) fn measure(&mut self, now_ms: i64) {
         if now_ms - self.measured.at_ms >= STATE_BYTES_EVERY_MS {
-            self.measured = Measured { bytes: self.meter.state_bytes(), at_ms: now_ms };
+            self.measured = Measured { bytes: self.meter.memory().total(), at_ms: now_ms };
         }
     }
 

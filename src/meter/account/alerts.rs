@@ -78,7 +78,7 @@ pub enum Stance {
 impl Alerts {
     /// Rules of a card of which nothing was known: nothing is reached, all fire.
     pub(super) fn begin(&mut self, level: &Level<'_>) {
-        self.states = level.ctx.default_rules.iter().map(|rule| State::armed(Watch::from(rule))).collect();
+        self.states = level.ctx.default_rules.iter().cloned().map(State::armed).collect();
     }
 
     /// Fires what is newly reached, most severe first.
@@ -136,7 +136,7 @@ impl Alerts {
     }
 
     /// Whether a rule asks for the end of the base chain.
-    pub(super) fn asks_expiry(&self, default_rules: &[Rule]) -> bool {
+    pub(super) fn asks_expiry(&self, default_rules: &[Watch]) -> bool {
         let asks = |kind| matches!(kind, RuleKind::ExpiresDays(_));
         self.states.iter().any(|state| asks(state.watch.kind))
             || self.own.iter().any(|watch| asks(watch.kind))
@@ -176,7 +176,7 @@ impl Alerts {
             if !(self.states.len() == rules.len()
                 && self.states.iter().zip(rules).all(|(s, r)| s.watch == *r))
             {
-                self.replace(rules.iter().map(Watch::from).collect(), level, out);
+                self.replace(rules.to_vec(), level, out);
             }
         } else if !self.own.iter().eq(self.states.iter().map(|state| &state.watch)) {
             self.replace(self.own.clone(), level, out);
@@ -185,6 +185,7 @@ impl Alerts {
 
     fn replace(&mut self, rules: Vec<Watch>, level: &Level<'_>, out: &mut Vec<EventBody>) {
         let mut old = std::mem::take(&mut self.states);
+        self.states.reserve_exact(rules.len());
         self.states.extend(rules.into_iter().map(|watch| {
             if let Some(at) = old.iter().position(|state| state.watch == watch) {
                 return old.swap_remove(at);
@@ -210,6 +211,13 @@ impl Alerts {
         self.adopt(level, out);
     }
 
+    /// Lets go of copies of rules that others have.
+    pub(super) fn share(&mut self, default_rules: &[Watch]) {
+        for state in &mut self.states {
+            state.watch.share(if self.own.is_empty() { default_rules } else { &self.own });
+        }
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         let known = self.states.iter().filter_map(|state| state.occasions.as_ref());
         let marks = known.map(|known| {
@@ -217,7 +225,8 @@ impl Alerts {
         });
         let states = self.states.capacity().saturating_mul(size_of::<State>());
         let own = self.own.capacity().saturating_mul(size_of::<Watch>());
-        marks.fold(states.saturating_add(own), usize::saturating_add)
+        let watched = self.states.iter().map(|state| &state.watch).chain(&self.own).map(Watch::heap_bytes);
+        marks.chain(watched).fold(states.saturating_add(own), usize::saturating_add)
     }
 }
 

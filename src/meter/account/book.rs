@@ -9,6 +9,7 @@ use super::orders::Orders;
 use super::package::{Order, Package, Sale, end_of};
 use super::{Ctx, Recharge, Totals};
 use crate::limits::DAY_S;
+use crate::meter::memory::Memory;
 use crate::model::{Calendar, Day, EventBody, Mode, PackageData, PackageKind, Per, UnixTime};
 
 /// Cold data of a card that has ever had a package or rules of its own.
@@ -289,14 +290,16 @@ impl Book {
         self.cycle_ends
     }
 
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(super) fn add_heap(&self, memory: &mut Memory) {
         let packages = self.packages.capacity().saturating_mul(size_of::<Package>());
         let queue = self.queue.capacity().saturating_mul(size_of::<Order>());
         let sales = self.packages.iter().map(|p| &p.sale).chain(self.queue.iter().map(|o| &o.sale));
         let texts = sales.map(Sale::heap_bytes).sum();
         let closed = self.closed.capacity().saturating_mul(size_of::<CycleClosed>());
-        let (alerts, orders) = (self.alerts.heap_bytes(), self.orders.heap_bytes());
-        [size_of::<Self>(), packages, queue, texts, closed, alerts, orders].iter().sum()
+        let parts: [usize; 5] = [size_of::<Self>(), packages, queue, texts, closed];
+        memory.packages += parts.iter().sum::<usize>();
+        memory.rules += self.alerts.heap_bytes();
+        memory.orders += self.orders.heap_bytes();
     }
 }
 

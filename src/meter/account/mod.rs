@@ -20,6 +20,7 @@ mod view;
 mod void;
 
 pub use alerts::Stance;
+pub(crate) use rules::Watch;
 pub use view::{AccountView, PackageView, RuleView};
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ use orders::Known;
 use quiet::Quiet;
 
 use crate::meter::feeds::Feeds;
+use crate::meter::memory::Memory;
 use crate::model::{
     BurntBecomes, Calendar, Day, EventBody, Mode, PackageSpec, Payment, Rule, RuleKind, UnixTime,
     rules_problem,
@@ -55,7 +57,7 @@ pub(crate) struct Ctx<'a> {
     pub(crate) calendar: &'a Calendar,
     pub(crate) own_channels: &'a [String],
     /// The plan's rules, else the fleet's: taken when the card has none of its own.
-    pub(crate) default_rules: &'a [Rule],
+    pub(crate) default_rules: &'a [Watch],
     /// Whether the carrier is settling these days.
     pub(crate) settling: bool,
     /// Whether the card may be used: a silence of one that is suspended is none.
@@ -401,9 +403,14 @@ impl Account {
         self.book.is_some()
     }
 
-    /// Heap bytes, roughly.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.book.as_ref().map_or(0, |book| book.heap_bytes())
+    /// Lets go of copies of rules that others have.
+    pub(crate) fn share(&mut self, default_rules: &[Watch]) {
+        self.book.iter_mut().for_each(|book| book.alerts.share(default_rules));
+    }
+
+    /// Adds the bytes on the heap.
+    pub(crate) fn add_heap(&self, memory: &mut Memory) {
+        self.book.iter().for_each(|book| book.add_heap(memory));
     }
 }
 

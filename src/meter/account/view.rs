@@ -7,7 +7,7 @@ use super::book::Book;
 use super::burn::Burn;
 use super::package::{Order, Package, Sale, end_of};
 use super::{Ctx, Totals};
-use crate::model::{Calendar, Mode, PackageKind, Rule, RuleKind, UnixTime};
+use crate::model::{Calendar, Mode, PackageKind, RuleKind, UnixTime};
 
 /// What `GET /v1/cards/{iccid}` shows of the account. Amounts in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -167,7 +167,7 @@ fn rules(book: &Book, ctx: &Ctx<'_>) -> Vec<RuleView> {
 }
 
 impl RuleView {
-    fn armed(rule: &Rule) -> Self {
+    fn armed(rule: &super::Watch) -> Self {
         Self { name: rule.name.clone(), kind: rule.kind, stance: Stance::Armed, alerting: false }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn day(day: i64) -> UnixTime {
 pub(super) struct Card {
     pub(super) account: Account,
     pub(super) calendar: Calendar,
-    pub(super) rules: Vec<Rule>,
+    pub(super) rules: Vec<Watch>,
     pub(super) segments: Vec<Segment>,
     pub(super) closed_used: u64,
     pub(super) open_from: UnixTime,
@@ -38,7 +38,10 @@ impl Card {
         Self {
             account: Account::default(),
             calendar: calendar(),
-            rules: rules.iter().map(|(name, kind)| Rule { name: (*name).to_owned(), kind: *kind }).collect(),
+            rules: rules
+                .iter()
+                .map(|(name, kind)| Watch::from(&Rule { name: (*name).to_owned(), kind: *kind }))
+                .collect(),
             segments: Vec::new(),
             closed_used: 0,
             open_from: UnixTime::MIN,
