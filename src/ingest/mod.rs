@@ -13,6 +13,7 @@ pub mod catalogue;
 mod core;
 mod directory;
 pub mod file;
+pub mod formats;
 mod frontier;
 mod intake;
 mod ledger;

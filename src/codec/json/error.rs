@@ -40,16 +40,16 @@ impl std::fmt::Display for JsonError {
 const SHOWN: usize = 40;
 
 impl JsonError {
-    pub(super) fn new(field: impl Into<String>, problem: impl Into<String>, expected: &'static str) -> Self {
+    pub(crate) fn new(field: impl Into<String>, problem: impl Into<String>, expected: &'static str) -> Self {
         Self { field: field.into(), problem: problem.into(), expected, at: None }
     }
 
-    pub(super) fn missing(field: &str, expected: &'static str) -> Self {
+    pub(crate) fn missing(field: &str, expected: &'static str) -> Self {
         Self::new(field, "is missing", expected)
     }
 
     /// Bytes that are no JSON object, or name a field twice.
-    pub(super) fn syntax(bytes: &[u8], error: &serde_json::Error) -> Self {
+    pub(crate) fn syntax(bytes: &[u8], error: &serde_json::Error) -> Self {
         let text = error.to_string();
         let problem = match text.split_once(" at line ") {
             Some((problem, _)) => problem,
@@ -66,7 +66,7 @@ impl JsonError {
     }
 
     /// Puts the field's path under an outer one.
-    pub(super) fn within(mut self, outer: &str) -> Self {
+    pub(crate) fn within(mut self, outer: &str) -> Self {
         let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
         self.field = format!("{outer}{dot}{}", self.field);
         self
@@ -74,7 +74,7 @@ impl JsonError {
 
     /// Finds the field in the record that was read. Cold: reads the record a second time.
     #[cold]
-    pub(super) fn locate(mut self, bytes: &[u8]) -> Self {
+    pub(crate) fn locate(mut self, bytes: &[u8]) -> Self {
         let outermost = self.field.split(['.', '[']).next().unwrap_or_default();
         let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(bytes).unwrap_or_default();
         self.at = self.at.or_else(|| {
@@ -86,7 +86,7 @@ impl JsonError {
 }
 
 /// A value as a message shows it.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{:?}...", text.split_at(end).0),
         None => format!("{text:?}"),

@@ -16,7 +16,7 @@ use crate::model::{Amount, CardId, Day, Number, NumberKind, UnixTime};
 
 /// A value.
 #[derive(Debug, Default)]
-pub(super) enum Field<'a> {
+pub(crate) enum Field<'a> {
     #[default]
     Absent,
     Null,
@@ -27,7 +27,7 @@ pub(super) enum Field<'a> {
     Other(&'static str),
 }
 
-pub(super) const TIME: &str = "RFC 3339 with an offset, like 2026-08-01T09:30:15+08:00";
+pub(crate) const TIME: &str = "RFC 3339 with an offset, like 2026-08-01T09:30:15+08:00";
 const ICCID: &str = "text of 19 or 20 characters 0-9 and A-F";
 const DAY: &str = "a date, like 2026-08-01";
 const REASON: &str = "text of 1 to 1024 bytes";
@@ -36,16 +36,16 @@ const WHOLE: &str = "a whole number from 0";
 const DIGITS: &str = "text of 1 to 16 digits";
 
 impl<'a> Field<'a> {
-    pub(super) fn is_said(&self) -> bool {
+    pub(crate) fn is_said(&self) -> bool {
         !matches!(self, Self::Absent | Self::Null)
     }
 
-    pub(super) fn is_true(&self) -> bool {
+    pub(crate) fn is_true(&self) -> bool {
         matches!(self, Self::Other("true"))
     }
 
     /// Text of a name's length, not empty.
-    pub(super) fn name(self, field: &'static str) -> Result<Cow<'a, str>, JsonError> {
+    pub(crate) fn name(self, field: &'static str) -> Result<Cow<'a, str>, JsonError> {
         self.text(field, NAME_BYTES_MAX, NAME)
     }
 
@@ -63,12 +63,12 @@ impl<'a> Field<'a> {
     }
 
     /// The id of an event or of a record that was set aside.
-    pub(super) fn reference(self, field: &'static str) -> Result<String, JsonError> {
+    pub(crate) fn reference(self, field: &'static str) -> Result<String, JsonError> {
         self.text(field, REASON_BYTES_MAX, REASON).map(Cow::into_owned)
     }
 
     /// What a person wrote, if it is said.
-    pub(super) fn optional_reason(self, field: &'static str) -> Result<Option<String>, JsonError> {
+    pub(crate) fn optional_reason(self, field: &'static str) -> Result<Option<String>, JsonError> {
         if !self.is_said() {
             return Ok(None);
         }
@@ -76,11 +76,11 @@ impl<'a> Field<'a> {
     }
 
     /// The same, if it is said.
-    pub(super) fn optional_name(self, field: &'static str) -> Result<Option<Cow<'a, str>>, JsonError> {
+    pub(crate) fn optional_name(self, field: &'static str) -> Result<Option<Cow<'a, str>>, JsonError> {
         if self.is_said() { self.name(field).map(Some) } else { Ok(None) }
     }
 
-    pub(super) fn time(self, field: &'static str) -> Result<UnixTime, JsonError> {
+    pub(crate) fn time(self, field: &'static str) -> Result<UnixTime, JsonError> {
         match self {
             Self::Text(text) => time::parse(&text)
                 .ok_or_else(|| JsonError::new(field, format!("is {}, which is no time", shown(&text)), TIME)),
@@ -89,7 +89,7 @@ impl<'a> Field<'a> {
     }
 
     /// A whole number up to `max`; `1.0` is one, as JSON Schema has it.
-    pub(super) fn whole(self, field: &'static str, max: u64) -> Result<u64, JsonError> {
+    pub(crate) fn whole(self, field: &'static str, max: u64) -> Result<u64, JsonError> {
         let value = match self {
             Self::Whole(value) => value,
             #[allow(clippy::cast_sign_loss, reason = "not below zero")]
@@ -102,7 +102,7 @@ impl<'a> Field<'a> {
         Err(JsonError::new(field, format!("is {value}; the most is {max}"), ""))
     }
 
-    pub(super) fn flag(self, field: &'static str) -> Result<bool, JsonError> {
+    pub(crate) fn flag(self, field: &'static str) -> Result<bool, JsonError> {
         match self {
             Self::Other("true") => Ok(true),
             Self::Other("false") => Ok(false),
@@ -111,7 +111,7 @@ impl<'a> Field<'a> {
     }
 
     /// An amount of bytes with a clear unit.
-    pub(super) fn amount(self, field: &'static str) -> Result<Amount, JsonError> {
+    pub(crate) fn amount(self, field: &'static str) -> Result<Amount, JsonError> {
         match &self {
             Self::Text(text) => amount::parse(text).map_err(|error| {
                 let expected = if matches!(error, AmountError::Form(_)) { amount::EXPECTED } else { "" };
@@ -123,7 +123,7 @@ impl<'a> Field<'a> {
     }
 
     /// A signed amount: a whole number, or text like `500MiB` or `-1GB`.
-    pub(super) fn signed(self, field: &'static str) -> Result<i64, JsonError> {
+    pub(crate) fn signed(self, field: &'static str) -> Result<i64, JsonError> {
         const SIGNED: &str = "bytes, as a whole number or as text with a unit, like -500MiB";
         let too_much = |bytes| JsonError::new(field, format!("is {bytes} bytes, which is too much"), SIGNED);
         match &self {
@@ -140,13 +140,13 @@ impl<'a> Field<'a> {
     }
 
     /// An ICCID as text.
-    pub(super) fn iccid(&self, field: &'static str) -> Result<CardId, JsonError> {
+    pub(crate) fn iccid(&self, field: &'static str) -> Result<CardId, JsonError> {
         let Self::Text(text) = self else { return Err(self.wrong(field, ICCID)) };
         CardId::parse(text).map_err(|error| JsonError::new(field, format!("is {}: {error}", shown(text)), ""))
     }
 
     /// A calendar day.
-    pub(super) fn day(self, field: &'static str) -> Result<Day, JsonError> {
+    pub(crate) fn day(self, field: &'static str) -> Result<Day, JsonError> {
         match self {
             Self::Text(text) => time::parse_day(&text)
                 .ok_or_else(|| JsonError::new(field, format!("is {}, which is no day", shown(&text)), DAY)),
@@ -155,7 +155,7 @@ impl<'a> Field<'a> {
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(
+    pub(crate) fn choice<T: Copy>(
         self,
         field: &'static str,
         words: &[(&str, T)],
@@ -167,7 +167,7 @@ impl<'a> Field<'a> {
     }
 
     /// A subscriber number as text; an MSISDN may have a plus.
-    pub(super) fn number(self, field: &'static str, kind: NumberKind) -> Result<Number, JsonError> {
+    pub(crate) fn number(self, field: &'static str, kind: NumberKind) -> Result<Number, JsonError> {
         let Self::Text(text) = &self else { return Err(self.wrong(field, DIGITS)) };
         let digits = match kind {
             NumberKind::Msisdn => text.strip_prefix('+').unwrap_or(text),
@@ -179,7 +179,7 @@ impl<'a> Field<'a> {
     }
 
     /// The same, if it is said.
-    pub(super) fn optional_number(
+    pub(crate) fn optional_number(
         self,
         field: &'static str,
         kind: NumberKind,
@@ -188,7 +188,7 @@ impl<'a> Field<'a> {
     }
 
     #[cold]
-    pub(super) fn wrong(&self, field: &'static str, expected: &'static str) -> JsonError {
+    pub(crate) fn wrong(&self, field: &'static str, expected: &'static str) -> JsonError {
         let problem = match self {
             Self::Absent => return JsonError::missing(field, expected),
             Self::Null => "is null".to_owned(),
@@ -207,7 +207,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Digits of the longest number (an IMEISV).
 const DIGITS_MAX: usize = 16;
 
-pub(super) fn parse_digits(text: &str) -> Option<u64> {
+pub(crate) fn parse_digits(text: &str) -> Option<u64> {
     let fits = (1..=DIGITS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     fits.then(|| text.bytes().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
 }

@@ -19,4 +19,6 @@ pub mod write;
 
 pub use command::{CommandIn, command};
 pub use error::JsonError;
+pub(crate) use error::shown;
+pub(crate) use field::Field;
 pub use record::{CdrIn, FEED_OF_READINGS, ReadingIn, Scratch, cdr, reading};
