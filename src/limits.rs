@@ -246,6 +246,10 @@ pub const HISTORY_LINGER_MS: u64 = 200;
 pub const MAILBOX_REQUESTS_MAX: usize = 256;
 /// Bytes of an HTTP request's body.
 pub const API_BODY_BYTES_MAX: usize = 64 * 1_024;
+/// Requests that wait for the answer to a command; further ones are told that it was taken.
+pub const ANSWERS_AWAITED_MAX: usize = 4_096;
+/// The longest that a request may ask to wait for an answer, seconds.
+pub const ANSWER_WAIT_S_MAX: u64 = 30;
 /// How long a worker's poll waits for a first message: also the longest that a request waits for an idle worker.
 pub const STEP_WAIT_MS: u64 = 5;
 /// How often a thread tells how it stands.

@@ -3,6 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `GET /v1/cards/{iccid}` | a card as of its partition's log time |
+//! | `POST /v1/cards`, `/v1/cards/{iccid}/recharges`, `…/credits`, `…/commands`, `PUT …/rules` | commands: see `commands` |
 //! | `GET /v1/partitions` | state, position, debt of every partition held here |
 //! | `POST /v1/partitions/{partition}/skip` | pass over the message at which it has halted |
 //! | `POST /v1/drain` | write every shard at the last offset, before an upgrade |
@@ -10,21 +11,26 @@
 //!
 //! Answers come from the workers' own state through bounded mailboxes. Errors are RFC 9457 problems.
 
+mod access;
 mod cards;
+mod commands;
 mod health;
 pub mod metrics;
 mod orders;
 mod problem;
 
+pub use access::{Access, Allowed};
+
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::middleware;
+use axum::routing::{get, post, put};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::limits::API_BODY_BYTES_MAX;
-use crate::shell::{Board, Workers};
+use crate::shell::{Board, Commands, Workers};
 
 /// What the handlers read.
 #[derive(Clone)]
@@ -34,12 +40,20 @@ pub struct Api {
     pub metrics: PrometheusHandle,
     /// Whether log time is supplied instead of the brokers': every answer says so.
     pub clock_supplied: bool,
+    /// The way of commands into the log, if this process has one.
+    pub commands: Option<Commands>,
+    pub access: Access,
 }
 
 /// The routes.
 pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/cards/{iccid}", get(cards::card))
+        .route("/v1/cards", post(commands::register))
+        .route("/v1/cards/{iccid}/recharges", post(commands::recharge))
+        .route("/v1/cards/{iccid}/rules", put(commands::rules))
+        .route("/v1/cards/{iccid}/credits", post(commands::credits))
+        .route("/v1/cards/{iccid}/commands", post(commands::any))
         .route("/v1/partitions", get(health::partitions))
         .route("/v1/partitions/{partition}/skip", post(orders::skip))
         .route("/v1/drain", post(orders::drain))
@@ -49,5 +63,6 @@ pub fn router(api: Api) -> Router {
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(api.access.clone(), access::guard))
         .with_state(api)
 }

@@ -5,6 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::limits::API_BODY_BYTES_MAX;
 use crate::shell::NoAnswer;
 
 /// What went wrong with a request.
@@ -16,8 +17,21 @@ pub(super) enum Problem {
     NotFound(String),
     #[error("{0}")]
     Conflict(String),
+    /// The meter's answer to a command.
+    #[error("{0}")]
+    Refused(String),
     #[error("{0}")]
     NotReady(String),
+    #[error("{0}")]
+    Forbidden(String),
+    #[error("a token is needed: Authorization: Bearer …")]
+    NoToken,
+    #[error("the body is longer than {API_BODY_BYTES_MAX} bytes")]
+    TooLarge,
+    #[error("the body is JSON, and Content-Type says so: application/json")]
+    MediaType,
+    #[error("this process takes no commands: ask one that runs with the role api on a log")]
+    NoCommands,
     #[error("this path does not take that method")]
     Method,
 }
@@ -28,6 +42,12 @@ impl Problem {
             Self::BadRequest(_) => ("bad-request", "The request cannot be read", StatusCode::BAD_REQUEST),
             Self::NotFound(_) => ("not-found", "There is no such thing", StatusCode::NOT_FOUND),
             Self::Conflict(_) => ("conflict", "It does not stand so", StatusCode::CONFLICT),
+            Self::Refused(_) => ("refused", "The command is refused", StatusCode::CONFLICT),
+            Self::Forbidden(_) => ("forbidden", "Not allowed", StatusCode::FORBIDDEN),
+            Self::NoToken => ("no-token", "Who is it?", StatusCode::UNAUTHORIZED),
+            Self::TooLarge => ("too-large", "Too much", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::MediaType => ("media-type", "Another media type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::NoCommands => ("no-commands", "No commands here", StatusCode::NOT_FOUND),
             Self::NotReady(_) => ("not-ready", "Try again in a moment", StatusCode::SERVICE_UNAVAILABLE),
             Self::Method => ("method", "Another method", StatusCode::METHOD_NOT_ALLOWED),
         }
@@ -46,6 +66,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }
         response
     }

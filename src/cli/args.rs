@@ -45,6 +45,12 @@ pub(super) enum Command {
     Ingest(IngestCommand),
     /// Look at one card, by ICCID, through a running instance.
     Card(CardArgs),
+    /// Sell a card a package that was paid, and wait for the answer.
+    Recharge(RechargeArgs),
+    /// Give a card alert rules of its own; none gives it back to its plan's.
+    Rules(RulesArgs),
+    /// Add SMS and voice credits to a card.
+    Credits(CreditsArgs),
     /// Restore every partition two ways and compare byte for byte. Read only.
     Verify,
     /// Have running instances write all chunks at their last offset, before an upgrade.
@@ -170,6 +176,89 @@ pub(super) struct InstanceArgs {
     /// Any running instance [default: api.listen of the configuration].
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+    /// The token that it asks for.
+    #[arg(long, env = "TIDEGAUGE_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+}
+
+/// How a command is sent.
+#[derive(Debug, Args)]
+pub(super) struct SendArgs {
+    /// Names the command: sent again under the same key it has no second effect.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Seconds to wait for the answer; 0 = be content that the command was taken.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=30))]
+    pub wait: u64,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RechargeArgs {
+    /// 19 or 20 characters.
+    pub iccid: String,
+    /// The order's id in the vendor's books, and the key unless one is given.
+    #[arg(long)]
+    pub order: String,
+    /// Bytes, or with a unit: 1GiB, 500MiB, 10GB; or "unlimited".
+    #[arg(long)]
+    pub quota: String,
+    /// 30d (days), 1m (calendar months) or 3c (cycles).
+    #[arg(long)]
+    pub validity: String,
+    /// Who sold it.
+    #[arg(long)]
+    pub channel: String,
+    /// When it takes effect.
+    #[arg(long, value_enum, default_value_t = ModeArg::Immediate)]
+    pub mode: ModeArg,
+    /// Beside the base package instead of as one.
+    #[arg(long)]
+    pub booster: bool,
+    /// Who took the payment.
+    #[arg(long)]
+    pub provider: String,
+    /// The payment's reference there.
+    #[arg(long)]
+    pub reference: String,
+    /// When it was paid, RFC 3339 [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub paid_at: Option<String>,
+    #[command(flatten)]
+    pub send: SendArgs,
+}
+
+/// When a package takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ModeArg {
+    /// At once.
+    Immediate,
+    /// When the last base package ends.
+    Renewal,
+    /// With the next cycle.
+    NextCycle,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RulesArgs {
+    /// 19 or 20 characters.
+    pub iccid: String,
+    /// KIND=VALUE, e.g. burnt_percent=50 remaining_bytes=500MiB expires_days=7 exhausted=true no_data_hours=24.
+    pub rules: Vec<String>,
+    #[command(flatten)]
+    pub send: SendArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CreditsArgs {
+    /// 19 or 20 characters.
+    pub iccid: String,
+    /// How many.
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub credits: u32,
+    #[command(flatten)]
+    pub send: SendArgs,
 }
 
 #[derive(Debug, Args)]

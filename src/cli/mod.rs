@@ -11,6 +11,7 @@ mod ingest;
 mod kafka;
 mod migrate;
 mod observe;
+mod order;
 mod remote;
 mod rollups;
 mod run;
@@ -49,6 +50,9 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Catalogue(command) => catalogue::run(&command, path),
         Command::Ingest(command) => ingest::run(&command, path, cli.json),
         Command::Card(args) => remote::card(&args, &load(path)?),
+        Command::Recharge(args) => order::recharge(&args, &load(path)?),
+        Command::Rules(args) => order::rules(&args, &load(path)?),
+        Command::Credits(args) => order::credits(&args, &load(path)?),
         Command::Verify => verify::run(&load(path)?, cli.json),
         Command::Drain(args) => remote::drain(&args, &load(path)?),
         Command::Skip(args) => remote::skip(&args, &load(path)?),

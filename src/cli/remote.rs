@@ -13,36 +13,40 @@ use super::exit::{Exit, Failed};
 use crate::config::Config;
 
 pub(super) fn card(args: &CardArgs, config: &Config) -> Result<Exit, Failed> {
-    call(Method::GET, &args.instance, config, &format!("/v1/cards/{}", args.iccid), None)
+    call(Ask::new(Method::GET, &format!("/v1/cards/{}", args.iccid)), &args.instance, config)
 }
 
 pub(super) fn drain(args: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
-    call(Method::POST, args, config, "/v1/drain", None)
+    call(Ask::new(Method::POST, "/v1/drain"), args, config)
 }
 
 pub(super) fn skip(args: &SkipArgs, config: &Config) -> Result<Exit, Failed> {
+    let path = format!("/v1/partitions/{}/skip", args.partition);
     let body = json!({"offset": args.offset, "reason": args.reason});
-    call(
-        Method::POST,
-        &args.instance,
-        config,
-        &format!("/v1/partitions/{}/skip", args.partition),
-        Some(&body),
-    )
+    call(Ask { body: Some(body), ..Ask::new(Method::POST, &path) }, &args.instance, config)
+}
+
+/// A request.
+pub(super) struct Ask<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) body: Option<Value>,
+    pub(super) headers: Vec<(&'static str, String)>,
+}
+
+impl<'a> Ask<'a> {
+    fn new(method: Method, path: &'a str) -> Self {
+        Self { method, path, body: None, headers: Vec::new() }
+    }
 }
 
 /// Sends a request and prints the answer; a problem is an error with its detail.
-fn call(
-    method: Method,
-    instance: &InstanceArgs,
-    config: &Config,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<Exit, Failed> {
+pub(super) fn call(mut ask: Ask<'_>, instance: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
     let base = instance.url.clone().unwrap_or_else(|| format!("http://{}", config.api_listen));
-    let url = format!("{}{path}", base.trim_end_matches('/'));
-    let (status, answer) = super::runtime()?.block_on(send(method, &url, body))?;
-    if status == StatusCode::OK {
+    let url = format!("{}{}", base.trim_end_matches('/'), ask.path);
+    ask.headers.extend(instance.token.iter().map(|token| ("authorization", format!("Bearer {token}"))));
+    let (status, answer) = super::runtime()?.block_on(send(ask, &url))?;
+    if status.is_success() {
         println!("{answer:#}");
         return Ok(Exit::Done);
     }
@@ -50,15 +54,16 @@ fn call(
     Err(anyhow!("{url}: {status}: {detail}").into())
 }
 
-async fn send(method: Method, url: &str, body: Option<&Value>) -> Result<(StatusCode, Value), Failed> {
+async fn send(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
-    let request = Request::builder()
-        .method(method)
-        .uri(url)
-        .header("content-type", "application/json")
-        .body(Full::new(body))
-        .with_context(|| format!("{url} is no URL"))?;
+    let body = ask.body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
+    let mut request =
+        Request::builder().method(ask.method).uri(url).header("content-type", "application/json");
+    for (name, value) in ask.headers {
+        request = request.header(name, value);
+    }
+    let request =
+        request.body(Full::new(body)).with_context(|| format!("{url} is no URL, or a header no text"))?;
     let response = client
         .request(request)
         .await

@@ -1,16 +1,18 @@
 //! `run`: ingest, meter and answer, until told to stop.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 
 use super::args::{Role, RunArgs};
 use super::exit::{Exit, Failed};
 use super::rollups::{Rollups, Sink};
 use super::{kafka, observe};
-use crate::api::metrics;
-use crate::config::Config;
+use crate::api::{Access, Allowed, metrics};
+use crate::config::{Config, Role as TokenRole, tokens};
 use crate::ingest::{Clock as IngestClock, Options};
-use crate::log::kafka::{KafkaIngestLog, KafkaWorkerLog};
-use crate::shell::{Inbox, Instance, SharedDirectory, Size, listen, told_to_stop};
+use crate::log::kafka::{KafkaAnswers, KafkaCommands, KafkaIngestLog, KafkaWorkerLog};
+use crate::shell::{Commands, Inbox, Instance, SharedDirectory, Size, follow_answers, listen, told_to_stop};
 use crate::worker::{Clock, New, Pace, Settings};
 
 /// Runs the roles asked for.
@@ -33,7 +35,9 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     start_ingests(&mut instance, size.ingests, config)?;
     let history = if size.workers > 0 { Rollups::start_history(config)? } else { None };
     if args.roles.contains(&Role::Api) {
-        let address = listen(config.api_listen, instance.api(metrics, config.clock_supplied)).await?;
+        let mut api = instance.api(metrics, config.clock_supplied, access(config)?);
+        api.commands = Some(commands(&instance, config)?);
+        let address = listen(config.api_listen, api).await?;
         tracing::info!(%address, "HTTP");
     }
     tracing::info!(workers = size.workers, ingests = size.ingests, deployment = config.deployment, "running");
@@ -48,6 +52,28 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     rollups.stop().await;
     stopped.context("stopping")?;
     Ok(Exit::Done)
+}
+
+/// Who may do what at the address that is configured.
+fn access(config: &Config) -> Result<Access, Failed> {
+    let Some(path) = &config.api_tokens else {
+        let local = config.api_listen.ip().is_loopback();
+        return Ok(Access::Everybody(if local { Allowed::Operate } else { Allowed::Read }));
+    };
+    let tokens = tokens(path)?.into_iter().map(|(role, token)| match role {
+        TokenRole::Reader => (Allowed::Read, token),
+        TokenRole::Operator => (Allowed::Operate, token),
+    });
+    Ok(Access::Tokens(tokens.collect()))
+}
+
+fn commands(instance: &Instance, config: &Config) -> Result<Commands, Failed> {
+    let kafka = kafka::member(config, &config.kafka.group, "api");
+    let log = KafkaCommands::new(&kafka).context("commands")?;
+    let commands = Commands { log: Arc::new(log), answers: Arc::default() };
+    let answers = Arc::clone(&commands.answers);
+    follow_answers(answers, instance.stop_flag(), move || KafkaAnswers::open(&kafka))?;
+    Ok(commands)
 }
 
 fn start_workers(

@@ -25,6 +25,8 @@ pub struct Config {
     /// `None`: rollups are off.
     pub clickhouse: Option<ClickHouse>,
     pub api_listen: SocketAddr,
+    /// A file of tokens; see `config::tokens`.
+    pub api_tokens: Option<PathBuf>,
     pub log_level: String,
     pub log_format: Option<LogFormat>,
     pub demo_directory: PathBuf,
@@ -93,6 +95,7 @@ impl Config {
             )?,
             clickhouse: clickhouse(said.clickhouse)?,
             api_listen: listen(said.api.listen)?,
+            api_tokens: said.api.tokens,
             log_level: said.log.level.unwrap_or_else(|| "info".to_owned()),
             log_format: one_of(
                 "log.format",

@@ -8,10 +8,13 @@ pub mod catalogue;
 mod environment;
 mod meant;
 pub mod said;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 
 pub use meant::{ClickHouse, Config, Kafka, LogFormat};
+
+pub use tokens::{Role, tokens};
 
 use said::Said;
 

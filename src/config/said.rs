@@ -62,6 +62,7 @@ pub struct ClickHouse {
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     pub listen: Option<String>,
+    pub tokens: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -151,7 +152,13 @@ pub const KEYS: &[Key] = &[
         "true",
         "Whether each accepted record's id is kept for 400 days.",
     ),
-    key("api.listen", "ip:port", "\"127.0.0.1:8080\"", "HTTP: cards, health, metrics."),
+    key("api.listen", "ip:port", "\"127.0.0.1:8080\"", "HTTP: cards, commands, health, metrics."),
+    key(
+        "api.tokens",
+        "path",
+        "(none)",
+        "A file with a line for each token: reader TOKEN, or operator TOKEN. Without it everybody reads, and commands are taken on a loopback address only.",
+    ),
     key("log.level", "filter", "\"info\"", "e.g. \"info,tidegauge::worker=debug\"."),
     key(
         "log.format",

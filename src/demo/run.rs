@@ -12,10 +12,12 @@ use super::rollups::Rollups;
 use super::screen::Screen;
 use super::sender::Sender;
 use super::{DEPLOYMENT, catalogue};
-use crate::api::metrics;
+use crate::api::{Access, Allowed, metrics};
 use crate::ingest::{Clock as IngestClock, Options as IngestOptions};
-use crate::log::file::{FileIngestLog, FileWorkerLog, Member, Store};
-use crate::shell::{Instance, SharedDirectory, Size, listen, told_to_stop, wall_ms};
+use crate::log::file::{FileAnswers, FileCommands, FileIngestLog, FileWorkerLog, Member, Store};
+use crate::shell::{
+    Commands, Instance, SharedDirectory, Size, follow_answers, listen, told_to_stop, wall_ms,
+};
 use crate::worker::{Clock, New, Settings};
 
 /// Partitions of the demo's log.
@@ -51,7 +53,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     })?;
     let rollups = Rollups::find(&options.directory);
     let instance = start(&store, &rollups)?;
-    let address = listen(options.listen, instance.api(metrics, true)).await?;
+    let allowed = if options.listen.ip().is_loopback() { Allowed::Operate } else { Allowed::Read };
+    let mut api = instance.api(metrics, true, Access::Everybody(allowed));
+    api.commands = Some(commands(&instance, &store)?);
+    let address = listen(options.listen, api).await?;
     let fleet = sender.fleet();
     let place = Arc::clone(&sender.step);
     let stop = instance.stop_flag();
@@ -68,6 +73,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let sent = sending.join().map_err(|_| anyhow::anyhow!("the fleet's thread has panicked"))?;
     tokio::task::spawn_blocking(move || instance.stop()).await?;
     shown.and(sent)
+}
+
+fn commands(instance: &Instance, store: &Arc<Store>) -> anyhow::Result<Commands> {
+    let log = Arc::new(FileCommands::new(Arc::clone(store)));
+    let commands = Commands { log, answers: Arc::default() };
+    let (answers, store) = (Arc::clone(&commands.answers), Arc::clone(store));
+    follow_answers(answers, instance.stop_flag(), move || Ok(FileAnswers::new(Arc::clone(&store))))?;
+    Ok(commands)
 }
 
 fn start(store: &Arc<Store>, rollups: &Rollups) -> anyhow::Result<Instance> {

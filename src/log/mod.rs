@@ -7,6 +7,7 @@
 //!
 //! Invariant 2: a commit is one transaction: events, checkpoint records and input offsets, or nothing.
 
+mod command;
 #[cfg(feature = "full")]
 pub mod file;
 #[cfg(feature = "full")]
@@ -14,6 +15,7 @@ pub mod kafka;
 pub mod sim;
 mod topic;
 
+pub use command::{AnswerSource, Appended, CommandLog, CommandPlace};
 pub use topic::{Retention, Topic};
 
 use std::sync::Arc;

@@ -3,17 +3,21 @@
 //! A worker is a thread with its own consumer and producer, an ingest is one too; HTTP and ClickHouse run on tokio. They
 //! share a [`Board`] (what each last said), the [`Workers`]' mailboxes, and one flag that says stop.
 
+mod answers;
 mod backoff;
 mod board;
 mod clock;
+mod commands;
 mod directory;
 pub mod ingest;
 mod instance;
 mod mailbox;
 pub mod worker;
 
+pub use answers::{Answer, Answers};
 pub use board::{Board, Readiness};
 pub use clock::{Clocks, wall_ms};
+pub use commands::{Commands, follow_answers};
 pub use directory::SharedDirectory;
 pub use instance::{Instance, Size, listen, told_to_stop};
 pub use mailbox::{Inbox, NoAnswer, Workers};

@@ -194,6 +194,13 @@ impl Running<'_> {
         http::get(&self.deployment.address, path)
     }
 
+    /// A request with a JSON body and headers of its own.
+    pub(crate) fn order(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let json = ("Content-Type", "application/json");
+        let headers: Vec<_> = headers.iter().copied().chain([json]).collect();
+        eventually(path, || http::send(&self.deployment.address, method, path, &headers, body))
+    }
+
     /// Waits for its answer to a question that it must be able to answer.
     pub(crate) fn ask(&self, path: &str) -> Response {
         eventually(path, || self.get(path))

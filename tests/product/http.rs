@@ -30,7 +30,22 @@ pub(crate) fn get(address: &str, path: &str) -> Option<Response> {
 
 /// Posts a body; `None` while nobody listens.
 pub(crate) fn post(address: &str, path: &str, body: &str) -> Option<Response> {
-    let head = format!("POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n", body.len());
+    send(address, "POST", path, &[], body)
+}
+
+/// Any request with a body; `None` while nobody listens.
+pub(crate) fn send(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Option<Response> {
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
+    let length = body.len();
+    let head =
+        format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {length}\r\n{headers}\r\n");
     request(address, &(head + body))
 }
 

@@ -3,6 +3,7 @@
 #![cfg(feature = "full")]
 
 mod carrier;
+mod commands;
 mod deployment;
 #[path = "../support/clickhouse.rs"]
 mod engine;

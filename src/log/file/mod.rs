@@ -4,6 +4,7 @@
 //! store, so its end is always known; there is one generation, and nobody to be fenced by but a lock on the directory.
 //! Members share partitions by number: member `i` of `n` has those with `partition % n == i`.
 
+mod commands;
 mod ingest;
 mod reader;
 mod record;
@@ -13,6 +14,7 @@ mod worker;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use commands::{FileAnswers, FileCommands};
 pub use ingest::FileIngestLog;
 pub use reader::FileReader;
 pub use store::{GroupOffset, Store};

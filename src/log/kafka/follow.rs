@@ -1,4 +1,4 @@
-//! The directory, read whole and then followed: all partitions, from the beginning, by every instance for itself.
+//! A topic followed by every instance for itself, all partitions: the directory, read whole first; answers, from now on.
 
 use std::time::Duration;
 
@@ -31,8 +31,20 @@ struct Progress {
     end: LogOffset,
 }
 
+/// Where to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum From {
+    Beginning,
+    End,
+}
+
 impl Follower {
-    pub(super) fn start(config: &KafkaConfig, asking: &Asking, topic: Topic) -> Result<Self, LogError> {
+    pub(super) fn start(
+        config: &KafkaConfig,
+        asking: &Asking,
+        topic: Topic,
+        from: From,
+    ) -> Result<Self, LogError> {
         let name = config.topic_name(topic);
         let doing = format!("following {name} at {}", config.brokers);
         let consumer: BaseConsumer<PlainContext> = config
@@ -45,7 +57,8 @@ impl Follower {
         let mut follower = Self { topic, name, inbox, partitions: Vec::new() };
         let mut list = TopicPartitionList::new();
         for partition in 0..asking.topic(topic)?.partitions {
-            let (next, end) = asking.bounds(topic, partition)?;
+            let (begin, end) = asking.bounds(topic, partition)?;
+            let next = if from == From::Beginning { begin } else { end };
             follower.partitions.push(Progress { next, end });
             if !follower.inbox.forward(&follower.name, partition) {
                 return Err(LogError::Fatal(format!("{doing}: no queue for partition {partition}")));
@@ -57,14 +70,15 @@ impl Follower {
         Ok(follower)
     }
 
-    /// Hands over what has come. Answers whether the end that the topic had at the beginning was reached.
-    pub(super) fn poll(&mut self, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
+    /// Hands over what has come, waiting for a first message. Answers whether the end that the topic had at the beginning
+    /// was reached.
+    pub(super) fn poll(&mut self, wait_ms: u64, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
         if let Some(Err(error)) = self.inbox.consumer().poll(Duration::ZERO)
             && self.inbox.consumer().client().fatal_error().is_some()
         {
             return Err(from_kafka(&format!("following {}", self.name), &error));
         }
-        self.inbox.fill(KAFKA_BATCH_MAX, 0, 0);
+        self.inbox.fill(KAFKA_BATCH_MAX, wait_ms, 0);
         while let Some(fetched) = self.inbox.next() {
             let at = TopicPartition { topic: self.topic, partition: fetched.partition() };
             let offset = LogOffset(fetched.offset().max(0) as u64);

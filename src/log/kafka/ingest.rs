@@ -11,7 +11,7 @@ use rdkafka::producer::{Producer as _, PurgeConfig};
 use super::asking::Asking;
 use super::config::KafkaConfig;
 use super::error::from_kafka;
-use super::follow::Follower;
+use super::follow::{Follower, From};
 use super::producer::{self, Producer};
 use super::reader::KafkaReader;
 use crate::limits::KAFKA_IN_FLIGHT_MAX;
@@ -40,7 +40,7 @@ impl KafkaIngestLog {
     pub fn open(config: KafkaConfig) -> Result<Self, LogError> {
         let asking = Asking::new(&config)?;
         let log_partitions = asking.topic(Topic::Log)?.partitions;
-        let directory = Follower::start(&config, &asking, Topic::Directory)?;
+        let directory = Follower::start(&config, &asking, Topic::Directory, From::Beginning)?;
         let producer = Self::producer(&config)?;
         let reader = KafkaReader::open(config.clone(), &Topic::OUTSIDE)?;
         Ok(Self { config, reader, directory, producer, done: Vec::new(), log_partitions })
@@ -75,7 +75,7 @@ impl IngestLog for KafkaIngestLog {
     }
 
     fn poll_directory(&mut self, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
-        self.directory.poll(each)
+        self.directory.poll(0, each)
     }
 
     fn produce(&mut self, token: u64, output: &Output) -> Result<(), LogError> {

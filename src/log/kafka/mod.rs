@@ -12,6 +12,7 @@
 //! | `reader` | [`KafkaReader`]: topics read as a group, at least once |
 //! | `ingest` | [`KafkaIngestLog`] |
 //! | `follow` | the directory, read whole and then followed |
+//! | `commands` | [`KafkaCommands`]: commands that came by HTTP, and their answers |
 //! | `look` | [`KafkaLook`]: everything readable, nothing joined, for `verify` |
 //! | `topics` | what the topics should be, what they are, and how to get there |
 //!
@@ -19,6 +20,7 @@
 //! metadata of the generation it was sealed in. Loss of a partition is told by the group alone, never by a failed commit.
 
 mod asking;
+mod commands;
 mod commit;
 mod config;
 mod deadline;
@@ -37,6 +39,7 @@ mod scan;
 pub mod topics;
 mod worker;
 
+pub use commands::{KafkaAnswers, KafkaCommands};
 pub use config::{KafkaConfig, Timeouts};
 pub use ingest::KafkaIngestLog;
 pub use look::KafkaLook;

@@ -1,0 +1,247 @@
+//! Commands by HTTP: what stands in the body becomes the command of the contract, goes into `card.commands`, and is
+//! answered with its place; with `Prefer: wait=N` with what became of it.
+//!
+//! | path | command | its id unless `Idempotency-Key` says it |
+//! |---|---|---|
+//! | `POST /v1/cards` | `card.register` | `register` |
+//! | `POST /v1/cards/{iccid}/recharges` | `recharge` | the order's |
+//! | `PUT /v1/cards/{iccid}/rules` | `rules.set` | (must be said) |
+//! | `POST /v1/cards/{iccid}/credits` | `credits.add` | (must be said) |
+//! | `POST /v1/cards/{iccid}/commands` | as `type` says | (must be said) |
+//!
+//! A request whose answer was lost is sent again as it was: the id makes the second one a repeat, which has no effect.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Map, Value, json};
+
+use super::{Api, problem::Problem};
+use crate::codec::json::{CommandIn, command as read_command};
+use crate::codec::time;
+use crate::limits::ANSWER_WAIT_S_MAX;
+use crate::log::Topic;
+use crate::model::CardId;
+use crate::shell::{Answer, Commands, wall_ms};
+
+type Body = Result<Json<Map<String, Value>>, JsonRejection>;
+
+pub(super) async fn register(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let mut body = read(body)?;
+    let card = body.remove("card").or_else(|| body.remove("iccid"));
+    let card = card.as_ref().and_then(Value::as_str).ok_or_else(|| missing("card"))?.to_owned();
+    let fields = ["channel", "carrier", "plan", "imsi", "msisdn", "imei", "recipients", "opening"];
+    let order = Order { card: &card, kind: "card.register", fields: Some(&fields), id: Some("register") };
+    give(&api, &headers, body, &order).await
+}
+
+pub(super) async fn recharge(
+    State(api): State<Api>,
+    Path(card): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = read(body)?;
+    let id = body.get("order").and_then(Value::as_str).map(str::to_owned);
+    let fields = ["order", "channel", "mode", "payment", "package"];
+    let order = Order { card: &card, kind: "recharge", fields: Some(&fields), id: id.as_deref() };
+    give(&api, &headers, body, &order).await
+}
+
+pub(super) async fn rules(
+    State(api): State<Api>,
+    Path(card): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let order = Order { card: &card, kind: "rules.set", fields: Some(&["rules"]), id: None };
+    give(&api, &headers, read(body)?, &order).await
+}
+
+pub(super) async fn credits(
+    State(api): State<Api>,
+    Path(card): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let order = Order { card: &card, kind: "credits.add", fields: Some(&["credits", "payment"]), id: None };
+    give(&api, &headers, read(body)?, &order).await
+}
+
+pub(super) async fn any(
+    State(api): State<Api>,
+    Path(card): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let mut body = read(body)?;
+    let kind = body.remove("type");
+    let kind = kind.as_ref().and_then(Value::as_str).ok_or_else(|| missing("type"))?;
+    give(&api, &headers, body, &Order { card: &card, kind, fields: None, id: None }).await
+}
+
+/// A command in the making.
+struct Order<'a> {
+    card: &'a str,
+    kind: &'a str,
+    /// Fields that it may have beside `at`; `None` = what the codec makes of it.
+    fields: Option<&'a [&'a str]>,
+    /// Its id, if no key is given.
+    id: Option<&'a str>,
+}
+
+fn read(body: Body) -> Result<Map<String, Value>, Problem> {
+    body.map(|Json(body)| body).map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::MediaType,
+        _ => Problem::BadRequest(rejection.body_text()),
+    })
+}
+
+fn missing(field: &str) -> Problem {
+    Problem::BadRequest(format!("{field}: is missing"))
+}
+
+async fn give(
+    api: &Api,
+    headers: &HeaderMap,
+    body: Map<String, Value>,
+    order: &Order<'_>,
+) -> Result<Response, Problem> {
+    let commands = api.commands.as_ref().ok_or(Problem::NoCommands)?;
+    let id = id_of(headers, order)?;
+    let (json, card, at_ms) = command(body, order, &id)?;
+    let wait = wait_of(headers)?;
+    // Before it is sent: the answer may be there before the request goes on.
+    let waiting = wait.and_then(|wait| Some((commands.answers.wait_for(card, &id)?, wait)));
+    let taken = append(commands, card, &json, at_ms).await?;
+    let taken = json!({ "command": id, "card": card, "taken": taken });
+    if let Some((mut waiting, wait)) = waiting
+        && let Ok(answer) = tokio::time::timeout(wait, waiting.answer()).await
+    {
+        return match answer {
+            Answer::Applied => Ok((StatusCode::OK, Json(with(taken, "outcome", "applied"))).into_response()),
+            Answer::Refused(reason) => Err(Problem::Refused(reason)),
+        };
+    }
+    Ok((StatusCode::ACCEPTED, Json(taken)).into_response())
+}
+
+async fn append(commands: &Commands, card: CardId, json: &[u8], at_ms: i64) -> Result<Value, Problem> {
+    let place = commands.log.append(&card.to_string(), json, at_ms).await;
+    let place = place.map_err(|error| Problem::NotReady(format!("the command was not taken: {error}")))?;
+    Ok(json!({ "topic": Topic::Commands.name(), "partition": place.partition, "offset": place.offset.0 }))
+}
+
+fn with(mut value: Value, name: &str, what: &str) -> Value {
+    value[name] = what.into();
+    value
+}
+
+/// The command as it goes into the log, checked by the very code that will read it there.
+fn command(
+    mut body: Map<String, Value>,
+    order: &Order<'_>,
+    id: &str,
+) -> Result<(Vec<u8>, CardId, i64), Problem> {
+    let known =
+        |name: &String| name == "at" || order.fields.is_none_or(|fields| fields.contains(&name.as_str()));
+    if let Some(unknown) = body.keys().find(|name| !known(name)) {
+        let may = order.fields.unwrap_or_default().join(", ");
+        return Err(Problem::BadRequest(format!("{unknown}: is no field of {}: {may}, at", order.kind)));
+    }
+    let now_ms = wall_ms();
+    body.entry("at").or_insert_with(|| time::text(now_ms.div_euclid(1_000)).into());
+    for (name, value) in [("id", id), ("card", order.card), ("type", order.kind)] {
+        body.insert(name.to_owned(), value.into());
+    }
+    let json = Value::Object(body).to_string().into_bytes();
+    match read_command(&json) {
+        Ok(CommandIn::Card(command)) => Ok((json, command.card, command.at.saturating_mul(1_000))),
+        Ok(CommandIn::Broadcast { .. }) => {
+            Err(Problem::BadRequest(format!("type: {} is not for one card", order.kind)))
+        }
+        Err(error) => Err(Problem::BadRequest(error.to_string())),
+    }
+}
+
+fn id_of(headers: &HeaderMap, order: &Order<'_>) -> Result<String, Problem> {
+    let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default().trim_matches('"'));
+    match key.or(order.id) {
+        Some("") => Err(Problem::BadRequest("Idempotency-Key: is not readable text".to_owned())),
+        Some(id) => Ok(id.to_owned()),
+        None => Err(Problem::BadRequest(
+            "Idempotency-Key: is missing: it names the command, so that it can be sent again".to_owned(),
+        )),
+    }
+}
+
+/// `Prefer: wait=N` (RFC 7240), seconds.
+fn wait_of(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut waits = preferences.flat_map(|value| value.split([',', ';'])).filter_map(|preference| {
+        let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').to_owned())
+    });
+    let Some(wait) = waits.next() else { return Ok(None) };
+    let seconds = if wait.is_empty() { Ok(ANSWER_WAIT_S_MAX) } else { wait.parse::<u64>() };
+    match seconds {
+        Ok(seconds) => Ok(Some(Duration::from_secs(seconds.min(ANSWER_WAIT_S_MAX)))),
+        Err(_) => Err(Problem::BadRequest(format!("Prefer: wait={wait}: is no number of seconds"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_preference_is_read_as_rfc_7240_has_it() {
+        let s = |n| Some(Duration::from_secs(n));
+        for (prefer, wait) in [
+            (vec![], Some(None)),
+            (vec![("prefer", "respond-async")], Some(None)),
+            (vec![("prefer", "wait=5")], Some(s(5))),
+            (vec![("prefer", "respond-async, wait=\"7\"")], Some(s(7))),
+            (vec![("prefer", "Wait")], Some(s(ANSWER_WAIT_S_MAX))),
+            (vec![("prefer", "wait=86400")], Some(s(ANSWER_WAIT_S_MAX))),
+            (vec![("prefer", "wait=soon")], None),
+        ] {
+            assert_eq!(wait_of(&headers(&prefer)).ok(), wait, "{prefer:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_has_the_id_of_its_key_or_of_its_order() {
+        let order = |id| Order { card: "c", kind: "recharge", fields: None, id };
+        let key = headers(&[("idempotency-key", "\"k-1\"")]);
+        assert_eq!(id_of(&key, &order(Some("o-1"))).ok().as_deref(), Some("k-1"));
+        assert_eq!(id_of(&headers(&[]), &order(Some("o-1"))).ok().as_deref(), Some("o-1"));
+        assert!(id_of(&headers(&[]), &order(None)).is_err());
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused_with_the_field() {
+        let order =
+            Order { card: "8986001234567890123", kind: "rules.set", fields: Some(&["rules"]), id: None };
+        let refused = |body: Value| match command(body.as_object().unwrap().clone(), &order, "k") {
+            Err(Problem::BadRequest(detail)) => detail,
+            other => panic!("{other:?}"),
+        };
+        assert!(refused(json!({"rule": []})).starts_with("rule: is no field of rules.set: rules, at"));
+        assert!(refused(json!({})).starts_with("rules"));
+        assert!(refused(json!({"rules": [{"name": "a", "burnt_percent": "x"}]})).contains("burnt_percent"));
+    }
+}

@@ -1,0 +1,120 @@
+//! Orders for a card through a running instance: `recharge`, `rules`, `credits`. What they say is checked there.
+
+use hyper::Method;
+use serde_json::{Map, Value, json};
+
+use super::args::{CreditsArgs, ModeArg, RechargeArgs, RulesArgs, SendArgs};
+use super::exit::{Exit, Failed};
+use super::remote::{Ask, call};
+use crate::codec::time;
+use crate::config::Config;
+use crate::shell::wall_ms;
+
+pub(super) fn recharge(args: &RechargeArgs, config: &Config) -> Result<Exit, Failed> {
+    let paid_at = args.paid_at.clone().unwrap_or_else(|| time::text(wall_ms().div_euclid(1_000)));
+    let mode = match args.mode {
+        ModeArg::Immediate => "immediate",
+        ModeArg::Renewal => "renewal",
+        ModeArg::NextCycle => "next_cycle",
+    };
+    let quota = if args.quota == "unlimited" { Value::Null } else { number_or_text(&args.quota) };
+    let body = json!({
+        "order": args.order, "channel": args.channel, "mode": mode,
+        "payment": {"provider": args.provider, "reference": args.reference, "paid_at": paid_at},
+        "package": {
+            "kind": if args.booster { "booster" } else { "base" },
+            "quota": quota,
+            "validity": validity(&args.validity)?,
+        },
+    });
+    let key = args.send.key.clone().unwrap_or_else(|| args.order.clone());
+    send(Method::POST, &format!("/v1/cards/{}/recharges", args.iccid), body, &args.send, key, config)
+}
+
+pub(super) fn rules(args: &RulesArgs, config: &Config) -> Result<Exit, Failed> {
+    let rules = args.rules.iter().map(|text| rule(text)).collect::<Result<Vec<_>, _>>()?;
+    let path = format!("/v1/cards/{}/rules", args.iccid);
+    send(Method::PUT, &path, json!({ "rules": rules }), &args.send, key_of(&args.send), config)
+}
+
+pub(super) fn credits(args: &CreditsArgs, config: &Config) -> Result<Exit, Failed> {
+    let path = format!("/v1/cards/{}/credits", args.iccid);
+    let body = json!({ "credits": args.credits });
+    send(Method::POST, &path, body, &args.send, key_of(&args.send), config)
+}
+
+fn send(
+    method: Method,
+    path: &str,
+    body: Value,
+    args: &SendArgs,
+    key: String,
+    config: &Config,
+) -> Result<Exit, Failed> {
+    let wait = (args.wait > 0).then(|| ("prefer", format!("wait={}", args.wait)));
+    let headers = wait.into_iter().chain([("idempotency-key", key)]).collect();
+    call(Ask { method, path, body: Some(body), headers }, &args.instance, config)
+}
+
+/// A key that no other command has; whoever wants to send a command again gives it one.
+fn key_of(args: &SendArgs) -> String {
+    args.key.clone().unwrap_or_else(|| format!("cli-{}", wall_ms()))
+}
+
+fn validity(text: &str) -> Result<Value, Failed> {
+    let wrong = || {
+        Failed::bad_data(anyhow::anyhow!("--validity {text:?}: days, months or cycles, like 30d, 1m or 3c"))
+    };
+    let (count, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let unit = match unit {
+        "d" => "days",
+        "m" => "months",
+        "c" => "cycles",
+        _ => return Err(wrong()),
+    };
+    let count: u32 = count.parse().map_err(|_| wrong())?;
+    Ok(json!({ unit: count }))
+}
+
+/// `remaining_bytes=500MiB` becomes `{"name": "remaining_bytes-500MiB", "remaining_bytes": "500MiB"}`.
+fn rule(text: &str) -> Result<Value, Failed> {
+    let (kind, value) = text.split_once('=').ok_or_else(|| {
+        Failed::bad_data(anyhow::anyhow!(
+            "rule {text:?}: KIND=VALUE, e.g. burnt_percent=50 or remaining_bytes=500MiB"
+        ))
+    })?;
+    let mut rule = Map::from_iter([("name".to_owned(), Value::from(format!("{kind}-{value}")))]);
+    rule.insert(kind.to_owned(), number_or_text(value));
+    Ok(Value::Object(rule))
+}
+
+fn number_or_text(text: &str) -> Value {
+    match text {
+        "true" => Value::Bool(true),
+        _ => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_becomes_the_fields_of_the_contract() {
+        assert_eq!(validity("30d").unwrap(), json!({"days": 30}));
+        assert_eq!(validity("1m").unwrap(), json!({"months": 1}));
+        assert_eq!(
+            rule("burnt_percent=50").unwrap(),
+            json!({"name": "burnt_percent-50", "burnt_percent": 50})
+        );
+        assert_eq!(
+            rule("remaining_bytes=500MiB").unwrap(),
+            json!({"name": "remaining_bytes-500MiB", "remaining_bytes": "500MiB"})
+        );
+        assert_eq!(rule("exhausted=true").unwrap(), json!({"name": "exhausted-true", "exhausted": true}));
+        for wrong in ["", "30", "d", "xd", "30 days", "3é"] {
+            assert_eq!(validity(wrong).unwrap_err().exit, Exit::BadData, "{wrong:?}");
+        }
+        assert_eq!(rule("burnt_percent").unwrap_err().exit, Exit::BadData);
+    }
+}

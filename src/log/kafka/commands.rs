@@ -1,0 +1,69 @@
+//! Commands written by this process, one at a time with its place; and the lifecycle events that answer them.
+
+use std::time::Duration;
+
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::util::Timeout;
+
+use super::asking::Asking;
+use super::config::KafkaConfig;
+use super::error::from_kafka;
+use super::follow::{Follower, From};
+use crate::log::{AnswerSource, Appended, CommandLog, CommandPlace, LogError, Topic};
+use crate::model::LogOffset;
+
+/// Writes to `card.commands`.
+pub struct KafkaCommands {
+    producer: FutureProducer,
+    topic: String,
+}
+
+impl KafkaCommands {
+    /// A producer; nothing is waited for.
+    ///
+    /// # Errors
+    /// [`LogError::Fatal`] for settings that cannot be right.
+    pub fn new(config: &KafkaConfig) -> Result<Self, LogError> {
+        let wait = config.timeouts.request.as_millis().to_string();
+        let producer = config.producer().set("message.timeout.ms", wait).create();
+        let producer = producer.map_err(|e| LogError::Fatal(format!("making a producer: {e}")))?;
+        Ok(Self { producer, topic: config.topic_name(Topic::Commands) })
+    }
+}
+
+impl CommandLog for KafkaCommands {
+    fn append<'a>(&'a self, card: &'a str, json: &'a [u8], time_ms: i64) -> Appended<'a> {
+        Box::pin(async move {
+            let record = FutureRecord::to(&self.topic).key(card).payload(json).timestamp(time_ms);
+            match self.producer.send(record, Timeout::After(Duration::ZERO)).await {
+                Ok(at) => Ok(CommandPlace {
+                    partition: at.partition as u32,
+                    offset: LogOffset(at.offset.max(0) as u64),
+                }),
+                Err((error, _)) => Err(from_kafka(&format!("writing to {}", self.topic), &error)),
+            }
+        })
+    }
+}
+
+/// Reads `card.lifecycle` from its end on, as a `read_committed` consumer.
+pub struct KafkaAnswers(Follower);
+
+impl KafkaAnswers {
+    /// From where the topic ends now.
+    ///
+    /// # Errors
+    /// [`LogError::Retriable`] while the brokers are away; [`LogError::Fatal`] if the topic is missing.
+    pub fn open(config: &KafkaConfig) -> Result<Self, LogError> {
+        let asking = Asking::new(config)?;
+        Ok(Self(Follower::start(config, &asking, Topic::Lifecycle, From::End)?))
+    }
+}
+
+impl AnswerSource for KafkaAnswers {
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError> {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.0.poll(wait_ms, &mut |message| message.value.into_iter().for_each(&mut *each))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! Who waits for the answer to a command: `command.applied` or `command.refused`, as any consumer of `card.lifecycle` sees it.
+//!
+//! Invariant 5: at most [`ANSWERS_AWAITED_MAX`] requests wait; who waits no longer leaves no trace.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::codec::event::CloudEvent;
+use crate::limits::ANSWERS_AWAITED_MAX;
+use crate::model::CardId;
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Applied,
+    /// With a reason that a support agent can read out.
+    Refused(String),
+}
+
+type Key = (CardId, String);
+
+/// The commands whose answers are awaited. Threads share it: requests wait, the reader of the events answers.
+#[derive(Debug, Default)]
+pub struct Answers(DashMap<Key, watch::Sender<Option<Answer>>>);
+
+/// A place in the waiting room, given up when dropped.
+pub struct Waiting {
+    answers: Arc<Answers>,
+    key: Key,
+    answer: watch::Receiver<Option<Answer>>,
+}
+
+impl Answers {
+    /// Begins to wait, before the command is sent. `None`: too many wait.
+    #[must_use]
+    pub fn wait_for(self: &Arc<Self>, card: CardId, command: &str) -> Option<Waiting> {
+        if self.0.len() >= ANSWERS_AWAITED_MAX {
+            return None;
+        }
+        let key = (card, command.to_owned());
+        let answer = self.0.entry(key.clone()).or_insert_with(|| watch::Sender::new(None)).subscribe();
+        Some(Waiting { answers: Arc::clone(self), key, answer })
+    }
+
+    /// Takes a message of `card.lifecycle`.
+    pub fn hear(&self, value: &[u8]) {
+        // Most events answer nobody: they are not even parsed.
+        if self.0.is_empty() || !is_answer(value) {
+            return;
+        }
+        let Some((key, answer)) = read(value) else { return };
+        if let Some(waiting) = self.0.get(&key) {
+            waiting.send_replace(Some(answer));
+        }
+    }
+}
+
+/// Whether a message's first attributes name an answer; `type` stands before the data.
+fn is_answer(value: &[u8]) -> bool {
+    const NAME: &[u8] = b"io.tidegauge.command.";
+    value.windows(NAME.len()).any(|window| window == NAME)
+}
+
+fn read(value: &[u8]) -> Option<(Key, Answer)> {
+    let event: CloudEvent = serde_json::from_slice(value).ok()?;
+    let card = CardId::parse(&event.subject).ok()?;
+    let text = |name: &str| event.data.get(name).and_then(Value::as_str).map(str::to_owned);
+    let answer = match event.kind.as_str() {
+        "io.tidegauge.command.applied.v1" => Answer::Applied,
+        "io.tidegauge.command.refused.v1" => Answer::Refused(text("reason")?),
+        _ => return None,
+    };
+    Some(((card, text("command")?), answer))
+}
+
+impl Waiting {
+    /// The answer, whenever it comes.
+    pub async fn answer(&mut self) -> Answer {
+        loop {
+            if let Some(answer) = self.answer.borrow_and_update().clone() {
+                return answer;
+            }
+            // The sender lives as long as somebody waits.
+            if self.answer.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Entry::Occupied(entry) = self.answers.0.entry(self.key.clone())
+            // This one is the last.
+            && entry.get().receiver_count() <= 1
+        {
+            entry.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARD: &str = "8986001234567890123";
+
+    fn event(kind: &str, data: &Value) -> Vec<u8> {
+        let mut event = CloudEvent::new(kind, "x".to_owned(), CARD.to_owned(), "test");
+        event.data = data.clone();
+        serde_json::to_vec(&event).expect("an event is JSON")
+    }
+
+    #[tokio::test]
+    async fn every_request_that_waits_for_a_command_hears_its_answer() {
+        let answers = Arc::new(Answers::default());
+        let card = CardId::parse(CARD).expect("an ICCID");
+        let mut waiting = [0; 2].map(|_| answers.wait_for(card, "c-1").expect("there is room"));
+        answers.hear(&event("command.applied", &serde_json::json!({"command": "c-2"})));
+        answers.hear(&event("card.resumed", &serde_json::json!({"command": "c-1"})));
+        answers.hear(&event("command.refused", &serde_json::json!({"command": "c-1", "reason": "no"})));
+        for one in &mut waiting {
+            assert_eq!(one.answer().await, Answer::Refused("no".to_owned()));
+        }
+    }
+
+    #[test]
+    fn who_waits_no_longer_leaves_no_trace() {
+        let answers = Arc::new(Answers::default());
+        let card = CardId::parse(CARD).expect("an ICCID");
+        let first = answers.wait_for(card, "c-1");
+        let second = answers.wait_for(card, "c-1");
+        drop(first);
+        assert_eq!(answers.0.len(), 1);
+        drop(second);
+        assert!(answers.0.is_empty());
+    }
+
+    #[test]
+    fn a_full_waiting_room_takes_nobody() {
+        let answers = Arc::new(Answers::default());
+        let card = CardId::parse(CARD).expect("an ICCID");
+        let waiting: Vec<_> =
+            (0..ANSWERS_AWAITED_MAX).map(|n| answers.wait_for(card, &n.to_string())).collect();
+        assert!(waiting.iter().all(Option::is_some) && answers.wait_for(card, "more").is_none());
+    }
+}
