@@ -21,7 +21,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
 use super::{Api, problem::Problem};
-use crate::codec::json::{CommandIn, command as read_command};
+use crate::codec::json::{CommandIn, JsonError, command as read_command};
 use crate::codec::time;
 use crate::limits::ANSWER_WAIT_S_MAX;
 use crate::log::Topic;
@@ -107,7 +107,7 @@ fn read(body: Body) -> Result<Map<String, Value>, Problem> {
 }
 
 fn missing(field: &str) -> Problem {
-    Problem::BadRequest(format!("{field}: is missing"))
+    Problem::BadRequest(format!("field `{field}` is missing"))
 }
 
 async fn give(
@@ -156,7 +156,7 @@ fn command(
         |name: &String| name == "at" || order.fields.is_none_or(|fields| fields.contains(&name.as_str()));
     if let Some(unknown) = body.keys().find(|name| !known(name)) {
         let may = order.fields.unwrap_or_default().join(", ");
-        return Err(Problem::BadRequest(format!("{unknown}: is no field of {}: {may}, at", order.kind)));
+        return Err(Problem::BadRequest(format!("field `{unknown}` is none of {}: {may}, at", order.kind)));
     }
     let now_ms = wall_ms();
     body.entry("at").or_insert_with(|| time::text(now_ms.div_euclid(1_000)).into());
@@ -169,7 +169,8 @@ fn command(
         Ok(CommandIn::Broadcast { .. }) => {
             Err(Problem::BadRequest(format!("type: {} is not for one card", order.kind)))
         }
-        Err(error) => Err(Problem::BadRequest(error.to_string())),
+        // Where it stands in the command would not be where it stands in the body.
+        Err(error) => Err(Problem::BadRequest(JsonError { at: None, ..error }.to_string())),
     }
 }
 
@@ -240,8 +241,8 @@ mod tests {
             Err(Problem::BadRequest(detail)) => detail,
             other => panic!("{other:?}"),
         };
-        assert!(refused(json!({"rule": []})).starts_with("rule: is no field of rules.set: rules, at"));
-        assert!(refused(json!({})).starts_with("rules"));
+        assert!(refused(json!({"rule": []})).starts_with("field `rule` is none of rules.set: rules, at"));
+        assert!(refused(json!({})).starts_with("field `rules`"));
         assert!(refused(json!({"rules": [{"name": "a", "burnt_percent": "x"}]})).contains("burnt_percent"));
     }
 }

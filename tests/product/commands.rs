@@ -70,8 +70,8 @@ fn a_card_is_registered_and_recharged_by_http() {
     assert!(foreign.status == 409 && detail.contains("elsewhere"), "{foreign:?}");
 
     let rules = json!({"rules": [{"name": "low", "remaining_bytes": "500MiB"}]}).to_string();
-    let ruled = give(&running, "PUT", &format!("/v1/cards/{CARD}/rules"), "k-1", "30", &rules);
-    assert_eq!(ruled.status, 200, "{ruled:?}");
+    let given = give(&running, "PUT", &format!("/v1/cards/{CARD}/rules"), "k-1", "30", &rules);
+    assert_eq!(given.status, 200, "{given:?}");
     let path = format!("/v1/cards/{CARD}/credits");
     let added = give(&running, "POST", &path, "k-2", "30", &json!({"credits": 7}).to_string());
     assert_eq!(added.status, 200, "{added:?}");
@@ -116,14 +116,14 @@ fn what_is_no_command_is_refused_before_it_is_sent() {
         (vec![("Authorization", "Bearer wrong"), key], "PUT", &rules, "{\"rules\": []}", 401, "token"),
         (vec![reader, key], "PUT", &rules, "{\"rules\": []}", 403, "reads only"),
         (vec![operator], "PUT", &rules, "{\"rules\": []}", 400, "Idempotency-Key"),
-        (vec![operator, key], "PUT", &rules, "{\"rule\": []}", 400, "rule: is no field"),
+        (vec![operator, key], "PUT", &rules, "{\"rule\": []}", 400, "`rule` is none"),
         (vec![operator, key], "PUT", &rules, "{\"rules\": 7}", 400, "rules"),
         (vec![operator, key], "PUT", &rules, "{\"rules\"", 400, "EOF"),
         (vec![operator, key], "PUT", &rules, &long, 413, "longer than"),
         (vec![operator, key], "POST", &rules, "{\"rules\": []}", 405, "method"),
         (vec![operator, key], "PUT", "/v1/cards/12/rules", "{\"rules\": []}", 400, "card"),
         (vec![operator, key, ("Prefer", "wait=soon")], "PUT", &rules, "{\"rules\": []}", 400, "wait=soon"),
-        (vec![operator, key], "POST", "/v1/cards", "{\"channel\": \"web\"}", 400, "card: is missing"),
+        (vec![operator, key], "POST", "/v1/cards", "{\"channel\": \"web\"}", 400, "`card` is missing"),
     ] {
         let answer = running.order(method, path, &headers, body);
         let problem = answer.json();
