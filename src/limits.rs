@@ -250,6 +250,8 @@ pub const API_BODY_BYTES_MAX: usize = 64 * 1_024;
 pub const ANSWERS_AWAITED_MAX: usize = 4_096;
 /// The longest that a request may ask to wait for an answer, seconds.
 pub const ANSWER_WAIT_S_MAX: u64 = 30;
+/// How long another instance may take to answer a question that was passed on to it.
+pub const FORWARD_MS: u64 = 2_000;
 /// How long a worker's poll waits for a first message: also the longest that a request waits for an idle worker.
 pub const STEP_WAIT_MS: u64 = 5;
 /// How often a thread tells how it stands.

@@ -1,19 +1,30 @@
-//! One card, from the memory of the worker that meters it.
+//! One card, from the memory of the worker that meters it, here or in another instance.
 
 use axum::Json;
 use axum::extract::{Path, State};
-use serde_json::{Value, json};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
 
-use super::{Api, problem::Problem};
+use super::{Api, forward, problem::Problem};
 use crate::model::CardId;
+use crate::shell::NoAnswer;
 use crate::worker::CardAnswer;
 
-pub(super) async fn card(State(api): State<Api>, Path(iccid): Path<String>) -> Result<Json<Value>, Problem> {
+pub(super) async fn card(
+    State(api): State<Api>,
+    Path(iccid): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let card = CardId::parse(&iccid).map_err(|e| Problem::BadRequest(format!("{iccid:?}: {e}")))?;
-    let clock = if api.clock_supplied { "supplied" } else { "log" };
-    match api.workers.card(card).await? {
+    let answer = match api.workers.card(card).await {
+        Err(NoAnswer::NotHere(partition)) => CardAnswer::Elsewhere { partition },
+        answer => answer?,
+    };
+    match answer {
         CardAnswer::Known(answer) => {
-            Ok(Json(json!({ "source": "memory", "clock": clock, "answer": answer })))
+            let clock = if api.clock_supplied { "supplied" } else { "log" };
+            Ok(Json(json!({ "source": "memory", "clock": clock, "answer": answer })).into_response())
         }
         CardAnswer::Unknown { .. } => {
             Err(Problem::NotFound(format!("card {card} has never been registered")))
@@ -21,8 +32,8 @@ pub(super) async fn card(State(api): State<Api>, Path(iccid): Path<String>) -> R
         CardAnswer::NotReady { partition, why } => {
             Err(Problem::NotReady(format!("partition {partition} of card {card} cannot answer: {why}")))
         }
-        CardAnswer::Elsewhere { partition } => Err(Problem::NotReady(format!(
-            "partition {partition} of card {card} is held by another instance"
-        ))),
+        CardAnswer::Elsewhere { partition } => {
+            forward::ask(&api, partition, &format!("/v1/cards/{card}"), &headers).await
+        }
     }
 }

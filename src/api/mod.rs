@@ -9,17 +9,19 @@
 //! | `POST /v1/drain` | write every shard at the last offset, before an upgrade |
 //! | `GET /health/live`, `/health/ready`, `/metrics` | probes |
 //!
-//! Answers come from the workers' own state through bounded mailboxes. Errors are RFC 9457 problems.
+//! Answers come from the workers' own state through bounded mailboxes; what another instance meters is asked there. Errors are RFC 9457 problems.
 
 mod access;
 mod cards;
 mod commands;
+mod forward;
 mod health;
 pub mod metrics;
 mod orders;
 mod problem;
 
 pub use access::{Access, Allowed};
+pub use forward::{Peers, peers};
 
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ use axum::routing::{get, post, put};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::limits::API_BODY_BYTES_MAX;
-use crate::shell::{Board, Commands, Workers};
+use crate::shell::{Board, Commands, Owners, Workers};
 
 /// What the handlers read.
 #[derive(Clone)]
@@ -43,6 +45,10 @@ pub struct Api {
     /// The way of commands into the log, if this process has one.
     pub commands: Option<Commands>,
     pub access: Access,
+    /// Where other instances are, and this one.
+    pub owners: Arc<Owners>,
+    pub address: String,
+    pub peers: Peers,
 }
 
 /// The routes.

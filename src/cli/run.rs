@@ -11,8 +11,9 @@ use super::{kafka, observe};
 use crate::api::{Access, Allowed, metrics};
 use crate::config::{Config, Role as TokenRole, tokens};
 use crate::ingest::{Clock as IngestClock, Options};
-use crate::log::kafka::{KafkaAnswers, KafkaCommands, KafkaIngestLog, KafkaWorkerLog};
-use crate::shell::{Commands, Inbox, Instance, SharedDirectory, Size, follow_answers, listen, told_to_stop};
+use crate::log::Topic;
+use crate::log::kafka::{KafkaCommands, KafkaIngestLog, KafkaTail, KafkaWorkerLog};
+use crate::shell::{Commands, Inbox, Instance, SharedDirectory, Size, follow, listen, told_to_stop};
 use crate::worker::{Clock, New, Pace, Settings};
 
 /// Runs the roles asked for.
@@ -37,6 +38,10 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     if args.roles.contains(&Role::Api) {
         let mut api = instance.api(metrics, config.clock_supplied, access(config)?);
         api.commands = Some(commands(&instance, config)?);
+        api.address.clone_from(&config.api_address);
+        let (kafka, owners) = (kafka::member(config, &config.kafka.group, "api"), Arc::clone(&api.owners));
+        let tail = move || KafkaTail::whole(&kafka, Topic::Owners);
+        follow("owners", instance.stop_flag(), tail, move |message| owners.hear(message))?;
         let address = listen(config.api_listen, api).await?;
         tracing::info!(%address, "HTTP");
     }
@@ -72,7 +77,8 @@ fn commands(instance: &Instance, config: &Config) -> Result<Commands, Failed> {
     let log = KafkaCommands::new(&kafka).context("commands")?;
     let commands = Commands { log: Arc::new(log), answers: Arc::default() };
     let answers = Arc::clone(&commands.answers);
-    follow_answers(answers, instance.stop_flag(), move || KafkaAnswers::open(&kafka))?;
+    let tail = move || KafkaTail::from_end(&kafka, Topic::Lifecycle);
+    follow("answers", instance.stop_flag(), tail, move |message| answers.hear(message))?;
     Ok(commands)
 }
 
@@ -95,7 +101,7 @@ fn start_workers(
 
 fn settings(args: &RunArgs, config: &Config) -> Settings {
     let mut settings = Settings::new(&config.deployment, &config.kafka.instance, config.kafka.partitions);
-    settings.address = format!("http://{}", config.api_listen);
+    settings.address.clone_from(&config.api_address);
     settings.clock = if config.clock_supplied { Clock::Supplied } else { Clock::Log };
     settings.new = if args.new { New::Allowed } else { New::Refused };
     settings.pace = Pace { records: config.replay_debt_records, seconds: config.replay_debt_s };

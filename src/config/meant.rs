@@ -25,6 +25,8 @@ pub struct Config {
     /// `None`: rollups are off.
     pub clickhouse: Option<ClickHouse>,
     pub api_listen: SocketAddr,
+    /// Where other instances reach this one.
+    pub api_address: String,
     /// A file of tokens; see `config::tokens`.
     pub api_tokens: Option<PathBuf>,
     pub log_level: String,
@@ -94,7 +96,8 @@ impl Config {
                 1..=i64::MAX,
             )?,
             clickhouse: clickhouse(said.clickhouse)?,
-            api_listen: listen(said.api.listen)?,
+            api_listen: listen(said.api.listen.as_deref())?,
+            api_address: address(said.api.address, listen(said.api.listen.as_deref())?)?,
             api_tokens: said.api.tokens,
             log_level: said.log.level.unwrap_or_else(|| "info".to_owned()),
             log_format: one_of(
@@ -198,9 +201,21 @@ fn clickhouse(said: said::ClickHouse) -> Result<Option<ClickHouse>, ConfigError>
     }))
 }
 
-fn listen(said: Option<String>) -> Result<SocketAddr, ConfigError> {
-    let said = said.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+fn listen(said: Option<&str>) -> Result<SocketAddr, ConfigError> {
+    let said = said.unwrap_or("127.0.0.1:8080");
     said.parse().map_err(|_| {
         value("api.listen", format!("{said:?} is not an address and port, e.g. \"127.0.0.1:8080\""))
     })
+}
+
+/// Of an instance that listens everywhere the host's name is what others know.
+fn address(said: Option<String>, listen: SocketAddr) -> Result<String, ConfigError> {
+    match said {
+        None if listen.ip().is_unspecified() => Ok(format!("http://{}:{}", host_name(), listen.port())),
+        None => Ok(format!("http://{listen}")),
+        Some(said) if said.starts_with("http://") && said.len() > "http://".len() => {
+            Ok(said.trim_end_matches('/').to_owned())
+        }
+        Some(said) => Err(value("api.address", format!("{said:?} does not begin with http:// and a host"))),
+    }
 }

@@ -62,6 +62,7 @@ pub struct ClickHouse {
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     pub listen: Option<String>,
+    pub address: Option<String>,
     pub tokens: Option<PathBuf>,
 }
 
@@ -153,6 +154,12 @@ pub const KEYS: &[Key] = &[
         "Whether each accepted record's id is kept for 400 days.",
     ),
     key("api.listen", "ip:port", "\"127.0.0.1:8080\"", "HTTP: cards, commands, health, metrics."),
+    key(
+        "api.address",
+        "http://host:port",
+        "api.listen, or the host's name and its port",
+        "Where other instances reach this one, to ask for the cards that it meters.",
+    ),
     key(
         "api.tokens",
         "path",

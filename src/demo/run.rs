@@ -14,10 +14,9 @@ use super::sender::Sender;
 use super::{DEPLOYMENT, catalogue};
 use crate::api::{Access, Allowed, metrics};
 use crate::ingest::{Clock as IngestClock, Options as IngestOptions};
-use crate::log::file::{FileAnswers, FileCommands, FileIngestLog, FileWorkerLog, Member, Store};
-use crate::shell::{
-    Commands, Instance, SharedDirectory, Size, follow_answers, listen, told_to_stop, wall_ms,
-};
+use crate::log::Topic;
+use crate::log::file::{FileCommands, FileIngestLog, FileTail, FileWorkerLog, Member, Store};
+use crate::shell::{Commands, Instance, SharedDirectory, Size, follow, listen, told_to_stop, wall_ms};
 use crate::worker::{Clock, New, Settings};
 
 /// Partitions of the demo's log.
@@ -79,7 +78,8 @@ fn commands(instance: &Instance, store: &Arc<Store>) -> anyhow::Result<Commands>
     let log = Arc::new(FileCommands::new(Arc::clone(store)));
     let commands = Commands { log, answers: Arc::default() };
     let (answers, store) = (Arc::clone(&commands.answers), Arc::clone(store));
-    follow_answers(answers, instance.stop_flag(), move || Ok(FileAnswers::new(Arc::clone(&store))))?;
+    let tail = move || Ok(FileTail::from_end(Arc::clone(&store), Topic::Lifecycle));
+    follow("answers", instance.stop_flag(), tail, move |message| answers.hear(message))?;
     Ok(commands)
 }
 

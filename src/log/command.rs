@@ -1,10 +1,10 @@
-//! The log as one sees it who gives commands: they are appended one at a time, and their answers are read as they come.
+//! The log as one sees it who gives commands: they are appended one at a time, and what answers them is followed.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::LogError;
+use super::{LogError, Message};
 use crate::model::LogOffset;
 
 /// Where a command stands in `card.commands`.
@@ -23,11 +23,11 @@ pub trait CommandLog: Send + Sync {
     fn append<'a>(&'a self, card: &'a str, json: &'a [u8], time_ms: i64) -> Appended<'a>;
 }
 
-/// Reads `card.lifecycle` from its end on.
-pub trait AnswerSource {
+/// A topic followed by one process for itself, as a `read_committed` consumer.
+pub trait Tail {
     /// Hands over what has come, waiting up to `wait` for a first message.
     ///
     /// # Errors
-    /// The source is of no more use: a new one is made.
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError>;
+    /// It is of no more use: a new one is made.
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Message<'_>)) -> Result<(), LogError>;
 }

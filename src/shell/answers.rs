@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::codec::event::CloudEvent;
 use crate::limits::ANSWERS_AWAITED_MAX;
+use crate::log::Message;
 use crate::model::CardId;
 
 /// What became of a command.
@@ -47,7 +48,8 @@ impl Answers {
     }
 
     /// Takes a message of `card.lifecycle`.
-    pub fn hear(&self, value: &[u8]) {
+    pub fn hear(&self, message: Message<'_>) {
+        let value = message.value.unwrap_or_default();
         // Most events answer nobody: they are not even parsed.
         if self.0.is_empty() || !is_answer(value) {
             return;
@@ -106,6 +108,8 @@ impl Drop for Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Topic;
+    use crate::model::LogOffset;
 
     const CARD: &str = "8986001234567890123";
 
@@ -115,14 +119,23 @@ mod tests {
         serde_json::to_vec(&event).expect("an event is JSON")
     }
 
+    fn message(value: &[u8]) -> Message<'_> {
+        let (topic, offset) = (Topic::Lifecycle, LogOffset(0));
+        Message { topic, partition: 0, offset, time_ms: 0, key: None, value: Some(value), headers: &[] }
+    }
+
     #[tokio::test]
     async fn every_request_that_waits_for_a_command_hears_its_answer() {
         let answers = Arc::new(Answers::default());
         let card = CardId::parse(CARD).expect("an ICCID");
         let mut waiting = [0; 2].map(|_| answers.wait_for(card, "c-1").expect("there is room"));
-        answers.hear(&event("command.applied", &serde_json::json!({"command": "c-2"})));
-        answers.hear(&event("card.resumed", &serde_json::json!({"command": "c-1"})));
-        answers.hear(&event("command.refused", &serde_json::json!({"command": "c-1", "reason": "no"})));
+        for (kind, data) in [
+            ("command.applied", serde_json::json!({"command": "c-2"})),
+            ("card.resumed", serde_json::json!({"command": "c-1"})),
+            ("command.refused", serde_json::json!({"command": "c-1", "reason": "no"})),
+        ] {
+            answers.hear(message(&event(kind, &data)));
+        }
         for one in &mut waiting {
             assert_eq!(one.answer().await, Answer::Refused("no".to_owned()));
         }

@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use super::{Board, Clocks, Inbox, Workers, ingest, worker};
-use crate::api::{Access, Api, router};
+use crate::api::{Access, Api, peers, router};
 use crate::ingest::{Directory, Options};
 use crate::log::{IngestLog, LogError, WorkerLog};
 use crate::rollup::RowSink;
@@ -90,11 +90,13 @@ impl Instance {
         Ok(())
     }
 
-    /// What HTTP reads of this instance; commands are not taken until [`Api::commands`] is set.
+    /// What HTTP reads of this instance; it takes commands once [`Api::commands`] is set, and
+    /// asks other instances once [`Api::owners`] knows them.
     #[must_use]
     pub fn api(&self, metrics: PrometheusHandle, clock_supplied: bool, access: Access) -> Api {
         let (board, workers) = (Arc::clone(&self.board), Arc::clone(&self.workers));
-        Api { board, workers, metrics, clock_supplied, commands: None, access }
+        let (commands, owners, address) = (None, Arc::default(), String::new());
+        Api { board, workers, metrics, clock_supplied, commands, access, owners, address, peers: peers() }
     }
 
     /// The flag that ends the threads; for others that should end with them.

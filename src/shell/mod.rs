@@ -12,12 +12,16 @@ mod directory;
 pub mod ingest;
 mod instance;
 mod mailbox;
+mod owners;
+mod tail;
 pub mod worker;
 
 pub use answers::{Answer, Answers};
 pub use board::{Board, Readiness};
 pub use clock::{Clocks, wall_ms};
-pub use commands::{Commands, follow_answers};
+pub use commands::Commands;
 pub use directory::SharedDirectory;
 pub use instance::{Instance, Size, listen, told_to_stop};
 pub use mailbox::{Inbox, NoAnswer, Workers};
+pub use owners::Owners;
+pub use tail::follow;

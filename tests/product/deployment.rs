@@ -66,6 +66,16 @@ impl Deployment {
         self
     }
 
+    /// Another instance of the same deployment.
+    pub(crate) fn second(&self) -> Self {
+        let address = free_address();
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (variables, prefix) = (self.variables.clone(), self.prefix.clone());
+        let second = Self { variables, prefix, address: address.clone(), directory };
+        let name = format!("{}2", self.prefix);
+        second.with("TIDEGAUGE_API_LISTEN", &address).with("TIDEGAUGE_KAFKA_INSTANCE", &name)
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         // The kernel ends it with the test.
         let mut command = Command::new("setpriv");

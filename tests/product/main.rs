@@ -9,6 +9,7 @@ mod deployment;
 mod engine;
 mod gateway;
 mod http;
+mod instances;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;

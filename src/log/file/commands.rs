@@ -1,11 +1,11 @@
-//! Commands written into the file log by this process, and the lifecycle events that answer them.
+//! Commands written into the file log by this process; and topics that it follows for itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Store;
-use crate::log::{AnswerSource, Appended, CommandLog, CommandPlace, LogError, Output, PollBudget, Topic};
+use crate::log::{Appended, CommandLog, CommandPlace, LogError, Message, Output, PollBudget, Tail, Topic};
 use crate::model::{LogOffset, partition_of_key};
 
 /// Writes to `card.commands`.
@@ -46,26 +46,27 @@ impl CommandLog for FileCommands {
     }
 }
 
-/// Reads `card.lifecycle` from its end on.
-pub struct FileAnswers {
+/// A topic followed from its end on.
+pub struct FileTail {
     store: Arc<Store>,
+    topic: Topic,
     places: BTreeMap<u32, LogOffset>,
 }
 
-impl FileAnswers {
+impl FileTail {
     #[must_use]
-    pub fn new(store: Arc<Store>) -> Self {
-        let places = (0..store.partitions()).map(|p| (p, store.end(Topic::Lifecycle, p))).collect();
-        Self { store, places }
+    pub fn from_end(store: Arc<Store>, topic: Topic) -> Self {
+        let places = (0..store.partitions()).map(|p| (p, store.end(topic, p))).collect();
+        Self { store, topic, places }
     }
 
-    fn read(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<usize, LogError> {
+    fn read(&mut self, each: &mut dyn FnMut(Message<'_>)) -> Result<usize, LogError> {
         let budget = PollBudget { messages: 1_000, bytes: usize::MAX, wait_ms: 0 };
         let mut count = 0;
         for (partition, place) in &mut self.places {
-            *place = self.store.read((Topic::Lifecycle, *partition), *place, budget, &mut |message| {
+            *place = self.store.read((self.topic, *partition), *place, budget, &mut |message| {
                 count += 1;
-                message.value.into_iter().for_each(&mut *each);
+                each(message);
                 true
             })?;
         }
@@ -73,8 +74,8 @@ impl FileAnswers {
     }
 }
 
-impl AnswerSource for FileAnswers {
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError> {
+impl Tail for FileTail {
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Message<'_>)) -> Result<(), LogError> {
         let seen = self.store.appends();
         if self.read(each)? == 0 {
             self.store.wait(seen, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));

@@ -14,7 +14,7 @@ mod worker;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use commands::{FileAnswers, FileCommands};
+pub use commands::{FileCommands, FileTail};
 pub use ingest::FileIngestLog;
 pub use reader::FileReader;
 pub use store::{GroupOffset, Store};

@@ -1,4 +1,4 @@
-//! Commands written by this process, one at a time with its place; and the lifecycle events that answer them.
+//! Commands written by this process, one at a time with its place; and topics that it follows for itself.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::asking::Asking;
 use super::config::KafkaConfig;
 use super::error::from_kafka;
 use super::follow::{Follower, From};
-use crate::log::{AnswerSource, Appended, CommandLog, CommandPlace, LogError, Topic};
+use crate::log::{Appended, CommandLog, CommandPlace, LogError, Message, Tail, Topic};
 use crate::model::LogOffset;
 
 /// Writes to `card.commands`.
@@ -46,24 +46,30 @@ impl CommandLog for KafkaCommands {
     }
 }
 
-/// Reads `card.lifecycle` from its end on, as a `read_committed` consumer.
-pub struct KafkaAnswers(Follower);
+/// A topic followed for this process alone.
+pub struct KafkaTail(Follower);
 
-impl KafkaAnswers {
+impl KafkaTail {
     /// From where the topic ends now.
     ///
     /// # Errors
     /// [`LogError::Retriable`] while the brokers are away; [`LogError::Fatal`] if the topic is missing.
-    pub fn open(config: &KafkaConfig) -> Result<Self, LogError> {
-        let asking = Asking::new(config)?;
-        Ok(Self(Follower::start(config, &asking, Topic::Lifecycle, From::End)?))
+    pub fn from_end(config: &KafkaConfig, topic: Topic) -> Result<Self, LogError> {
+        Ok(Self(Follower::start(config, &Asking::new(config)?, topic, From::End)?))
+    }
+
+    /// All of it, then what comes.
+    ///
+    /// # Errors
+    /// As of [`Self::from_end`].
+    pub fn whole(config: &KafkaConfig, topic: Topic) -> Result<Self, LogError> {
+        Ok(Self(Follower::start(config, &Asking::new(config)?, topic, From::Beginning)?))
     }
 }
 
-impl AnswerSource for KafkaAnswers {
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError> {
+impl Tail for KafkaTail {
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Message<'_>)) -> Result<(), LogError> {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        self.0.poll(wait_ms, &mut |message| message.value.into_iter().for_each(&mut *each))?;
-        Ok(())
+        self.0.poll(wait_ms, each).map(drop)
     }
 }

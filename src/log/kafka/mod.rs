@@ -12,7 +12,7 @@
 //! | `reader` | [`KafkaReader`]: topics read as a group, at least once |
 //! | `ingest` | [`KafkaIngestLog`] |
 //! | `follow` | the directory, read whole and then followed |
-//! | `commands` | [`KafkaCommands`]: commands that came by HTTP, and their answers |
+//! | `commands` | [`KafkaCommands`]: commands that came by HTTP; [`KafkaTail`]: their answers, and who holds what |
 //! | `look` | [`KafkaLook`]: everything readable, nothing joined, for `verify` |
 //! | `topics` | what the topics should be, what they are, and how to get there |
 //!
@@ -39,7 +39,7 @@ mod scan;
 pub mod topics;
 mod worker;
 
-pub use commands::{KafkaAnswers, KafkaCommands};
+pub use commands::{KafkaCommands, KafkaTail};
 pub use config::{KafkaConfig, Timeouts};
 pub use ingest::KafkaIngestLog;
 pub use look::KafkaLook;

@@ -1,0 +1,61 @@
+//! A question about a card that another instance meters goes there, once: its answer is passed on as it is.
+//!
+//! Invariant: who was asked by another instance asks nobody else, so old announcements cannot send a question in circles.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, Request, header};
+use axum::response::Response;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use super::{Api, problem::Problem};
+use crate::limits::FORWARD_MS;
+
+/// Says that another instance asks.
+const FORWARDED: HeaderName = HeaderName::from_static("x-tidegauge-forwarded");
+
+/// Connections to the other instances, kept for further questions.
+pub type Peers = Client<HttpConnector, Body>;
+
+/// No connections yet.
+#[must_use]
+pub fn peers() -> Peers {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(Duration::from_millis(FORWARD_MS)));
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
+/// Asks the owner of a partition.
+pub(super) async fn ask(
+    api: &Api,
+    partition: u32,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let moving = |why: &str| Problem::NotReady(format!("partition {partition} cannot answer: {why}"));
+    if headers.contains_key(FORWARDED) {
+        return Err(moving("it is on its way to another instance"));
+    }
+    let Some(address) = api.owners.address_of(partition) else {
+        return Err(moving("no instance has said that it holds it"));
+    };
+    if address == api.address {
+        return Err(moving("it was here last, and no instance has taken it up since"));
+    }
+    let mut request = Request::get(format!("{address}{path}")).header(FORWARDED, "1");
+    if let Some(token) = headers.get(header::AUTHORIZATION) {
+        request = request.header(header::AUTHORIZATION, token);
+    }
+    let request =
+        request.body(Body::empty()).map_err(|e| moving(&format!("{address} is no address: {e}")))?;
+    let answer = tokio::time::timeout(Duration::from_millis(FORWARD_MS), api.peers.request(request)).await;
+    match answer {
+        Ok(Ok(answer)) => Ok(answer.map(Body::new)),
+        Ok(Err(error)) => Err(moving(&format!("its instance at {address} does not answer: {error}"))),
+        Err(_) => Err(moving(&format!("its instance at {address} has not answered within {FORWARD_MS} ms"))),
+    }
+}
