@@ -3,6 +3,8 @@
 //! No label carries a card. Histograms have buckets of their own; counters that a report gives as sums are added as such,
 //! so that both ledgers of the domain (C1) can be added up from what Prometheus holds.
 
+use std::collections::BTreeMap;
+
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
@@ -11,7 +13,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 use crate::ingest::{IngestLedger, IngestOutcome, Source};
 use crate::meter::CardCounts;
-use crate::model::{Input, Outcome};
+use crate::model::{Input, Outcome, UnixTime};
 use crate::worker::{PartitionStatus, Report, StateName};
 
 /// Buckets of latencies, seconds: fine around what a commit takes, coarse around an outage.
@@ -59,6 +61,7 @@ fn describe() {
         ),
         ("tidegauge_input_lag_records", "outside records that were not read yet"),
         ("tidegauge_input_lag_seconds", "age of the newest outside message read; 0 when all has been read"),
+        ("tidegauge_feed_freshness_seconds", "since the last record of a feed, in any partition here"),
         ("tidegauge_state_bytes", "memory of the meters' state"),
         ("tidegauge_replay_debt_records", "records that a restore would replay, most indebted partition"),
         ("tidegauge_checkpoint_age_seconds", "log time since the oldest live chunk, oldest partition"),
@@ -210,11 +213,25 @@ pub fn partitions(all: &[PartitionStatus], clock_ms: i64) {
     gauge!("tidegauge_cards", "state" => "suspended").set(cards(|c| c.suspended));
     gauge!("tidegauge_cards", "state" => "cancelled").set(cards(|c| c.cancelled));
     gauge!("tidegauge_clock_skew_seconds").set(max(|s| s.log_time as f64) - clock_ms as f64 / 1000.0);
+    for (feed, last) in last_heard(all) {
+        gauge!("tidegauge_feed_freshness_seconds", "feed" => feed)
+            .set((clock_ms / 1000 - last).max(0) as f64);
+    }
     for status in all {
         let labels = [("partition", status.partition.to_string())];
         gauge!("tidegauge_log_lag_seconds", &labels).set((clock_ms / 1000 - status.log_time).max(0) as f64);
         gauge!("tidegauge_catalogue_version", &labels).set(f64::from(status.catalogue_version));
     }
+}
+
+/// When each feed was last heard of, in any partition.
+fn last_heard(all: &[PartitionStatus]) -> BTreeMap<String, UnixTime> {
+    let mut last = BTreeMap::new();
+    for heard in all.iter().flat_map(|status| &status.feeds) {
+        let at = last.entry(heard.feed.clone()).or_insert(heard.last);
+        *at = heard.last.max(*at);
+    }
+    last
 }
 
 /// Handles of an ingest.

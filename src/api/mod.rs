@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /v1/cards/{iccid}` | a card as of its partition's log time |
 //! | `POST /v1/cards`, `/v1/cards/{iccid}/recharges`, `…/credits`, `…/commands`, `PUT …/rules` | commands: see `commands` |
+//! | `GET /v1/feeds` | when each feed was last heard of, by the partitions held here |
 //! | `GET /v1/partitions` | state, position, debt of every partition held here |
 //! | `POST /v1/partitions/{partition}/skip` | pass over the message at which it has halted |
 //! | `POST /v1/drain` | write every shard at the last offset, before an upgrade |
@@ -60,6 +61,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/cards/{iccid}/rules", put(commands::rules))
         .route("/v1/cards/{iccid}/credits", post(commands::credits))
         .route("/v1/cards/{iccid}/commands", post(commands::any))
+        .route("/v1/feeds", get(health::feeds))
         .route("/v1/partitions", get(health::partitions))
         .route("/v1/partitions/{partition}/skip", post(orders::skip))
         .route("/v1/drain", post(orders::drain))

@@ -51,6 +51,8 @@ pub(super) enum Command {
     Rules(RulesArgs),
     /// Add SMS and voice credits to a card.
     Credits(CreditsArgs),
+    /// How fresh the feeds are, as a running instance has heard of them.
+    Feeds(InstanceArgs),
     /// Restore every partition two ways and compare byte for byte. Read only.
     Verify,
     /// Have running instances write all chunks at their last offset, before an upgrade.

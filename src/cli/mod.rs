@@ -53,6 +53,7 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Recharge(args) => order::recharge(&args, &load(path)?),
         Command::Rules(args) => order::rules(&args, &load(path)?),
         Command::Credits(args) => order::credits(&args, &load(path)?),
+        Command::Feeds(args) => remote::feeds(&args, &load(path)?),
         Command::Verify => verify::run(&load(path)?, cli.json),
         Command::Drain(args) => remote::drain(&args, &load(path)?),
         Command::Skip(args) => remote::skip(&args, &load(path)?),

@@ -16,6 +16,10 @@ pub(super) fn card(args: &CardArgs, config: &Config) -> Result<Exit, Failed> {
     call(Ask::new(Method::GET, &format!("/v1/cards/{}", args.iccid)), &args.instance, config)
 }
 
+pub(super) fn feeds(args: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
+    call(Ask::new(Method::GET, "/v1/feeds"), args, config)
+}
+
 pub(super) fn drain(args: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
     call(Ask::new(Method::POST, "/v1/drain"), args, config)
 }

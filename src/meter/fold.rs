@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::ctx::Verdict;
 use super::effects::{CatalogueConflict, Effects};
 use super::feeds::Feeds;
-use super::index::CatalogueIndex;
+use super::index::{CatalogueIndex, MODEM};
 use super::memory::Memory;
 use super::shard::{Moment, Shard, keep};
 use super::table::Place;
 use super::view;
 use super::warm::GROUP;
 use super::whole::{self, Whole};
-use super::{CardCounts, CardView, Faults, Rows};
+use super::{CardCounts, CardView, Faults, FeedView, Rows};
 use crate::codec::pack::{Pack, PackError};
 use crate::limits::SHARDS;
 use crate::model::{
@@ -376,6 +376,19 @@ impl Meter {
         let mut sum = Memory::default();
         self.shards.iter().for_each(|shard| sum += shard.memory());
         sum
+    }
+
+    /// The feeds that were heard of, in the catalogue's order.
+    #[must_use]
+    pub fn feeds(&self) -> Vec<FeedView> {
+        let known = self.index.catalogue().feeds.iter().map(|feed| feed.name.as_str());
+        let modem = known.clone().all(|name| name != MODEM).then_some(MODEM);
+        let view = |name: &str| {
+            let heard = self.feeds.get(FeedName::new(name).hash)?;
+            let (feed, fresh) = (name.to_owned(), heard.is_fresh(self.log_time));
+            Some(FeedView { feed, last: heard.last, since: heard.since, fresh })
+        };
+        known.chain(modem).filter_map(view).collect()
     }
 
     /// The catalogue in force.

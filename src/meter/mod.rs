@@ -78,7 +78,7 @@ pub use fold::{FoldError, Meter};
 pub use restore::{MeterHead, RestoreError};
 pub use rows::{DayRow, MonthRow, Rows};
 pub use state::{CardState, SuspendedBy};
-pub use view::CardView;
+pub use view::{CardView, FeedView};
 
 /// Version of what the fold computes and of how it is written. A chunk of another version is not replayed.
 pub const FOLD_VERSION: u32 = 4;

@@ -15,6 +15,18 @@ use super::rows::{DayRow, MonthRow};
 use super::state::{CardState, SuspendedBy};
 use crate::model::{CardId, CarrierState, Day, LogOffset, Number, Recipient, UnixTime};
 
+/// A feed, as a partition has heard of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FeedView {
+    pub feed: String,
+    /// Log time of its last record.
+    pub last: UnixTime,
+    /// Log time of the first record after its last gap.
+    pub since: UnixTime,
+    /// Whether it is not silent for longer than the catalogue lets it.
+    pub fresh: bool,
+}
+
 /// A card as of log time. Amounts in bytes, times in UTC seconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CardView {

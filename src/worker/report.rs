@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::meter::CardCounts;
+use crate::meter::{CardCounts, FeedView};
 use crate::model::{Ledger, LogOffset, UnixTime};
 
 /// The two clocks of a step. The fold sees neither.
@@ -110,4 +110,5 @@ pub struct PartitionStatus {
     /// As measured within the last half minute.
     pub state_bytes: usize,
     pub flushed_through: Option<LogOffset>,
+    pub feeds: Vec<FeedView>,
 }

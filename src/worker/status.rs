@@ -49,6 +49,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             cards: live.meter.cards(),
             state_bytes: live.measured.bytes,
             flushed_through: live.rows.acked_through(),
+            feeds: live.meter.feeds(),
             ..bare(live.partition, state)
         }
     }
@@ -71,6 +72,7 @@ fn bare(partition: u32, state: StateName) -> PartitionStatus {
         cards: CardCounts::default(),
         state_bytes: 0,
         flushed_through: None,
+        feeds: Vec::new(),
     }
 }
 

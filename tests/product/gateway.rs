@@ -170,6 +170,8 @@ fn a_gateways_files_are_metered_to_the_byte_and_once() {
     assert_eq!(answers(&running, &months), months);
     assert_eq!(server.months(&database), months);
 
+    freshness(&deployment, &running);
+
     let ended = running.terminate();
     assert_eq!(ended.code(), Some(0), "{}", deployment.log());
     assert_eq!(server.months(&database), months);
@@ -181,6 +183,16 @@ fn a_gateways_files_are_metered_to_the_byte_and_once() {
     let running = deployment.run(&[]);
     running.ready();
     assert_eq!(answers(&running, &months), months, "after a restart");
+}
+
+/// The feed of the files was heard of: as a metric, as an answer, on the command line.
+fn freshness(deployment: &Deployment, running: &Running<'_>) {
+    let series = format!("tidegauge_feed_freshness_seconds{{feed=\"{FEED}\"}}");
+    assert!(running.ask("/metrics").body.contains(&series));
+    let answer = running.ask("/v1/feeds").json();
+    assert_eq!(answer["feeds"][0]["feed"], FEED, "{answer}");
+    let told: Value = serde_json::from_str(&deployment.tell(&["feeds"])).expect("JSON");
+    assert_eq!(told, answer);
 }
 
 /// All that is in the quarantine are the records of nobody, under one id each however often they came.

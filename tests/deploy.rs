@@ -1,0 +1,67 @@
+//! What `deploy/` shows and alerts on is there: every metric that a rule or a panel names is one that the program has.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "tidegauge_";
+/// What Prometheus adds to a histogram's name.
+const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
+
+fn at(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder of this project") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Names of metrics in a text.
+fn names(text: &str) -> BTreeSet<String> {
+    let rest = text.match_indices(PREFIX).map(|(at, _)| &text[at..]);
+    let name = |rest: &str| -> String {
+        rest.chars().take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_').collect()
+    };
+    rest.map(name).collect()
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+#[test]
+fn no_rule_and_no_panel_asks_for_a_metric_that_is_not_there() {
+    let made: BTreeSet<String> = files(&at("src"), "rs").iter().flat_map(|path| names(&read(path))).collect();
+    let shown = files(&at("deploy/grafana"), "json");
+    let alerted = files(&at("deploy/prometheus/rules"), "yml");
+    assert!(!shown.is_empty() && !alerted.is_empty(), "there are dashboards and rules");
+    for path in shown.iter().chain(&alerted) {
+        let asked = names(&read(path));
+        assert!(!asked.is_empty(), "{}: asks for nothing", path.display());
+        for name in asked {
+            let base = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(&name);
+            assert!(made.contains(&name) || made.contains(base), "{}: {name} is no metric", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_alert_says_what_to_do() {
+    for path in files(&at("deploy/prometheus/rules"), "yml") {
+        let text = read(&path);
+        for rule in text.split("- alert: ").skip(1) {
+            let name = rule.lines().next().unwrap_or_default();
+            for part in ["expr:", "severity:", "summary:", "description:"] {
+                assert!(rule.contains(part), "{}: {name} has no {part}", path.display());
+            }
+        }
+    }
+}
