@@ -137,7 +137,7 @@ pub const KEYS: &[Key] = &[
         "clickhouse.url",
         "http(s)://host:port",
         "(none)",
-        "Without it rollups are off: alerts and answers go on.",
+        "Without it rollups are off: alerts and answers go on. With https the machine's root certificates decide whom to trust.",
     ),
     key("clickhouse.database", "name", "\"tidegauge\"", "Made by `tidegauge migrate`."),
     key("clickhouse.user", "name", "\"default\"", "The user."),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clickhouse::error::Error;
 use clickhouse::{RowOwned, RowRead, RowWrite};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
@@ -57,10 +58,7 @@ pub struct Client {
 impl Client {
     #[must_use]
     pub fn new(server: &Server, timeouts: Timeouts) -> Self {
-        let pool = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_millis(CLICKHOUSE_IDLE_MS))
-            .build(connector(timeouts.connect));
-        let http = clickhouse::Client::with_http_client(pool)
+        let http = transport(server.url.starts_with("https:"), timeouts.connect)
             .with_url(&server.url)
             .with_user(&server.user)
             .with_password(&server.password)
@@ -151,6 +149,30 @@ impl Client {
             Err(_) => Err(Failure::timeout(format!("no answer in {:?}", self.timeouts.answer))),
         }
     }
+}
+
+/// A client over connections of the kind that the URL asks for.
+fn transport(tls: bool, connect: Duration) -> clickhouse::Client {
+    let mut pool = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+    pool.pool_idle_timeout(Duration::from_millis(CLICKHOUSE_IDLE_MS));
+    let plain = connector(connect);
+    if !tls {
+        return clickhouse::Client::with_http_client(pool.build(plain));
+    }
+    match trusting(plain.clone()) {
+        Ok(secured) => clickhouse::Client::with_http_client(pool.build(secured)),
+        Err(error) => {
+            tracing::error!(%error, "this machine has no root certificates, so no server can be trusted: install them");
+            clickhouse::Client::with_http_client(pool.build(plain))
+        }
+    }
+}
+
+/// Trusts whom the machine trusts.
+fn trusting(mut connector: HttpConnector) -> std::io::Result<HttpsConnector<HttpConnector>> {
+    connector.enforce_http(false);
+    let builder = HttpsConnectorBuilder::new().with_native_roots()?;
+    Ok(builder.https_only().enable_http1().wrap_connector(connector))
 }
 
 fn connector(connect: Duration) -> HttpConnector {
