@@ -171,6 +171,7 @@ fn registration(at: usize) -> CommandBody {
         plan: text("basic"),
         numbers: vec![Number { kind: NumberKind::Imsi, digits: 460_000_000_000_000 + at as u64 }],
         recipients: None,
+        opening: None,
     }))
 }
 

@@ -280,6 +280,7 @@ fn registration() -> CommandBody {
         plan,
         numbers: Vec::new(),
         recipients: None,
+        opening: None,
     }))
 }
 

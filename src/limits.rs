@@ -157,7 +157,9 @@ pub const ID_LIFE_S: i64 = ORDER_DAYS * DAY_S + FUTURE_S_MAX;
 pub const VALIDITY_MONTHS_MAX: u16 = 120;
 /// ... in days, leap days included.
 pub const VALIDITY_DAYS_MAX: u16 = 3_653;
-/// Greatest quota of one package, bytes.
+/// The longest that a package may have lasted, or may still last, when its card comes in mid-life.
+pub const OPENED_PACKAGE_S_MAX: i64 = VALIDITY_DAYS_MAX as i64 * DAY_S;
+/// Greatest quota of one package, bytes; also the most that a card may have used when it comes in mid-life.
 pub const QUOTA_BYTES_MAX: u64 = 1 << 48;
 /// Greatest volume of one direction of one record, bytes: no bearer moves 2^48 bytes in seven days.
 pub const RECORD_BYTES_MAX: u64 = 1 << 48;
@@ -274,6 +276,7 @@ const _: () = assert!(CHUNK_PART_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(SEAL_MESSAGES_MAX < 100_000);
 const _: () = assert!(SHARDS.is_power_of_two());
 const _: () = assert!(CARD_BYTES_MAX / 4 > RECORD_BYTES_MAX && CARD_BYTES_MAX < u64::MAX / 8);
+const _: () = assert!(CARD_BYTES_MAX / 4 > QUOTA_BYTES_MAX);
 const _: () = assert!(OUTSIDE_BYTES_MAX < PACK_BYTES_MAX && DEAD_LETTER_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(PARKED_PER_IDENTITY_MAX < PARKED_RECORDS_MAX);
 const _: () = assert!(COMMAND_BYTES_MAX + 4_096 < PACK_BYTES_MAX);

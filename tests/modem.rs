@@ -169,6 +169,7 @@ impl Metered {
             plan: text("plan"),
             numbers: vec![],
             recipients: None,
+            opening: None,
         };
         let body = CommandBody::Register(Box::new(register));
         let command = CardCommand { id: text("c"), card, iccid: card.to_string(), at, body };

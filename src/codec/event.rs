@@ -215,6 +215,9 @@ fn body(event: &CloudEvent) -> Result<EventBody, EventError> {
 
 /// Seconds → RFC 3339, days → dates, nulls → nothing.
 fn outside(value: &mut Value) {
+    if let Value::Array(items) = value {
+        return items.iter_mut().for_each(outside);
+    }
     let Value::Object(fields) = value else { return };
     fields.retain(|_, field| !field.is_null());
     for (name, field) in fields {
@@ -228,6 +231,9 @@ fn outside(value: &mut Value) {
 
 /// And back.
 fn inside(value: &mut Value) {
+    if let Value::Array(items) = value {
+        return items.iter_mut().for_each(inside);
+    }
     let Value::Object(fields) = value else { return };
     for (name, field) in fields {
         let number = match field.as_str() {

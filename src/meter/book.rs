@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::account::{self, Account, Segment};
+use super::account::{self, Account, Opened, Segment};
 use super::card::Card;
 use super::ctx::{Because, Ctx};
 use super::cycle::Cycle;
@@ -15,9 +15,10 @@ use super::effects::Effects;
 use super::index::modem_hash;
 use super::life::{self, Turn};
 use super::notify;
+use super::opening::Figures;
 use super::state::{CardState, SuspendedBy};
 use crate::limits::SEGMENTS_MAX;
-use crate::model::{Day, EventBody, UnixTime};
+use crate::model::{Day, EventBody, Opening, UnixTime};
 
 /// Calls the account with what it must know at `because.at`, and publishes what it says.
 pub(super) fn tell<R>(
@@ -62,6 +63,24 @@ fn suspend_exhausted(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effe
 pub(super) fn give_up(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
     if card.has_account() {
         tell(card, ctx, because, effects, Account::give_up);
+        recut(card, ctx, because.at);
+    }
+}
+
+/// The card comes with packages in force: days are cut where they began and will end.
+pub(super) fn open(
+    card: &mut Card,
+    opening: &Opening,
+    figures: Figures,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) {
+    let watched = card.has_account() || ctx.index.watches(ctx.names.get(card.plan));
+    if watched || figures.burnt > 0 || !opening.packages.is_empty() {
+        let (packages, Figures { cycle, burnt, .. }) = (&opening.packages, figures);
+        let opened = Opened { packages, cycle, burnt };
+        tell(card, ctx, because, effects, |account, told, out| account.open(told, &opened, out));
         recut(card, ctx, because.at);
     }
 }

@@ -10,6 +10,7 @@ use super::effects::Effects;
 use super::index::CatalogueIndex;
 use super::life::{self, Turn};
 use super::notify;
+use super::opening;
 use super::seen::Known;
 use super::state::{CardState, SuspendedBy};
 use crate::limits::{DAY_S, FUTURE_S_MAX, ORDER_DAYS};
@@ -86,10 +87,7 @@ fn apply(
         return apply_cancelled(card, &command.body, ctx, because, effects);
     }
     match &command.body {
-        CommandBody::Register(register) if card.changed_at == Card::NEVER => {
-            register_as(card, command, register, ctx, because, effects)
-        }
-        CommandBody::Register(register) => register_again(card, command, register, ctx, because, effects),
+        CommandBody::Register(register) => register_with(card, command, register, ctx, because, effects),
         CommandBody::Suspend { reason } => suspend(card, reason.as_deref(), ctx, because, effects),
         CommandBody::Resume => resume(card, ctx, because, effects),
         CommandBody::Cancel { reason } => {
@@ -260,6 +258,41 @@ fn recharge_cancelled(
     Err(reason.to_owned())
 }
 
+/// A registration, and what the card brings along if it comes in mid-life: both or neither.
+fn register_with(
+    card: &mut Card,
+    command: &CardCommand,
+    register: &Register,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let figures = opening_of(register, ctx.index, command.at, ctx.now)?;
+    if card.changed_at == Card::NEVER {
+        register_as(card, command, register, ctx, because, effects)?;
+    } else {
+        register_again(card, command, register, ctx, because, effects)?;
+    }
+    if let Some((opening, figures)) = register.opening.as_deref().zip(figures) {
+        opening::open(card, opening, figures, ctx, because, effects);
+    }
+    Ok(())
+}
+
+/// Looks over what a registration brings along, if anything; of a carrier that is in the catalogue.
+pub(super) fn opening_of(
+    register: &Register,
+    index: &CatalogueIndex,
+    said_at: UnixTime,
+    now: UnixTime,
+) -> Result<Option<opening::Figures>, Refusal> {
+    let Some((opening, carrier)) = register.opening.as_deref().zip(index.carrier(&register.carrier)) else {
+        return Ok(None);
+    };
+    let terms = opening::Terms { catalogue: index.catalogue(), calendar: &carrier.calendar, said_at, now };
+    opening::look_over(register, opening, terms).map(Some)
+}
+
 /// A card that is known is registered anew: other numbers, another plan or channel; the carrier stays. The names have been
 /// noted by the shard.
 fn register_again(
@@ -271,6 +304,15 @@ fn register_again(
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
     check_register(register, ctx.index)?;
+    if let Some(opening) = &register.opening {
+        opening::check_fresh(card, opening, ctx.now)?;
+        if ctx.carrier.name != register.carrier {
+            return Err(format!(
+                "the card is at carrier {:?}: register it at its own first",
+                ctx.carrier.name
+            ));
+        }
+    }
     if ctx.carrier.name != register.carrier && !card.usage.is_empty() {
         return Err(format!(
             "the card has usage at carrier {:?}; moving it to another is not done by this version",

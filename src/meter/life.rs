@@ -14,7 +14,9 @@ use crate::codec::time::months_later;
 use crate::limits::{
     CANCELLED_AFTER_MONTHS, CYCLE_DAYS_MAX, DAY_S, TOMBSTONE_S, USED_STOPPED_CYCLES_MAX, WARNED_DAYS_BEFORE,
 };
-use crate::model::{Calendar, CardName, CarrierState, Day, DirectoryEntry, EventBody, Outcome, UnixTime};
+use crate::model::{
+    Calendar, CardName, CarrierState, Day, DirectoryEntry, EventBody, OpenedState, Outcome, UnixTime,
+};
 
 /// What few cards need of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,25 @@ pub(super) fn turn(
     if to == Turn::Cancelled {
         book::give_up(card, ctx, because, effects);
     }
+}
+
+/// A card comes in mid-life: what is over of its warnings is told no more.
+pub(super) fn open(
+    card: &mut Card,
+    state: OpenedState,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) {
+    let cause = "opening".to_owned();
+    let OpenedState::Suspended { by, since } = state else {
+        return turn(card, Turn::Active, cause, ctx, because, effects);
+    };
+    turn(card, Turn::Suspended(by.into()), cause, ctx, because, effects);
+    let since = since.unwrap_or(because.at);
+    let over = steps(ctx.calendar(), since).iter().filter(|due| **due <= because.at).count();
+    let life = card.life_mut();
+    (life.since, life.warned) = (since, over as u8);
 }
 
 impl Life {

@@ -16,6 +16,7 @@
 //! | `due` | what time brings: packages end, days and cycles close |
 //! | `life` | states of a card, their warnings and ends |
 //! | `command`, `seen`, `numbers`, `state` | registration, states, ids of commands, numbers held |
+//! | `opening` | what a card brings along that comes in mid-life |
 //! | `account`, `book` | packages, burn and alerts of one card, and how they are told of usage |
 //! | `notify`, `purse` | who is told of alerts, and what it costs |
 //! | `feeds`, `whole` | how fresh the feeds are, and which days are whole because of it |
@@ -52,6 +53,7 @@ pub mod memory;
 mod names;
 mod notify;
 mod numbers;
+mod opening;
 mod piece;
 mod purse;
 mod quarantined;

@@ -160,7 +160,9 @@ impl Shard {
     /// Names of a registration that will be taken get their numbers.
     fn note_names(&mut self, command: &CardCommand, moment: &Moment<'_>) {
         let CommandBody::Register(register) = &command.body else { return };
-        if command::check_register(register, moment.index).is_err() {
+        if command::check_register(register, moment.index).is_err()
+            || command::opening_of(register, moment.index, command.at, moment.now).is_err()
+        {
             return;
         }
         let known = self.said.names.len();
@@ -209,6 +211,7 @@ impl Shard {
         let CommandBody::Register(register) = &command.body else { return Err(Refused::NoSuchCard) };
         command::check_register(register, moment.index).map_err(Refused::Registration)?;
         command::check_time(command.at, moment.now).map_err(Refused::Registration)?;
+        command::opening_of(register, moment.index, command.at, moment.now).map_err(Refused::Registration)?;
         let name = |name: &str| {
             let full = || Refused::Registration("the shard has no room for more names".to_owned());
             self.said.names.find(name).ok_or_else(full)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::CarrierState;
+use crate::model::{CarrierState, Stopped};
 
 /// Where a card stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -55,4 +55,14 @@ pub enum SuspendedBy {
     Expiry,
     /// Nothing was left of the packages in force, and the plan says so.
     Exhaustion,
+}
+
+impl From<Stopped> for SuspendedBy {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Owner => Self::Owner,
+            Stopped::Expiry => Self::Expiry,
+            Stopped::Exhaustion => Self::Exhaustion,
+        }
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! A day's totals stand in pieces (the whole day, or what lies between cuts), each by source; the used of a day is the
 //! settling feed's total if the day is complete, else the greatest of all (`domain.md` C4); a cycle is the sum of its days.
-//! Invariant: `Cycle::by`, `used` and `settled` are the sums over its days at every moment, in whatever order records came.
+//! Invariant: `Cycle::by`, `used` and `settled` are the sums over its days at every moment, in whatever order records came;
+//! of the cycle in which a card came in mid-life, `used` is that and what it brought along.
 
 mod restate;
 
@@ -86,6 +87,20 @@ impl Usage {
     /// Whether anything was ever used: what is closed and in `ClickHouse` may be held no more.
     pub(super) fn is_known(&self) -> bool {
         !self.is_empty() || self.closed_through != Day::MIN
+    }
+
+    /// Whether nothing was ever used, corrected or closed.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.pieces.is_empty() && self.closed_through == Day::MIN
+    }
+
+    /// The card comes with a cycle used in part elsewhere; the cycles before are not its own. The sum stands in no day.
+    pub(super) fn open(&mut self, calendar: &Calendar, cycle: Day, used: u64, offset: LogOffset) {
+        let opened =
+            self.open_cycle(calendar, cycle).expect("an opening is of a cycle that the calendar knows");
+        opened.used = opened.used.saturating_add(used);
+        opened.changed_at = offset;
+        self.closed_through = self.closed_through.max(cycle.saturating_sub(1));
     }
 
     /// The burn of cycles that are not closed may have changed: their rows go out again.

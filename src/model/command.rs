@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CardId, Day, Move, Number, Recipient, Rule, Slice, UnixTime};
+use super::{CardId, Day, Move, Number, Opening, Recipient, Rule, Slice, UnixTime};
 
 /// An amount of bytes as said in a command.
 pub type Amount = u64;
@@ -150,6 +150,9 @@ pub struct Register {
     /// Who is told of its alerts; `None` = as before.
     #[serde(default)]
     pub recipients: Option<Vec<Recipient>>,
+    /// Of a card that comes in mid-life: taken once, before anything else happens to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Box<Opening>>,
 }
 
 /// What was paid, by the vendor's own books.

@@ -56,6 +56,17 @@ pub enum EventBody {
     RechargeRefused { order: String, payment: Payment, reason: String },
     #[serde(rename = "card.registered")]
     CardRegistered { channel: String, carrier: String, plan: String },
+    /// A card came in mid-life: what it brought along (`domain.md`, start in mid-life).
+    #[serde(rename = "card.opened")]
+    CardOpened {
+        cycle: Day,
+        /// Of the cycle.
+        used: u64,
+        overage: u64,
+        credits: u32,
+        /// In force, with what they had burnt.
+        packages: Vec<PackageData>,
+    },
     #[serde(rename = "card.activated")]
     CardActivated { cause: String },
     #[serde(rename = "card.suspended")]
@@ -286,6 +297,7 @@ impl EventBody {
             Self::PackageVoided(_) => "package.voided",
             Self::RechargeRefused { .. } => "recharge.refused",
             Self::CardRegistered { .. } => "card.registered",
+            Self::CardOpened { .. } => "card.opened",
             Self::CardActivated { .. } => "card.activated",
             Self::CardSuspended { .. } => "card.suspended",
             Self::CardResumed { .. } => "card.resumed",

@@ -8,6 +8,7 @@ mod command;
 mod credit;
 mod directory;
 mod event;
+mod opening;
 mod outcome;
 mod position;
 mod record;
@@ -25,6 +26,7 @@ pub use command::{
 pub use credit::{Channel, CreditsPolicy, Delivery, Move, Recipient, Withheld};
 pub use directory::{CardName, DirectoryEntry};
 pub use event::{AlertData, CounterData, Event, EventBody, Occasion, PackageData, Stream, VoidData};
+pub use opening::{OpenedPackage, OpenedState, Opening, Stopped};
 pub use outcome::{Input, Ledger, Outcome, Reason};
 pub use position::{LogOffset, Origin, Position, UnixTime};
 pub use record::{

@@ -2,6 +2,7 @@
 //! early, contradictory, absurd, unreadable, before the card is known.
 
 mod counters;
+mod opening;
 
 use chrono::{DateTime, FixedOffset};
 use serde_json::{Value, json};
@@ -125,6 +126,7 @@ impl Workload {
             78 => self.void(n, now, out),
             79..82 => self.rules(n, now, out),
             82 => self.credits(n, now, out),
+            83 if self.rng.below(6) == 0 => self.register(n, now, out),
             83 => self.state(n, now, out),
             84..89 => self.again(out),
             89..91 => self.contradiction(out),
@@ -347,6 +349,9 @@ impl Workload {
         let mut command = command;
         if self.rng.coin() {
             command["recipients"] = recipients(&mut self.rng);
+        }
+        if self.rng.below(3) == 0 {
+            command["opening"] = opening::of(&self.cards[n].iccid, now, &mut self.rng);
         }
         self.command(command, out);
     }

@@ -8,6 +8,7 @@
 //! give the same chunks, byte for byte; every event id must be unique; the ledger must add up after every message.
 
 mod catalogue;
+mod opening;
 mod rules;
 mod script;
 mod show;
@@ -71,6 +72,9 @@ scripts! {
     calendars
     whole_by_rule
     corrections
+    opening
+    opening_past
+    opening_refused
     burn_in_event_order
     alerts
     alert_kinds

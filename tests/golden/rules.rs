@@ -5,9 +5,9 @@ use std::path::Path;
 use crate::folder;
 
 /// The rules that must have a line.
-const RULES: [&str; 32] = [
+const RULES: [&str; 33] = [
     "C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "R1", "R2", "R3", "P1", "P2", "P3", "P4", "P5",
-    "P6", "P7", "P8", "S1", "S2", "S3", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "T",
+    "P6", "P7", "P8", "S1", "S2", "S3", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "T", "Opening",
 ];
 
 /// Rule and scripts of each line of the tables.

@@ -63,6 +63,13 @@ fn body(body: &EventBody, zone: &Zone) -> String {
         | EventBody::PackageExhausted(p) => package(p, zone),
         EventBody::RechargeRefused { order, reason, .. } => format!("{order}: {reason}"),
         EventBody::CardRegistered { channel, carrier, plan } => format!("{channel} {carrier} {plan}"),
+        EventBody::CardOpened { cycle, used, overage, credits, packages } => {
+            let packages: Vec<String> = packages.iter().map(|p| package(p, zone)).collect();
+            let packages =
+                if packages.is_empty() { String::new() } else { format!(": {}", packages.join("; ")) };
+            let cycle = day_text(*cycle);
+            format!("{used} used in cycle {cycle}, overage {overage}, {credits} credits{packages}")
+        }
         EventBody::CardActivated { cause }
         | EventBody::CardSuspended { cause }
         | EventBody::CardResumed { cause }

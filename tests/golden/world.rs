@@ -14,6 +14,7 @@ use tidegauge::model::{
 };
 
 use crate::catalogue::{catalogue, day_of, rules};
+use crate::opening::opening;
 use crate::show;
 use crate::words::{Words, Zone};
 
@@ -193,7 +194,7 @@ impl World {
         let at = words.take("said").map_or(Ok(self.now), |at| self.zone.time(&at))?;
         let reason = words.take("reason");
         let body = match verb {
-            "register" => CommandBody::Register(Box::new(register(words)?)),
+            "register" => CommandBody::Register(Box::new(register(words, &self.zone)?)),
             "suspend" => CommandBody::Suspend { reason },
             "resume" => CommandBody::Resume,
             "cancel" => CommandBody::Cancel { reason },
@@ -368,13 +369,14 @@ fn number(words: &mut Words) -> Result<Option<Number>, String> {
     Ok(None)
 }
 
-fn register(words: &mut Words) -> Result<Register, String> {
+fn register(words: &mut Words, zone: &Zone) -> Result<Register, String> {
     Ok(Register {
         channel: words.or("channel", "shop"),
         carrier: words.or("carrier", "carrier"),
         plan: words.or("plan", "plain"),
         numbers: number(words)?.into_iter().collect(),
         recipients: None,
+        opening: opening(words, zone)?,
     })
 }
 

@@ -10,8 +10,8 @@ use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
     Broadcast, BurntBecomes, Calendar, CardCommand, CardId, Carrier, Catalogue, Cdr, CommandBody,
     CounterKind, CounterRules, CreditsPolicy, Day, Event, Feed, FeedName, FeedRole, LogOffset, Mode,
-    OffsetFrom, Origin, PackageKind, PackageSpec, Payment, Per, Plan, Reading, Recipient, Record, Register,
-    Rule, RuleKind, RulesPolicy, Slices, SplitRule, Tick, TotalOf, UnixTime, Validity, Yes,
+    OffsetFrom, Opening, Origin, PackageKind, PackageSpec, Payment, Per, Plan, Reading, Recipient, Record,
+    Register, Rule, RuleKind, RulesPolicy, Slices, SplitRule, Tick, TotalOf, UnixTime, Validity, Yes,
 };
 
 pub(crate) const CARDS: u8 = 3;
@@ -88,7 +88,7 @@ pub(crate) fn usage() -> impl Strategy<Value = Vec<Usage>> {
     })
 }
 
-fn a_spec() -> impl Strategy<Value = PackageSpec> {
+pub(crate) fn a_spec() -> impl Strategy<Value = PackageSpec> {
     let quota = prop_oneof![1 => Just(None), 6 => (1u64..20_000).prop_map(Some)];
     let validity = prop_oneof![(1u16..6).prop_map(Validity::Days), (1u16..3).prop_map(Validity::Months)];
     let kind = prop_oneof![3 => Just(PackageKind::Base), 1 => Just(PackageKind::Booster)];
@@ -170,7 +170,7 @@ pub(crate) struct Fleet {
     pub(crate) marks: Vec<usize>,
     pub(crate) records_sent: u64,
     log: Vec<(UnixTime, Vec<u8>)>,
-    now: UnixTime,
+    pub(crate) now: UnixTime,
     catalogue: u32,
     commands: u32,
 }
@@ -204,7 +204,7 @@ impl Fleet {
         };
         fleet.run(&Op::Catalogue { percent: 50 });
         for at in 0..CARDS {
-            fleet.register(at);
+            fleet.register(at, None);
         }
         fleet.marks = vec![fleet.log.len()];
         fleet
@@ -216,7 +216,12 @@ impl Fleet {
 
     /// Lets time pass to [`USAGE_AT`].
     pub(crate) fn catch_up(&mut self) {
-        self.now = self.now.max(USAGE_AT);
+        self.wait_until(USAGE_AT);
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait_until(&mut self, at: UnixTime) {
+        self.now = self.now.max(at);
         self.fold(&Record::Tick(Tick { flushed_through: None }));
     }
 
@@ -279,7 +284,7 @@ impl Fleet {
     }
 
     /// Orders are remembered for 90 days: no id is used again in another quarter of a year.
-    fn order(&self, order: u8) -> String {
+    pub(crate) fn order(&self, order: u8) -> String {
         format!("o{order}-{}", self.now / (90 * DAY_S))
     }
 
@@ -361,7 +366,7 @@ impl Fleet {
         self.fold(&Record::Broadcast { json: &json, origin: origin() });
     }
 
-    fn register(&mut self, at: u8) {
+    pub(crate) fn register(&mut self, at: u8, opening: Option<Box<Opening>>) {
         self.command(
             at,
             CommandBody::Register(Box::new(Register {
@@ -370,6 +375,7 @@ impl Fleet {
                 plan: "plan".to_owned(),
                 numbers: vec![],
                 recipients: None,
+                opening,
             })),
         );
     }

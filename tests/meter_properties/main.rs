@@ -2,6 +2,7 @@
 //! or from another order of them, never from the code under test.
 
 mod fleet;
+mod opening;
 mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,9 +6,9 @@ use tidegauge::log::Output;
 use tidegauge::model::{
     AlertData, Broadcast, BurntBecomes, CardCommand, CardId, CardName, CarrierState, Cdr, Channel,
     CommandBody, CounterData, CounterKind, Delivery, DirectoryEntry, Event, EventBody, FeedName, LogOffset,
-    Mode, Move, Number, NumberKind, Occasion, Origin, Outcome, PackageData, PackageKind, PackageSpec,
-    Payment, Per, Position, PostedCdr, Reading, Recipient, Record, Register, Rule, RuleKind, Slice, Slices,
-    Validity, VoidData, Withheld, Yes,
+    Mode, Move, Number, NumberKind, Occasion, OpenedPackage, OpenedState, Opening, Origin, Outcome,
+    PackageData, PackageKind, PackageSpec, Payment, Per, Position, PostedCdr, Reading, Recipient, Record,
+    Register, Rule, RuleKind, Slice, Slices, Stopped, Validity, VoidData, Withheld, Yes,
 };
 
 use super::files::{assert_valid, validator};
@@ -89,6 +89,40 @@ fn recipients() -> Vec<Recipient> {
     vec![Recipient::Sms("+1".into()), Recipient::Voice("+1".into())]
 }
 
+/// A card that comes in mid-life, in a state.
+fn opened(state: OpenedState) -> CommandBody {
+    let package = OpenedPackage {
+        order: "o".into(),
+        channel: String::new(),
+        payment: payment(),
+        kind: PackageKind::Base,
+        quota: Some(9),
+        per: Per::Cycle,
+        priority: 1,
+        burnt: 3,
+        burnt_in_cycle: None,
+        effective_at: 1,
+        expires_at: 2,
+    };
+    let bare = OpenedPackage {
+        order: "p".into(),
+        channel: "web".into(),
+        quota: None,
+        burnt_in_cycle: Some(2),
+        ..package.clone()
+    };
+    let overage = (state == OpenedState::Active).then_some(7);
+    let opening = Opening { used: 12, overage, packages: vec![package, bare], state, credits: 3 };
+    CommandBody::Register(Box::new(Register {
+        channel: "web".into(),
+        carrier: "cmcc".into(),
+        plan: "p".into(),
+        numbers: vec![],
+        recipients: Some(recipients()),
+        opening: Some(Box::new(opening)),
+    }))
+}
+
 fn bodies() -> Vec<CommandBody> {
     let rule = |name: &str, kind| Rule { name: name.into(), kind };
     let numbers =
@@ -100,7 +134,11 @@ fn bodies() -> Vec<CommandBody> {
             plan: "p".into(),
             numbers: numbers.into(),
             recipients: None,
+            opening: None,
         })),
+        opened(OpenedState::Active),
+        opened(OpenedState::Suspended { by: Stopped::Owner, since: None }),
+        opened(OpenedState::Suspended { by: Stopped::Expiry, since: Some(5) }),
         CommandBody::Suspend { reason: None },
         CommandBody::Suspend { reason: Some("lost".into()) },
         CommandBody::Resume,
@@ -324,6 +362,13 @@ fn events() -> Vec<EventBody> {
         }),
         EventBody::RechargeRefused { order: text("o"), payment: payment(), reason: text("cancelled") },
         EventBody::CardRegistered { channel: text("web"), carrier: text("cmcc"), plan: text("p") },
+        EventBody::CardOpened {
+            cycle: 20_666,
+            used: 7,
+            overage: 1,
+            credits: 2,
+            packages: packages().map(|package| PackageData { cycle: None, ..package }).into(),
+        },
         EventBody::CardActivated { cause: text("usage") },
         EventBody::CardSuspended { cause: text("expiry") },
         EventBody::CardResumed { cause: text("recharge") },

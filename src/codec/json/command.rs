@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::error::{JsonError, shown};
 use super::field::Field;
 use super::object::Object;
+use super::opening;
 use crate::limits::COMMAND_BYTES_MAX;
 use crate::model::{
     Broadcast, BurntBecomes, CardCommand, CarrierState, CommandBody, Mode, Move, NumberKind, PackageKind,
@@ -106,11 +107,8 @@ fn register(object: Object<'_>) -> Result<CommandBody, JsonError> {
         plan: name("plan")?,
         numbers: numbers(object)?,
         recipients: object.optional_list("recipients", recipient)?,
+        opening: object.optional_object("opening", opening::read)?.map(Box::new),
     };
-    if object.field("opening").is_said() {
-        // Left out silently, the first cycle of a customer in mid-life would count from nothing.
-        return Ok(CommandBody::Unsupported { name: "card.register with opening".to_owned() });
-    }
     Ok(CommandBody::Register(Box::new(register)))
 }
 
@@ -147,7 +145,7 @@ fn record_post(object: Object<'_>) -> Result<CommandBody, JsonError> {
     })
 }
 
-fn credits(object: Object<'_>) -> Result<u32, JsonError> {
+pub(super) fn credits(object: Object<'_>) -> Result<u32, JsonError> {
     object.field("credits").whole("credits", u64::from(u32::MAX)).map(|credits| credits as u32)
 }
 
@@ -210,7 +208,7 @@ fn void(object: Object<'_>) -> Result<CommandBody, JsonError> {
     })
 }
 
-fn payment(object: Object<'_>) -> Result<Payment, JsonError> {
+pub(super) fn payment(object: Object<'_>) -> Result<Payment, JsonError> {
     Ok(Payment {
         provider: object.field("provider").name("provider")?.into_owned(),
         reference: object.field("reference").name("reference")?.into_owned(),
@@ -219,22 +217,35 @@ fn payment(object: Object<'_>) -> Result<Payment, JsonError> {
 }
 
 fn package(object: Object<'_>) -> Result<PackageSpec, JsonError> {
-    const KINDS: [(&str, PackageKind); 2] = [("base", PackageKind::Base), ("booster", PackageKind::Booster)];
-    const PERS: [(&str, Per); 2] = [("validity", Per::Validity), ("cycle", Per::Cycle)];
-    let (per, priority) = (object.field("per"), object.field("priority"));
     let pays_overage = object.field("pays_overage");
     Ok(PackageSpec {
-        kind: object.field("kind").choice("kind", &KINDS, "base or booster")?,
+        kind: kind(object)?,
         quota: quota(object.field("quota"))?,
         validity: object.object("validity", validity)?,
-        per: if per.is_said() { per.choice("per", &PERS, "validity or cycle")? } else { Per::Validity },
-        priority: if priority.is_said() { priority.whole("priority", 255)? as u8 } else { 0 },
+        per: per(object)?,
+        priority: priority(object)?,
         pays_overage: pays_overage.is_said() && pays_overage.flag("pays_overage")?,
     })
 }
 
+pub(super) fn kind(object: Object<'_>) -> Result<PackageKind, JsonError> {
+    const KINDS: [(&str, PackageKind); 2] = [("base", PackageKind::Base), ("booster", PackageKind::Booster)];
+    object.field("kind").choice("kind", &KINDS, "base or booster")
+}
+
+pub(super) fn per(object: Object<'_>) -> Result<Per, JsonError> {
+    const PERS: [(&str, Per); 2] = [("validity", Per::Validity), ("cycle", Per::Cycle)];
+    let per = object.field("per");
+    if per.is_said() { per.choice("per", &PERS, "validity or cycle") } else { Ok(Per::Validity) }
+}
+
+pub(super) fn priority(object: Object<'_>) -> Result<u8, JsonError> {
+    let priority = object.field("priority");
+    if priority.is_said() { priority.whole("priority", 255).map(|priority| priority as u8) } else { Ok(0) }
+}
+
 /// An amount, or no limit, which must be said: a quota forgotten would be the dearest of all.
-fn quota(field: Field<'_>) -> Result<Option<u64>, JsonError> {
+pub(super) fn quota(field: Field<'_>) -> Result<Option<u64>, JsonError> {
     match field {
         Field::Null => Ok(None),
         Field::Text(text) if text == "unlimited" => Ok(None),

@@ -10,6 +10,7 @@ mod command;
 mod error;
 mod field;
 mod object;
+mod opening;
 mod plain;
 mod record;
 mod scan;

@@ -229,6 +229,9 @@ fn register_out(register: &Register) -> Value {
     if let Some(recipients) = &register.recipients {
         out["recipients"] = json!(recipients);
     }
+    if let Some(opening) = &register.opening {
+        out["opening"] = super::opening::out(opening);
+    }
     for number in &register.numbers {
         out[crate::codec::directory::kind_name(number.kind)] = number.digits.to_string().into();
     }

@@ -41,8 +41,7 @@ impl Book {
     pub(super) fn take(&mut self, ctx: &Ctx<'_>, recharge: &Recharge<'_>, out: &mut Vec<EventBody>) {
         self.prune(ctx.open_from);
         self.orders.remember(recharge, ctx.now);
-        self.seq = self.seq.saturating_add(1);
-        let order = Order::new(recharge, self.seq);
+        let order = Order::new(recharge, self.next_seq());
         let starts = match order.sale.mode {
             Mode::Immediate => true,
             Mode::Renewal => !self.has_base(ctx.at),
@@ -57,6 +56,17 @@ impl Book {
             self.queue.push(order);
         }
         self.note_cycle(ctx);
+    }
+
+    /// The number of one more order.
+    pub(super) fn next_seq(&mut self) -> u32 {
+        self.seq = self.seq.saturating_add(1);
+        self.seq
+    }
+
+    /// Whether an order waits, or is remembered.
+    pub(super) fn has_orders(&self, now: UnixTime) -> bool {
+        !self.queue.is_empty() || self.orders.any(now)
     }
 
     fn start(&mut self, sale: Sale, expires_at: UnixTime, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {

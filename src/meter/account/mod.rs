@@ -10,6 +10,7 @@ mod alerts;
 mod book;
 mod burn;
 mod level;
+mod open;
 mod orders;
 mod package;
 mod quiet;
@@ -29,6 +30,7 @@ use admit::{Admitted, admit};
 use book::Book;
 use burn::Burn;
 use level::LastHeard;
+pub(crate) use open::Opened;
 use orders::Known;
 use quiet::Quiet;
 

@@ -59,6 +59,17 @@ impl Orders {
         self.push(Taken { id: void_id(void.order), content, at: now });
     }
 
+    /// An order that was taken elsewhere: it is not taken here again, whatever it says.
+    pub(super) fn remember_opened(&mut self, order: &str, now: UnixTime) {
+        let id = xxh3_64(order.as_bytes());
+        self.push(Taken { id, content: xxh3_64_with_seed(order.as_bytes(), 2), at: now });
+    }
+
+    /// Whether any is remembered.
+    pub(super) fn any(&self, now: UnixTime) -> bool {
+        self.0.iter().any(|taken| !taken.is_forgotten(now))
+    }
+
     fn push(&mut self, taken: Taken) {
         self.0.retain(|held| !held.is_forgotten(taken.at));
         if self.0.len() == self.0.capacity() {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::Recharge;
 use crate::limits::DAY_S;
 use crate::model::{
-    Calendar, Day, Mode, PackageData, PackageKind, PackageSpec, Payment, Per, UnixTime, Validity,
+    Calendar, Day, Mode, OpenedPackage, PackageData, PackageKind, PackageSpec, Payment, Per, UnixTime,
+    Validity,
 };
 
 /// What was ordered and paid, without its validity.
@@ -67,6 +68,11 @@ pub(super) struct Closed {
 }
 
 impl Closed {
+    /// Of a package that burnt elsewhere.
+    pub(super) fn opened(cycle: Day, in_cycle: u64, total: u64) -> Self {
+        Self { cycle, in_cycle, total }
+    }
+
     pub(super) fn add(&mut self, cycle: Day, bytes: u64) {
         if self.cycle != cycle {
             *self = Self { cycle, in_cycle: 0, total: self.total };
@@ -94,6 +100,20 @@ impl Sale {
             priority: spec.priority,
             pays_overage: spec.pays_overage,
         }
+    }
+
+    /// Of a package that was sold before its card came. It has paid back what it has.
+    pub(super) fn opened(package: &OpenedPackage, seq: u32) -> Self {
+        let spec = PackageSpec {
+            kind: package.kind,
+            quota: package.quota,
+            // No part of a sale: the package has its dates.
+            validity: Validity::Days(0),
+            per: package.per,
+            priority: package.priority,
+            pays_overage: false,
+        };
+        Self::new(&package.order, &package.payment, &spec, Mode::Immediate, seq)
     }
 
     fn text(&self, from: u16, len: Option<u16>) -> &str {

@@ -81,6 +81,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
             plan: plan.to_owned(),
             numbers: numbers.to_vec(),
             recipients: None,
+            opening: None,
         }))
     };
     let late = NEW_YEAR + 100 * DAY;

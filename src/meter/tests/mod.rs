@@ -180,6 +180,7 @@ fn registration(numbers: &[Number]) -> CommandBody {
         plan: "basic".to_owned(),
         numbers: numbers.to_vec(),
         recipients: None,
+        opening: None,
     }))
 }
 

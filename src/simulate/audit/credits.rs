@@ -23,6 +23,11 @@ pub(super) struct Credits {
 }
 
 impl Credits {
+    /// Credits that the card had elsewhere.
+    pub(super) fn bring(&mut self, credits: u32) {
+        self.entries.push(i64::from(credits));
+    }
+
     pub(super) fn balance(&self) -> u32 {
         self.entries.iter().sum::<i64>() as u32
     }

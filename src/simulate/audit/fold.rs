@@ -6,6 +6,7 @@ use super::life;
 use super::line::{Line, State, Terms, Verdict};
 use super::logbook::{Batch, Entry, What};
 use super::obey::{close_cycles, emit, follow, id, in_time, look, obey, registers, say};
+use super::opening;
 use super::totals::is_total;
 use super::watch::{Fresh, Heard};
 use super::zone::Zone;
@@ -366,7 +367,8 @@ impl Fold {
     fn create(&mut self, command: &CardCommand) -> bool {
         let CommandBody::Register(register) = &command.body else { return false };
         let timely = in_time(command.at, self.now);
-        let right = timely && self.catalogue.as_ref().is_some_and(|c| registers(register, c));
+        let brings = |catalogue| opening::may_come(command, register, catalogue, &self.zones, self.now);
+        let right = timely && self.catalogue.as_ref().is_some_and(|c| registers(register, c) && brings(c));
         if right {
             let Register { channel, carrier, plan, .. } = (**register).clone();
             self.lines.insert(command.card, Line::new(carrier, plan, channel));

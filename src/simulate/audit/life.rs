@@ -7,7 +7,7 @@ use super::fold::{Cause, Expected};
 use super::line::{Line, Terms};
 use super::obey::{emit, give_up};
 use super::zone::Zone;
-use crate::model::{CardId, CarrierState, Day, EventBody, UnixTime};
+use crate::model::{CardId, CarrierState, Day, EventBody, OpenedState, Stopped, UnixTime};
 
 /// Days before the cancellation at which its owner is warned.
 const WARNINGS: [u16; 3] = [30, 7, 1];
@@ -75,6 +75,34 @@ fn plan(zone: &Zone, since: UnixTime) -> Vec<UnixTime> {
     };
     let warnings = WARNINGS.iter().map(|days| at(end - Days::new(u64::from(*days))));
     warnings.chain([at(end)]).collect()
+}
+
+/// When a suspension by expiry ends in cancellation.
+pub(super) fn ends(zone: &Zone, since: UnixTime) -> UnixTime {
+    plan(zone, since).last().copied().unwrap_or(since)
+}
+
+/// The state in which a card comes.
+pub(super) fn open(
+    card: CardId,
+    line: &mut Line,
+    state: OpenedState,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    let OpenedState::Suspended { by, since } = state else {
+        return turn(card, line, (State::Active, "opening"), cause, terms, out);
+    };
+    let by = match by {
+        Stopped::Owner => By::Owner,
+        Stopped::Expiry => By::Expiry,
+        Stopped::Exhaustion => By::Exhaustion,
+    };
+    turn(card, line, (State::Suspended(by), "opening"), cause, terms, out);
+    let since = since.unwrap_or(cause.at);
+    let told = plan(terms.zone, since).iter().filter(|at| **at <= cause.at).count();
+    line.stop = Stop { since, told, used: false };
 }
 
 /// When something of this is due.

@@ -8,6 +8,7 @@ use super::dating;
 use super::life::Stop;
 pub(super) use super::life::{By, State};
 use super::logbook::Cdr;
+use super::opening::Brought;
 use super::totals::Told;
 use super::wallet::Wallet;
 use super::watch::Heard;
@@ -71,6 +72,8 @@ pub(super) struct Line {
     pub(super) numbers: Vec<(Number, UnixTime, Option<UnixTime>)>,
     pub(super) wallet: Wallet,
     pub(super) credits: Credits,
+    /// Of a card that came in mid-life.
+    pub(super) brought: Option<Brought>,
     pub(super) corrections: Vec<Correction>,
     pub(super) references: References,
     pub(super) commands: BTreeMap<String, (Vec<u8>, UnixTime)>,
@@ -140,6 +143,7 @@ impl Line {
             numbers: Vec::new(),
             wallet: Wallet::default(),
             credits: Credits::default(),
+            brought: None,
             corrections: Vec::new(),
             references: References::new(),
             commands: BTreeMap::new(),
@@ -323,7 +327,8 @@ impl Line {
     pub(super) fn used_of_cycle(&self, zone: &Zone, cycle: Day) -> (u64, u64) {
         let days =
             self.days().into_iter().filter(|day| zone.cycle(*day).is_some_and(|(first, _)| first == cycle));
-        days.fold((0, 0), |(used, settled), day| {
+        let brought = self.brought.filter(|brought| brought.cycle == cycle).map_or(0, |brought| brought.used);
+        days.fold((brought, 0), |(used, settled), day| {
             let of_day = self.used_of_day(day).1;
             (used + of_day, settled + if self.is_complete(day) { of_day } else { 0 })
         })

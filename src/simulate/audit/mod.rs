@@ -8,11 +8,12 @@
 //! | file | what it judges |
 //! |---|---|
 //! | `inputs` | each outside message is logged as it was meant, or in dead letter, or unknown |
-//! | `fold`, `obey`, `life`, `line`, `scene`, `readings`, `totals`, `wallet`, `voids`, `watch`, `credits`, `corrections`, `terms`, `dating`, `zone` | what each log record came to, and what had to be published |
+//! | `fold`, `obey`, `life`, `line`, `scene`, `readings`, `totals`, `wallet`, `burn`, `voids`, `opening`, `watch`, `credits`, `corrections`, `terms`, `dating`, `zone` | what each log record came to, and what had to be published |
 //! | `visible` | each event once, with its id and its content; each uncounted record kept once |
 //! | `tables` | the rows of `ClickHouse`, to the byte |
 //! | `replay` | every chunk is what the log makes, byte for byte; restore and replay come to the same |
 
+mod burn;
 mod corrections;
 mod credits;
 mod dating;
@@ -22,6 +23,7 @@ mod life;
 mod line;
 mod logbook;
 mod obey;
+mod opening;
 mod readings;
 mod replay;
 mod scene;

@@ -5,6 +5,7 @@ use super::credits;
 use super::fold::{Cause, Expected};
 use super::life;
 use super::line::{By, Line, State, Terms};
+use super::opening;
 use super::wallet::Order;
 use crate::model::{
     BurntBecomes, CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Move, Outcome, Register,
@@ -200,6 +201,16 @@ fn register_line(
     if !registers(register, terms.catalogue) || moves {
         return false;
     }
+    let brought = match &register.opening {
+        Some(opening) => {
+            let times = (command.at, terms.now);
+            let judged = opening::judge(register, opening, (terms.catalogue, terms.zone), times);
+            let fresh = opening::is_fresh(line, opening, terms.now) && line.carrier == register.carrier;
+            let Some(brought) = judged.filter(|_| fresh) else { return false };
+            Some((&**opening, brought))
+        }
+        None => None,
+    };
     let replanned = line.plan != register.plan;
     (line.carrier, line.plan, line.channel) =
         (register.carrier.clone(), register.plan.clone(), register.channel.clone());
@@ -227,6 +238,9 @@ fn register_line(
     if replanned {
         line.wallet.begun |= line.is_known() && super::fold::watches(line, terms);
         look(card, line, cause, terms, out);
+    }
+    if let Some(brought) = brought {
+        opening::open(card, line, brought, cause, terms, out);
     }
     true
 }

@@ -2,7 +2,10 @@
 
 use super::wallet::{Order, Scene, Totals};
 use super::zone::Zone;
-use crate::model::{AlertData, Day, Mode, Occasion, PackageData, Rule, RuleKind, UnixTime, Validity};
+use crate::model::{
+    AlertData, Day, Mode, Occasion, OpenedPackage, PackageData, PackageSpec, Rule, RuleKind, UnixTime,
+    Validity,
+};
 
 /// Whether an order is right (`domain.md` P5).
 pub(super) fn admit(scene: &Scene<'_>, order: &Order) -> Result<(), String> {
@@ -90,6 +93,30 @@ pub(super) fn data(order: &Order, burnt: u64, span: Option<(UnixTime, UnixTime)>
         effective_at: span.map(|(from, _)| from),
         expires_at: span.map(|(_, to)| to),
         cycle: None,
+    }
+}
+
+/// A package that its card brought along.
+pub(super) fn brought(package: &OpenedPackage) -> PackageData {
+    let span = Some((package.effective_at, package.expires_at));
+    data(&order_of(package), package.burnt, span)
+}
+
+/// The order of such a package, whose validity nobody knows any more.
+pub(super) fn order_of(package: &OpenedPackage) -> Order {
+    Order {
+        id: package.order.clone(),
+        channel: package.channel.clone(),
+        payment: package.payment.clone(),
+        spec: PackageSpec {
+            kind: package.kind,
+            quota: package.quota,
+            validity: Validity::Days(0),
+            per: package.per,
+            priority: package.priority,
+            pays_overage: false,
+        },
+        mode: Mode::Immediate,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::opening::Brought;
 use super::terms::{admit, data, end, first_end};
 use super::watch::{Heard, Watches, Why};
 use super::zone::Zone;
@@ -25,7 +26,7 @@ pub(super) struct Order {
 #[derive(Debug, Clone)]
 pub(super) struct Package {
     pub(super) order: Order,
-    seq: usize,
+    pub(super) seq: usize,
     pub(super) from: UnixTime,
     pub(super) to: UnixTime,
     /// It no longer is in force from here on, if it was voided before its end.
@@ -33,7 +34,9 @@ pub(super) struct Package {
     pub(super) void: Option<Voided>,
     pub(super) expired: bool,
     /// Cycles whose exhaustion was told; of a quota for the whole validity any.
-    exhausted: Vec<Day>,
+    pub(super) exhausted: Vec<Day>,
+    /// What it had burnt when its card brought it along: in that cycle, and before.
+    pub(super) brought: Option<(u64, u64)>,
 }
 
 /// A package taken back whose burn becomes overage: what closed days had burnt of it stays so in cycles that were closed.
@@ -58,6 +61,9 @@ pub(super) struct Wallet {
     pub(super) watches: Watches,
     /// Whether it ever had an order or rules.
     pub(super) begun: bool,
+    pub(super) brought: Option<Brought>,
+    /// Orders that the card brought along.
+    pub(super) opened: Vec<(String, UnixTime)>,
 }
 
 /// Used bytes from a second on, until the next edge.
@@ -109,14 +115,6 @@ impl Scene<'_> {
     }
 }
 
-/// Who paid what.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Burn {
-    /// By place of the package and cycle.
-    by_package: BTreeMap<(usize, Day), u64>,
-    by_cycle: BTreeMap<Day, u64>,
-}
-
 /// Sums over the packages in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Totals {
@@ -127,47 +125,6 @@ pub(super) struct Totals {
 }
 
 impl Wallet {
-    pub(super) fn burn(&self, scene: &Scene<'_>) -> Burn {
-        let mut order: Vec<usize> = (0..self.packages.len()).collect();
-        order.sort_by_key(|at| {
-            let p = &self.packages[*at];
-            (p.order.spec.priority, p.to, p.order.payment.paid_at, p.seq)
-        });
-        let mut burn = Burn::default();
-        for segment in scene.segments {
-            self.pay(&order, segment, scene, &mut burn);
-        }
-        burn
-    }
-
-    fn pay(&self, order: &[usize], segment: &Segment, scene: &Scene<'_>, burn: &mut Burn) {
-        let (cycle, at) = (scene.zone.cycle_at(segment.start), segment.start);
-        let in_force = order.iter().copied().filter(|p| self.packages[*p].pays(at));
-        let mut back: Vec<usize> = (0..self.packages.len()).collect();
-        back.retain(|p| self.packages[*p].pays_back(at, cycle, scene.zone));
-        back.sort_by_key(|p| self.packages[*p].seq);
-        let mut rest = segment.bytes;
-        // Bytes that a package paid which was then taken back, by the orders taken until then.
-        let mut owed: Vec<(usize, u64)> = Vec::new();
-        for p in in_force.chain(back) {
-            let package = &self.packages[p];
-            let mut free = package.order.spec.quota.unwrap_or(u64::MAX) - burn.of(p, package, cycle);
-            let taken = rest.min(free);
-            (rest, free) = (rest - taken, free - taken);
-            let mut paid = taken;
-            for (_, bytes) in owed.iter_mut().filter(|(until, _)| package.seq > *until && at < package.from) {
-                let more = free.min(*bytes);
-                (*bytes, free, paid) = (*bytes - more, free - more, paid + more);
-            }
-            *burn.by_package.entry((p, cycle)).or_default() += paid;
-            match package.void {
-                // Its cycle is over and done with.
-                Some(void) if scene.zone.cycle_end(cycle) > void.open_from => owed.push((void.taken, paid)),
-                _ => *burn.by_cycle.entry(cycle).or_default() += paid,
-            }
-        }
-    }
-
     /// Burnt in a cycle by all packages.
     pub(super) fn burnt_in(&self, scene: &Scene<'_>, cycle: Day) -> u64 {
         self.burn(scene).by_cycle.get(&cycle).copied().unwrap_or_default()
@@ -211,7 +168,8 @@ impl Wallet {
         {
             return if *held == order { Ok(false) } else { Err("order reused".to_owned()) };
         }
-        if self.holds(&order.id) {
+        let opened = self.opened.iter().any(|(held, at)| *held == order.id && remembered(*at));
+        if opened || self.holds(&order.id) {
             return Err("order reused".to_owned());
         }
         admit(scene, &order)?;
@@ -244,7 +202,17 @@ impl Wallet {
     ) {
         out.push(EventBody::PackageActivated(data(&order, 0, Some((from, to)))));
         let (expired, exhausted) = (false, Vec::new());
-        self.packages.push(Package { order, seq, from, to, until: to, void: None, expired, exhausted });
+        self.packages.push(Package {
+            order,
+            seq,
+            from,
+            to,
+            until: to,
+            void: None,
+            expired,
+            exhausted,
+            brought: None,
+        });
     }
 
     pub(super) fn note_edge(&mut self, scene: &Scene<'_>) {
@@ -405,30 +373,18 @@ impl Wallet {
     }
 }
 
-impl Burn {
-    /// Burnt of the quota that counts in a cycle.
-    pub(super) fn of(&self, at: usize, package: &Package, cycle: Day) -> u64 {
-        match package.order.spec.per {
-            Per::Cycle => self.by_package.get(&(at, cycle)).copied().unwrap_or_default(),
-            Per::Validity => {
-                self.by_package.range((at, Day::MIN)..=(at, Day::MAX)).map(|(_, bytes)| bytes).sum()
-            }
-        }
-    }
-}
-
 impl Package {
     pub(super) fn covers(&self, at: UnixTime) -> bool {
         self.void.is_none() && self.from <= at && at < self.until
     }
 
     /// Whether it pays for usage of a second in its turn.
-    fn pays(&self, at: UnixTime) -> bool {
+    pub(super) fn pays(&self, at: UnixTime) -> bool {
         self.from <= at && at < self.until && self.void.is_none_or(|void| at < void.open_from)
     }
 
     /// Whether it pays what was overage at a second of a cycle, when it came.
-    fn pays_back(&self, at: UnixTime, cycle: Day, zone: &Zone) -> bool {
+    pub(super) fn pays_back(&self, at: UnixTime, cycle: Day, zone: &Zone) -> bool {
         self.order.spec.pays_overage
             && at < self.from
             && zone.cycle_at(self.from) == cycle

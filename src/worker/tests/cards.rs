@@ -59,6 +59,7 @@ impl Kit {
             plan: "basic".to_owned(),
             numbers: vec![],
             recipients: None,
+            opening: None,
         }));
         let at = self.now.clock_ms / 1_000;
         let command = CardCommand { id: format!("r-{card}"), card, iccid: card.to_string(), at, body };

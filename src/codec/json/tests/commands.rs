@@ -3,8 +3,8 @@
 use super::super::*;
 use super::{RECHARGE, card, imsi};
 use crate::model::{
-    Broadcast, CardCommand, CommandBody, Mode, Number, NumberKind, PackageKind, PackageSpec, Payment, Per,
-    Recipient, Register, Rule, RuleKind, Validity, Yes,
+    Broadcast, CardCommand, CommandBody, Mode, Number, NumberKind, OpenedState, Opening, PackageKind,
+    PackageSpec, Payment, Per, Recipient, Register, Rule, RuleKind, Stopped, Validity, Yes,
 };
 
 #[test]
@@ -55,15 +55,61 @@ fn a_card_is_registered_with_its_numbers() {
         plan: "p".into(),
         numbers,
         recipients: Some(vec![Recipient::Sms("+86".into())]),
+        opening: None,
     };
     assert_eq!(command.body, CommandBody::Register(Box::new(register)));
 }
 
+/// A registration with an opening, and what is read of it.
+fn opened(opening: &str) -> Result<Opening, String> {
+    let json = format!(
+        r#"{{"id":"c","card":"8986001234567890123","type":"card.register","at":"2026-08-01T00:00:00Z","channel":"web","carrier":"cmcc","plan":"p","opening":{opening}}}"#
+    );
+    match command(json.as_bytes()).map_err(|error| error.to_string())? {
+        CommandIn::Card(CardCommand { body: CommandBody::Register(register), .. }) => {
+            Ok(*register.opening.expect("an opening"))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
-fn what_this_version_does_not_do_is_named_so_that_the_sender_is_answered() {
-    let opening = r#"{"id":"c","card":"8986001234567890123","type":"card.register","at":"2026-08-01T00:00:00Z","channel":"web","carrier":"cmcc","plan":"p","opening":{"used":5}}"#;
-    let Ok(CommandIn::Card(command)) = command(opening.as_bytes()) else { panic!("opening") };
-    assert_eq!(command.body, CommandBody::Unsupported { name: "card.register with opening".into() });
+fn a_card_in_mid_life_says_what_it_brings_along() {
+    let little = Opening { used: 5, overage: None, packages: vec![], state: OpenedState::Active, credits: 0 };
+    assert_eq!(opened(r#"{"used":5}"#), Ok(little.clone()));
+    let by = |by, since| OpenedState::Suspended { by, since };
+    for (said, state) in [
+        (r#""state":"active""#, OpenedState::Active),
+        (r#""state":"suspended","suspended_by":"owner""#, by(Stopped::Owner, None)),
+        (
+            r#""state":"suspended","suspended_by":"expiry","suspended_at":"1970-01-01T00:00:09Z""#,
+            by(Stopped::Expiry, Some(9)),
+        ),
+    ] {
+        assert_eq!(opened(&format!(r#"{{"used":5,{said}}}"#)), Ok(Opening { state, ..little.clone() }));
+    }
+}
+
+#[test]
+fn what_an_opening_leaves_out_is_named() {
+    let package = r#"{"order":"o","payment":{"provider":"p","reference":"r","paid_at":"2026-07-01T00:00:00Z"},"kind":"base","quota":9,"burnt":1,"effective_at":"2026-07-01T00:00:00Z","expires_at":"2026-09-01T00:00:00Z"}"#;
+    assert!(opened(&format!(r#"{{"used":5,"packages":[{package}]}}"#)).is_ok());
+    for field in ["order", "payment", "kind", "quota", "burnt", "effective_at", "expires_at"] {
+        let without = package.replacen(&format!("\"{field}\":"), "\"other\":", 1);
+        let error = opened(&format!(r#"{{"used":5,"packages":[{without}]}}"#)).unwrap_err();
+        assert!(error.contains(&format!("opening.packages[0].{field}")), "{field}: {error}");
+    }
+    for (opening, named) in [
+        ("{}", "opening.used"),
+        (r#"{"used":"5M"}"#, "opening.used"),
+        (r#"{"used":5,"state":"cancelled"}"#, "opening.state"),
+        (r#"{"used":5,"state":"suspended"}"#, "opening.suspended_by"),
+        (r#"{"used":5,"packages":{}}"#, "opening.packages"),
+        ("[]", "opening"),
+    ] {
+        let error = opened(opening).unwrap_err();
+        assert!(error.contains(named), "{opening}: {error}");
+    }
 }
 
 #[test]

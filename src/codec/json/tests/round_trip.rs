@@ -6,8 +6,9 @@ use super::super::*;
 use super::{CDR, READING, RECHARGE, card};
 use crate::model::{
     Broadcast, BurntBecomes, CardCommand, CardId, CardName, CarrierState, Cdr, CommandBody, CounterKind,
-    FeedName, Mode, Move, Number, NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostedCdr,
-    Reading, Recipient, Register, Rule, RuleKind, Slice, Slices, Validity, Yes,
+    FeedName, Mode, Move, Number, NumberKind, OpenedPackage, OpenedState, Opening, Origin, PackageKind,
+    PackageSpec, Payment, Per, PostedCdr, Reading, Recipient, Register, Rule, RuleKind, Slice, Slices,
+    Stopped, Validity, Yes,
 };
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -62,15 +63,18 @@ fn any_body() -> impl Strategy<Value = CommandBody> {
         ][kind as usize],
     });
     prop_oneof![
-        (any_name(), any_name(), any_name(), any_number()).prop_map(|(channel, carrier, plan, number)| {
-            CommandBody::Register(Box::new(Register {
-                channel,
-                carrier,
-                plan,
-                numbers: Vec::from_iter(number),
-                recipients: None,
-            }))
-        }),
+        (any_name(), any_name(), any_name(), any_number(), prop::option::of(any_opening())).prop_map(
+            |(channel, carrier, plan, number, opening)| {
+                CommandBody::Register(Box::new(Register {
+                    channel,
+                    carrier,
+                    plan,
+                    numbers: Vec::from_iter(number),
+                    recipients: None,
+                    opening: opening.map(Box::new),
+                }))
+            }
+        ),
         reason().prop_map(|reason| CommandBody::Suspend { reason }),
         Just(CommandBody::Resume),
         reason().prop_map(|reason| CommandBody::Cancel { reason }),
@@ -97,6 +101,53 @@ fn any_body() -> impl Strategy<Value = CommandBody> {
         (any_name(), any_recipient())
             .prop_map(|(reference, recipient)| CommandBody::CreditsReturn { reference, recipient }),
     ]
+}
+
+fn any_opened() -> impl Strategy<Value = OpenedPackage> {
+    let payment = (any_name(), any_name(), any_time()).prop_map(|(provider, reference, paid_at)| Payment {
+        provider,
+        reference,
+        paid_at,
+    });
+    let terms = (any::<bool>(), any::<Option<u64>>(), any::<u8>());
+    let names = (any_name(), prop::option::of(any_name()));
+    (names, payment, terms, any::<u64>(), any::<Option<u64>>(), any_time(), any_time()).prop_map(
+        |(
+            (order, channel),
+            payment,
+            (base, quota, priority),
+            burnt,
+            burnt_in_cycle,
+            effective_at,
+            expires_at,
+        )| {
+            OpenedPackage {
+                order,
+                channel: channel.unwrap_or_default(),
+                payment,
+                kind: if base { PackageKind::Base } else { PackageKind::Booster },
+                quota,
+                per: if base { Per::Cycle } else { Per::Validity },
+                priority,
+                burnt,
+                burnt_in_cycle,
+                effective_at,
+                expires_at,
+            }
+        },
+    )
+}
+
+fn any_opening() -> impl Strategy<Value = Opening> {
+    let by = prop_oneof![Just(Stopped::Owner), Just(Stopped::Expiry), Just(Stopped::Exhaustion)];
+    let state = prop::option::of((by, prop::option::of(any_time()))).prop_map(|stopped| match stopped {
+        None => OpenedState::Active,
+        Some((by, since)) => OpenedState::Suspended { by, since },
+    });
+    let packages = prop::collection::vec(any_opened(), 0..3);
+    (any::<u64>(), any::<Option<u64>>(), packages, state, any::<u32>()).prop_map(
+        |(used, overage, packages, state, credits)| Opening { used, overage, packages, state, credits },
+    )
 }
 
 fn any_recharge() -> impl Strategy<Value = CommandBody> {
