@@ -53,12 +53,9 @@ impl Rollups {
         let (Some(client), Some(said)) = (client(config), &config.clickhouse) else { return Ok(None) };
         let topics: &[Topic] = if said.usage_records { &ALL_TOPICS } else { &EVENT_TOPICS };
         let member = kafka::member(config, &format!("{}-history", config.kafka.group), "history");
-        let source = match KafkaReader::open(member, topics) {
-            Ok(source) => source,
-            Err(error) => return Err(std::io::Error::other(error)),
-        };
+        let open = move || KafkaReader::open(member.clone(), topics);
         let runtime = tokio::runtime::Handle::current();
-        History::start(HistoryOptions { source, writer: Writer::new(client), runtime }).map(Some)
+        History::start(HistoryOptions { open, writer: Writer::new(client), runtime }).map(Some)
     }
 
     pub(super) fn sink(&self) -> Sink {

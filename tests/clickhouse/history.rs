@@ -110,13 +110,21 @@ impl HistorySource for Forgetful {
     }
 }
 
-/// Keeps the history until it has taken at least so many messages; how many it took.
+/// Keeps the history until it has taken at least so many messages; how many it took. Its first two sources are of no use:
+/// one that cannot be opened, one that breaks for good.
 async fn keep(source: impl HistorySource + Send + 'static, client: &Client, messages: u64) -> u64 {
     let runtime = tokio::runtime::Handle::current();
-    let history = History::start(HistoryOptions { source, writer: Writer::new(client.clone()), runtime });
+    let mut sources = [Some(Opened::Broken), Some(Opened::Good(source))].into_iter();
+    let mut first = true;
+    let open = move || {
+        if std::mem::take(&mut first) {
+            return Err(LogError::Retriable("not yet".to_owned()));
+        }
+        sources.next().flatten().ok_or_else(|| LogError::Fatal("a good source was opened again".to_owned()))
+    };
+    let history = History::start(HistoryOptions { open, writer: Writer::new(client.clone()), runtime });
     let history = history.expect("a thread");
     while history.messages() < messages {
-        assert!(!history.has_ended());
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     let taken = history.messages();
@@ -126,6 +134,33 @@ async fn keep(source: impl HistorySource + Send + 'static, client: &Client, mess
 
 async fn all<R: clickhouse::RowOwned + clickhouse::RowRead>(client: &Client, table: &str) -> Vec<R> {
     client.rows(&format!("SELECT * FROM {table}_now ORDER BY ALL")).await.expect("the view answers")
+}
+
+/// A source as it was opened.
+enum Opened<S> {
+    /// Its group has dropped it.
+    Broken,
+    Good(S),
+}
+
+impl<S: HistorySource> HistorySource for Opened<S> {
+    fn poll(
+        &mut self,
+        budget: PollBudget,
+        each: &mut dyn FnMut(Message<'_>),
+    ) -> Result<IngestPolled, LogError> {
+        match self {
+            Self::Broken => Err(LogError::Fenced("another member runs under this name".to_owned())),
+            Self::Good(source) => source.poll(budget, each),
+        }
+    }
+
+    fn commit(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
+        match self {
+            Self::Broken => unreachable!("it has handed nothing over"),
+            Self::Good(source) => source.commit(next),
+        }
+    }
 }
 
 /// Everything that the views show, in a form to compare.

@@ -18,8 +18,9 @@ use crate::model::LogOffset;
 use crate::rollup::{Backoff, Writer};
 
 /// What the history needs.
-pub struct HistoryOptions<S> {
-    pub source: S,
+pub struct HistoryOptions<F> {
+    /// Opens its source, again after a failure: it goes on from the committed offsets.
+    pub open: F,
     pub writer: Writer,
     /// Where the writer's sockets are served.
     pub runtime: Handle,
@@ -28,7 +29,7 @@ pub struct HistoryOptions<S> {
 /// A running history.
 pub struct History {
     shared: Arc<Shared>,
-    thread: JoinHandle<Result<(), LogError>>,
+    thread: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -44,16 +45,18 @@ impl History {
     ///
     /// # Errors
     /// The operating system has no thread left.
-    pub fn start<S: HistorySource + Send + 'static>(options: HistoryOptions<S>) -> std::io::Result<Self> {
+    pub fn start<S: HistorySource, F: FnMut() -> Result<S, LogError> + Send + 'static>(
+        options: HistoryOptions<F>,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let keeper = Keeper {
-            source: options.source,
+        let mut keeper = Keeper {
             writer: options.writer,
             runtime: options.runtime,
             shared: Arc::clone(&shared),
             retry: Backoff::new(0),
         };
-        let thread = std::thread::Builder::new().name("history".to_owned()).spawn(move || keeper.run())?;
+        let body = move || keeper.run(options.open);
+        let thread = std::thread::Builder::new().name("history".to_owned()).spawn(body)?;
         Ok(Self { shared, thread })
     }
 
@@ -63,22 +66,14 @@ impl History {
         self.shared.messages.load(Relaxed)
     }
 
-    /// Whether it has ended by itself.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.thread.is_finished()
-    }
-
     /// Ends it within a poll; a write that waits for ClickHouse is given up: its messages are read again next time.
     ///
     /// # Errors
-    /// What had ended it before.
+    /// Its thread had panicked.
     pub fn stop(self) -> Result<(), LogError> {
         self.shared.stopping.store(true, Relaxed);
         self.shared.stop.notify_one();
-        self.thread
-            .join()
-            .unwrap_or_else(|_| Err(LogError::Fatal("the history's thread panicked".to_owned())))
+        self.thread.join().map_err(|_| LogError::Fatal("the history's thread panicked".to_owned()))
     }
 }
 
@@ -111,66 +106,44 @@ impl Gathered {
     }
 }
 
-struct Keeper<S> {
-    source: S,
+struct Keeper {
     writer: Writer,
     runtime: Handle,
     shared: Arc<Shared>,
     retry: Backoff,
 }
 
-impl<S: HistorySource> Keeper<S> {
-    fn run(mut self) -> Result<(), LogError> {
+impl Keeper {
+    fn run<S: HistorySource>(&mut self, mut open: impl FnMut() -> Result<S, LogError>) {
         while !self.shared.stopping.load(Relaxed) {
-            match self.round() {
+            // What no further try would mend may be mended by a new member.
+            if let Err(error) = open().and_then(|mut source| self.keep(&mut source)) {
+                self.wait(&error.to_string());
+            }
+        }
+    }
+
+    fn keep(&mut self, source: &mut impl HistorySource) -> Result<(), LogError> {
+        while !self.shared.stopping.load(Relaxed) {
+            match self.round(source) {
                 Ok(()) => self.retry.reset(),
                 Err(LogError::Retriable(why)) => self.wait(&why),
-                Err(error) => {
-                    tracing::error!(
-                        "the history has ended: {error}; it goes on where it was when started again"
-                    );
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    fn round(&mut self) -> Result<(), LogError> {
-        let (round, messages) = self.poll()?;
+    fn round(&self, source: &mut impl HistorySource) -> Result<(), LogError> {
+        let (round, messages) = poll(source)?;
         if round.is_empty() {
             return Ok(());
         }
         let next = round.next();
         if self.write(&round.rows.sealed()) {
-            self.commit(&next)?;
+            commit(source, &next)?;
             self.shared.messages.fetch_add(messages, Relaxed);
         }
-        Ok(())
-    }
-
-    /// Gathers what is there, and what comes within a moment: it shares the insert.
-    fn poll(&mut self) -> Result<(Round, u64), LogError> {
-        let mut gathered = Gathered::default();
-        let until = Instant::now() + Duration::from_millis(HISTORY_LINGER_MS);
-        loop {
-            match self.poll_once(&mut gathered) {
-                Ok(()) => {}
-                // What was handed over must be written first: the source has moved on. The trouble comes again.
-                Err(LogError::Retriable(_)) if gathered.messages > 0 => break,
-                Err(error) => return Err(error),
-            }
-            if !gathered.wants_more() || Instant::now() >= until {
-                break;
-            }
-        }
-        Ok((gathered.round, gathered.messages as u64))
-    }
-
-    fn poll_once(&mut self, gathered: &mut Gathered) -> Result<(), LogError> {
-        let budget = gathered.budget();
-        let polled = self.source.poll(budget, &mut |message| gathered.add(&message))?;
-        gathered.round.forget(&polled.dropped);
         Ok(())
     }
 
@@ -191,21 +164,46 @@ impl<S: HistorySource> Keeper<S> {
         })
     }
 
-    /// A partition that went meanwhile is read again by its new owner: its rows take the place of ours.
-    fn commit(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
-        match self.source.commit(next) {
-            Err(LogError::Fenced(why)) => {
-                tracing::warn!("history: {why}; it is read again, which does no harm");
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
     fn wait(&mut self, why: &str) {
         let wait = self.retry.next_wait();
         tracing::warn!("history: {why}; again in {:.1} s", wait.as_secs_f32());
         let stopped = self.shared.stop.notified();
         self.runtime.block_on(async { drop(tokio::time::timeout(wait, stopped).await) });
+    }
+}
+
+/// Gathers what is there, and what comes within a moment: it shares the insert.
+fn poll(source: &mut impl HistorySource) -> Result<(Round, u64), LogError> {
+    let mut gathered = Gathered::default();
+    let until = Instant::now() + Duration::from_millis(HISTORY_LINGER_MS);
+    loop {
+        match poll_once(source, &mut gathered) {
+            Ok(()) => {}
+            // What was handed over must be written first: the source has moved on. The trouble comes again.
+            Err(LogError::Retriable(_)) if gathered.messages > 0 => break,
+            Err(error) => return Err(error),
+        }
+        if !gathered.wants_more() || Instant::now() >= until {
+            break;
+        }
+    }
+    Ok((gathered.round, gathered.messages as u64))
+}
+
+fn poll_once(source: &mut impl HistorySource, gathered: &mut Gathered) -> Result<(), LogError> {
+    let budget = gathered.budget();
+    let polled = source.poll(budget, &mut |message| gathered.add(&message))?;
+    gathered.round.forget(&polled.dropped);
+    Ok(())
+}
+
+/// A partition that went meanwhile is read again by its new owner: its rows take the place of ours.
+fn commit(source: &mut impl HistorySource, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
+    match source.commit(next) {
+        Err(LogError::Fenced(why)) => {
+            tracing::warn!("history: {why}; it is read again, which does no harm");
+            Ok(())
+        }
+        other => other,
     }
 }
