@@ -1,7 +1,10 @@
 //! What `deploy/` shows and alerts on is there: every metric that a rule or a panel names is one that the program has.
 
+#![cfg(feature = "full")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const PREFIX: &str = "tidegauge_";
 /// What Prometheus adds to a histogram's name.
@@ -64,4 +67,43 @@ fn every_alert_says_what_to_do() {
             }
         }
     }
+}
+
+/// What a checker says of a file; `None`, and a line that says so, where the checker is not installed.
+fn checked(tool: &str, arguments: &[&str], file: &str) -> Option<String> {
+    let Ok(output) = Command::new(tool).args(arguments).arg(at(file)).output() else {
+        println!("SKIPPED: {tool} is not here to look at {file}");
+        return None;
+    };
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success(), "{tool} {file}: {said}");
+    Some(said)
+}
+
+#[test]
+fn checkers_of_others_find_nothing() {
+    checked("promtool", &["check", "rules"], "deploy/prometheus/rules/tidegauge.yml");
+    checked("hadolint", &[], "deploy/Dockerfile");
+}
+
+#[test]
+fn the_service_may_do_no_more_than_it_needs() {
+    let arguments = ["security", "--offline=true", "--no-pager"];
+    let Some(said) = checked("systemd-analyze", &arguments, "deploy/systemd/tidegauge.service") else {
+        return;
+    };
+    let level =
+        said.split("exposure level for tidegauge.service: ").nth(1).and_then(|rest| rest.split(' ').next());
+    let level: f64 = level.and_then(|level| level.parse().ok()).unwrap_or_else(|| panic!("{said}"));
+    assert!(level <= 1.5, "{said}");
+}
+
+#[test]
+fn the_configuration_and_the_tokens_of_compose_are_right() {
+    let program = env!("CARGO_BIN_EXE_tidegauge");
+    let arguments = ["config", "check", "--config"];
+    checked(program, &arguments, "deploy/tidegauge.toml");
+    let tokens = tidegauge::config::tokens(&at("deploy/tokens")).expect("tokens");
+    assert_eq!(tokens.len(), 2);
 }
