@@ -1,15 +1,13 @@
 //! One card, from the memory of the worker that meters it, here or in another instance.
 
+use super::{Api, forward, problem::Problem, shape};
+use crate::model::CardId;
+use crate::shell::NoAnswer;
+use crate::worker::CardAnswer;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
-
-use super::{Api, forward, problem::Problem};
-use crate::model::CardId;
-use crate::shell::NoAnswer;
-use crate::worker::CardAnswer;
 
 pub(super) async fn card(
     State(api): State<Api>,
@@ -24,7 +22,7 @@ pub(super) async fn card(
     match answer {
         CardAnswer::Known(answer) => {
             let clock = if api.clock_supplied { "supplied" } else { "log" };
-            Ok(Json(json!({ "source": "memory", "clock": clock, "answer": answer })).into_response())
+            Ok(Json(shape::card(&answer, clock)).into_response())
         }
         CardAnswer::Unknown { .. } => {
             Err(Problem::NotFound(format!("card {card} has never been registered")))

@@ -20,6 +20,7 @@ mod health;
 pub mod metrics;
 mod orders;
 mod problem;
+mod shape;
 
 pub use access::{Access, Allowed};
 pub use forward::{Peers, peers};

@@ -140,7 +140,7 @@ pub(crate) fn ask(processes: &[Process], fleet: &Fleet) -> Answers {
             let answer = card_of(processes, &card).await;
             answers.months.extend(used(&card, &answer["months"], "cycle"));
             answers.days.extend(used(&card, &answer["days"], "day"));
-            let packages = answer["account"]["packages"].as_array().expect("packages");
+            let packages = answer["packages"].as_array().expect("packages");
             for package in packages.iter().filter(|package| package["order"] == "first") {
                 answers.burnt.insert(card.clone(), package["burnt"].as_u64().expect("bytes"));
             }
@@ -154,8 +154,8 @@ async fn card_of(processes: &[Process], card: &str) -> Value {
     let patience = Patience::of(Duration::from_secs(30));
     loop {
         for process in processes {
-            if let Some(mut answer) = process.get(&format!("/v1/cards/{card}")).await {
-                return answer["answer"]["view"].take();
+            if let Some(answer) = process.get(&format!("/v1/cards/{card}")).await {
+                return answer;
             }
         }
         patience.check(&format!("card {card}: nobody answers for it"));
@@ -165,7 +165,11 @@ async fn card_of(processes: &[Process], card: &str) -> Value {
 
 fn used<'a>(card: &'a str, rows: &'a Value, key: &'a str) -> impl Iterator<Item = ((String, i64), u64)> + 'a {
     let rows = rows.as_array().expect("rows").iter();
-    let rows =
-        rows.map(move |row| ((card.to_owned(), row[key].as_i64().expect("a day")), row["used"].as_u64()));
+    let rows = rows.map(move |row| ((card.to_owned(), days_since_1970(&row[key])), row["used"].as_u64()));
     rows.filter_map(|(key, used)| Some((key, used.filter(|bytes| *bytes > 0)?)))
+}
+
+fn days_since_1970(date: &Value) -> i64 {
+    let date: chrono::NaiveDate = date.as_str().and_then(|date| date.parse().ok()).expect("a date");
+    date.signed_duration_since(chrono::NaiveDate::default()).num_days()
 }

@@ -1,0 +1,75 @@
+//! A card as the outside sees it: one object, times RFC 3339 in UTC, days dates, as events have them.
+//!
+//! Invariant: every time and every day of a view is named here: `tests/product/commands.rs` walks an answer for what is not.
+
+use serde_json::{Value, json};
+
+use crate::codec::time;
+use crate::model::{Day, UnixTime};
+use crate::worker::Answer;
+
+/// Fields of a view that are seconds inside.
+const TIMES: [&str; 6] =
+    ["as_of", "cancelled_at", "confirmed_at", "effective_at", "expires_at", "stopped_at"];
+/// Fields that are days since 1970 inside.
+const DAYS: [&str; 3] = ["cycle", "cycle_last", "day"];
+/// What a view says of its account; the rest it says itself.
+const OF_ACCOUNT: [&str; 6] = ["effective_at", "expires_at", "packages", "queue", "rules", "arming"];
+
+/// The answer about a card. `clock`: whose time the log carries.
+pub(super) fn card(answer: &Answer, clock: &str) -> Value {
+    let mut card = json!(answer.view);
+    let account = card["account"].take();
+    if let Value::Object(fields) = &mut card {
+        fields.remove("account");
+        fields.remove("as_of_offset");
+        fields.extend(OF_ACCOUNT.map(|name| (name.to_owned(), account[name].clone())));
+        fields.insert("source".to_owned(), "memory".into());
+        fields.insert("clock".to_owned(), clock.into());
+        fields.insert("stale".to_owned(), answer.stale.into());
+        fields.insert("partition".to_owned(), answer.partition.into());
+        fields.insert("offset".to_owned(), answer.offset.0.into());
+        fields.insert("as_of".to_owned(), answer.log_time.into());
+    }
+    dress(&mut card);
+    card
+}
+
+fn dress(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(dress),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field.as_i64() {
+                    Some(seconds) if TIMES.contains(&name.as_str()) => {
+                        *field = time::text(seconds as UnixTime).into();
+                    }
+                    Some(day) if DAYS.contains(&name.as_str()) => {
+                        *field = time::day_text(day as Day).into();
+                    }
+                    _ => dress(field),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_days_are_texts_wherever_they_stand() {
+        let mut value = json!({
+            "cycle": 20_665, "as_of": 1_785_542_400, "stopped_at": null, "used": 1_785_542_400,
+            "packages": [{"expires_at": 1_785_542_400, "quota": 7}], "days": [{"day": 20_666}],
+        });
+        dress(&mut value);
+        let expected = json!({
+            "cycle": "2026-07-31", "as_of": "2026-08-01T00:00:00Z", "stopped_at": null, "used": 1_785_542_400,
+            "packages": [{"expires_at": "2026-08-01T00:00:00Z", "quota": 7}], "days": [{"day": "2026-08-01"}],
+        });
+        assert_eq!(value, expected);
+    }
+}
