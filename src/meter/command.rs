@@ -313,7 +313,7 @@ fn register_again(
             ));
         }
     }
-    if ctx.carrier.name != register.carrier && !card.usage.is_empty() {
+    if ctx.carrier.name != register.carrier && card.usage.is_known() {
         return Err(format!(
             "the card has usage at carrier {:?}; moving it to another is not done by this version",
             ctx.carrier.name
