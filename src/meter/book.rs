@@ -297,6 +297,7 @@ fn account_ctx<'a>(card: &Card, ctx: &Ctx<'a>, at: UnixTime, seen: Seen<'a>) -> 
         past: seen.past,
         segments: seen.segments,
         open_from: card.usage.burns_from(ctx.calendar(), ctx.index.horizon_s, at),
+        faults: ctx.faults,
     }
 }
 

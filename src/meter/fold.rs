@@ -89,6 +89,9 @@ impl Meter {
     #[must_use]
     pub fn with_faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
+        if faults.alerts_forgotten {
+            self.shards.iter_mut().for_each(Shard::forget_alerts);
+        }
         self
     }
 

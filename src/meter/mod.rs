@@ -83,10 +83,14 @@ pub use state::{CardState, SuspendedBy};
 pub use view::{CardView, FeedView};
 
 /// Version of what the fold computes and of how it is written. A chunk of another version is not replayed.
-pub const FOLD_VERSION: u32 = 4;
+pub const FOLD_VERSION: u32 = 5;
 
 /// Faults that can be planted, so that tests prove that the auditor catches them. None in production.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fault of its own, and any may be planted with any other"
+)]
 pub struct Faults {
     /// Duplicates are counted.
     pub no_dedupe: bool,
@@ -94,6 +98,14 @@ pub struct Faults {
     pub totals_add: bool,
     /// What is due fires in the wrong order, and not before a card's records.
     pub timers_unordered: bool,
+    /// A recharge does not raise the arming of alerts.
+    pub recharge_raises_nothing: bool,
+    /// A message is paid twice.
+    pub credits_twice: bool,
+    /// An alert about a past cycle is paid for, and told beside the push.
+    pub late_alerts_paid: bool,
+    /// Alerts that were told are forgotten by a restart.
+    pub alerts_forgotten: bool,
 }
 
 /// Cards by state.

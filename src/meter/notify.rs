@@ -15,7 +15,9 @@ pub(super) fn deliver(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, sai
     let mut first: Option<String> = None;
     for body in said {
         let name = match body {
-            EventBody::AlertFired(alert) if !alert.late => event_id(id, because, body),
+            EventBody::AlertFired(alert) if !alert.late || ctx.faults.late_alerts_paid => {
+                event_id(id, because, body)
+            }
             _ => continue,
         };
         let EventBody::AlertFired(alert) = body else { continue };
@@ -23,11 +25,19 @@ pub(super) fn deliver(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, sai
             Some(first) => {
                 Delivery { with: Some(first.clone()), balance: purse.credits(), ..Delivery::default() }
             }
-            None => purse.pay(&name, ctx.index.catalogue().credits_policy, ctx.now),
+            None => pay(purse, &name, ctx),
         };
         alert.delivery = Some(Box::new(delivery));
         first.get_or_insert(name);
     }
+}
+
+fn pay(purse: &mut Purse, message: &str, ctx: &Ctx<'_>) -> Delivery {
+    let policy = ctx.index.catalogue().credits_policy;
+    if ctx.faults.credits_twice {
+        purse.pay(message, policy, ctx.now);
+    }
+    purse.pay(message, policy, ctx.now)
 }
 
 /// Recipients take the place of those before.

@@ -89,6 +89,13 @@ impl Shard {
         self.table.insert(card);
     }
 
+    /// A planted fault.
+    pub(super) fn forget_alerts(&mut self) {
+        self.table.places(0, usize::MAX).for_each(|place| {
+            self.table.get_mut(place).account.forget_alerts();
+        });
+    }
+
     /// Folds a CDR or a reading. `likely` is its card's place, unless another card's; `None` = it had none when the record's group was looked up, and
     /// may have been registered since.
     pub(super) fn usage(

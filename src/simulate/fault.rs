@@ -11,6 +11,14 @@ pub enum Fault {
     TotalsAdd,
     /// What is due fires in the wrong order, and not before a card's records.
     TimersUnordered,
+    /// A recharge does not raise the arming of alerts.
+    RechargeRaisesNothing,
+    /// A message is paid twice.
+    CreditsTwice,
+    /// An alert about a past cycle is paid for.
+    LateAlertsPaid,
+    /// Alerts that were told are forgotten by a restart.
+    AlertsForgotten,
     /// A commit that is sent again does not carry the same bytes.
     AlterSealedBytes,
     /// Offsets are committed beside the transaction.
@@ -26,10 +34,14 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::NoDedupe,
         Self::TotalsAdd,
         Self::TimersUnordered,
+        Self::RechargeRaisesNothing,
+        Self::CreditsTwice,
+        Self::LateAlertsPaid,
+        Self::AlertsForgotten,
         Self::AlterSealedBytes,
         Self::OffsetsOutside,
         Self::FlushedAhead,
@@ -45,6 +57,10 @@ impl Fault {
             Self::NoDedupe => "no-dedupe",
             Self::TotalsAdd => "totals-add",
             Self::TimersUnordered => "timers-unordered",
+            Self::RechargeRaisesNothing => "recharge-raises-nothing",
+            Self::CreditsTwice => "credits-twice",
+            Self::LateAlertsPaid => "late-alerts-paid",
+            Self::AlertsForgotten => "alerts-forgotten",
             Self::AlterSealedBytes => "alter-sealed-bytes",
             Self::OffsetsOutside => "offsets-outside",
             Self::FlushedAhead => "flushed-ahead",
@@ -67,6 +83,10 @@ impl Fault {
             Self::NoDedupe => faults.meter.no_dedupe = true,
             Self::TotalsAdd => faults.meter.totals_add = true,
             Self::TimersUnordered => faults.meter.timers_unordered = true,
+            Self::RechargeRaisesNothing => faults.meter.recharge_raises_nothing = true,
+            Self::CreditsTwice => faults.meter.credits_twice = true,
+            Self::LateAlertsPaid => faults.meter.late_alerts_paid = true,
+            Self::AlertsForgotten => faults.meter.alerts_forgotten = true,
             Self::AlterSealedBytes => faults.alter_sealed_bytes_on_retry = true,
             Self::OffsetsOutside => faults.offsets_outside_transaction = true,
             Self::FlushedAhead => faults.flushed_through_ahead = true,

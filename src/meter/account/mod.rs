@@ -34,6 +34,7 @@ pub(crate) use open::Opened;
 use orders::Known;
 use quiet::Quiet;
 
+use crate::meter::Faults;
 use crate::meter::feeds::Feeds;
 use crate::meter::memory::Memory;
 use crate::model::{
@@ -75,6 +76,7 @@ pub(crate) struct Ctx<'a> {
     pub(crate) segments: &'a [Segment],
     /// First second of the first open day: no segment before it will be handed over again.
     pub(crate) open_from: UnixTime,
+    pub(crate) faults: Faults,
 }
 
 /// Usage of a cycle.
@@ -164,7 +166,8 @@ impl Account {
             Ok(Admitted::Repeated) => OrderOutcome::Repeated,
             Ok(Admitted::New) => {
                 self.book.get_or_insert_default().take(ctx, recharge, out);
-                self.look(ctx, Look::Raised, out);
+                let look = if ctx.faults.recharge_raises_nothing { Look::Again } else { Look::Raised };
+                self.look(ctx, look, out);
                 OrderOutcome::Applied
             }
             Err(reason) => {
@@ -209,6 +212,14 @@ impl Account {
     /// Whether an order was taken with this very content.
     pub(crate) fn has_taken(&self, recharge: &Recharge<'_>, now: UnixTime) -> bool {
         self.book.as_ref().is_some_and(|book| book.orders.look(recharge, now) == Known::Same)
+    }
+
+    /// A planted fault: what was told is not remembered.
+    pub(crate) fn forget_alerts(&mut self) {
+        if let Some(book) = &mut self.book {
+            book.alerts.forget();
+            self.quiet = Quiet::new(0, self.quiet.listens());
+        }
     }
 
     /// Replaces the card's own rules; an empty list gives it back to its plan's. New rules that hold at once are armed

@@ -67,6 +67,7 @@ impl Card {
             usage: Usage { cycle, used, settled: 0, provisional: used },
             segments: &self.segments,
             open_from: self.open_from,
+            faults: Faults::default(),
         };
         call(&mut self.account, &ctx)
     }
