@@ -1,4 +1,4 @@
-//! `simulate`: seeds that must be clean, or one with its whole trace.
+//! `simulate`: seeds that must be clean, with what came up in them; or one with its whole trace.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::thread::available_parallelism;
@@ -42,6 +42,7 @@ fn many(args: &SimulateArgs, fault: Option<Fault>) -> Exit {
     let options = Options { seeds: args.seeds, first: args.first, fault, threads };
     let summary = simulate::run(&options, &tell);
     eprintln!();
+    print!("{}", summary.coverage);
     println!(
         "{} seeds, {} outside messages, {} failed",
         summary.seeds,

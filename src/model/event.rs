@@ -269,6 +269,39 @@ pub struct VoidData {
 }
 
 impl EventBody {
+    /// Every [`Self::kind`], as `schemas/event` names them.
+    pub const KINDS: [&'static str; 29] = [
+        "alert.fired",
+        "alert.resolved",
+        "package.queued",
+        "package.activated",
+        "package.expired",
+        "package.exhausted",
+        "package.voided",
+        "recharge.refused",
+        "card.registered",
+        "card.opened",
+        "card.activated",
+        "card.suspended",
+        "card.resumed",
+        "card.cancelled",
+        "card.warned",
+        "card.confirmed",
+        "card.used.stopped",
+        "cycle.closed",
+        "counter.wrapped",
+        "counter.restarted",
+        "counter.unexplained",
+        "counter.begun",
+        "counter.lowered",
+        "usage.adjusted",
+        "credits.added",
+        "credits.moved",
+        "credits.returned",
+        "command.applied",
+        "command.refused",
+    ];
+
     /// The topic it goes to (`contract.md`).
     #[must_use]
     pub fn stream(&self) -> Stream {

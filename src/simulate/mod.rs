@@ -7,7 +7,8 @@
 //! # The model
 //!
 //! **Time** is virtual. Between two rounds pass milliseconds, now and then more than a session; between two phases up to
-//! three days, so that days and cycles close, packages expire, months and summer time begin. In each round every process
+//! three days, so that days and cycles close, packages expire, months and summer time begin; in one world of six weeks pass,
+//! so that cards which nobody recharges are warned and cancelled. In each round every process
 //! makes one step, in an order of its own.
 //!
 //! **Brokers** are [`crate::log::sim`]: transactions as clients of V1 have them, markers that come late, groups that
@@ -19,7 +20,8 @@
 //! **The outside** registers cards (some after their first usage, some never), sends CDRs by ICCID, IMSI and MSISDN, with
 //! and without measured slices, over days and months, twice, contradictory, late, early, backward, too long; readings
 //! with restarts, roll-backs and new sessions; orders of every mode, kind and validity, reused, foreign, absurd; rules;
-//! suspensions and cancellations; declarations of whole days; new catalogues; and bytes that cannot be read.
+//! suspensions and cancellations; declarations of whole days; new catalogues; whatever must be refused, in every way that
+//! the rules know; and bytes that cannot be read.
 //!
 //! **`ClickHouse`** is two tables that keep the greatest version of a key. It is slow, refuses, loses answers, gets rows
 //! twice and after their sender's death.
@@ -29,10 +31,11 @@
 //!
 //! # What is judged
 //!
-//! See `audit`. That the auditor would notice is shown by planting faults ([`Fault`]): each is found within 200 seeds.
+//! See `audit`. What came up at all is counted ([`Coverage`]). That the auditor would notice is shown by planting faults ([`Fault`]): each is found within 200 seeds.
 
 mod audit;
 mod clickhouse;
+mod coverage;
 mod fault;
 mod places;
 mod plan;
@@ -41,6 +44,7 @@ mod run;
 mod workload;
 mod world;
 
+pub use coverage::{Coverage, Group};
 pub use fault::Fault;
 pub use run::{Options, Outcome, Progress, Summary, run, run_seed, trace};
 

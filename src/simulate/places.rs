@@ -113,7 +113,9 @@ pub(super) fn catalogue(rng: &mut Rng) -> Catalogue {
             wrap_mbit_s: *rng.pick(&[150, 150, 1, 10_000]).unwrap_or(&150),
             restart_divisor: *rng.pick(&[8, 8, 2, 50]).unwrap_or(&8),
         },
-        rules_policy: RulesPolicy::Free,
+        rules_policy: *rng
+            .pick(&[RulesPolicy::Free, RulesPolicy::Free, RulesPolicy::Free, RulesPolicy::Presets])
+            .unwrap_or(&RulesPolicy::Free),
         credits_policy: *rng
             .pick(&[CreditsPolicy::All, CreditsPolicy::AsMany])
             .unwrap_or(&CreditsPolicy::All),

@@ -4,6 +4,15 @@ use super::places;
 use crate::log::sim::{Chance, FaultRates, Rng, Setup, Stamp};
 use crate::model::Catalogue;
 
+/// How long a world lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// Two or three, so that most days are open.
+    Weeks,
+    /// Cards that nobody recharges are warned, cancelled and forgotten.
+    Months,
+}
+
 /// A world as drawn from its seed.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -11,6 +20,7 @@ pub(super) struct Plan {
     pub(super) workers: usize,
     pub(super) ingests: usize,
     pub(super) phases: usize,
+    pub(super) length: Length,
     /// Rounds of a phase: in each, every process that runs makes a step.
     pub(super) rounds: u64,
     pub(super) catalogue: Catalogue,
@@ -48,6 +58,7 @@ impl Plan {
             ingests: if setup.stamp == Stamp::Created { 1 } else { 1 + rng.below(3) as usize },
             setup,
             phases: 8 + rng.below(9) as usize,
+            length: if rng.below(6) == 0 { Length::Months } else { Length::Weeks },
             rounds: 12 + rng.below(16),
             catalogue: places::catalogue(rng),
             debt_records: 20 + rng.below(400),
@@ -80,11 +91,12 @@ pub(super) fn between_rounds_ms(rng: &mut Rng) -> i64 {
     }
 }
 
-/// Virtual time between two phases: up to three days.
-pub(super) fn between_phases_ms(rng: &mut Rng) -> i64 {
+/// Virtual time between two phases: up to three days, or weeks where the world is a long one.
+pub(super) fn between_phases_ms(rng: &mut Rng, length: Length) -> i64 {
     let seconds = match rng.below(4) {
         0 => rng.between(1, 1_800),
         1 => rng.between(1_800, 30_000),
+        _ if length == Length::Months => rng.between(3 * 86_400, 18 * 86_400),
         _ => rng.between(30_000, 3 * 86_400),
     };
     seconds * 1_000

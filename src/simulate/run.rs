@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::world::World;
-use super::{Fault, Finding, audit};
+use super::{Coverage, Fault, Finding, audit};
 use crate::log::sim::Trace;
 
 /// What to run.
@@ -29,6 +29,8 @@ pub struct Outcome {
     /// Outside messages sent.
     pub messages: usize,
     pub findings: Vec<Finding>,
+    /// What came up.
+    pub coverage: Coverage,
 }
 
 /// What all seeds came to.
@@ -38,6 +40,8 @@ pub struct Summary {
     pub messages: u64,
     /// Seeds with findings, ascending.
     pub failed: Vec<Outcome>,
+    /// What came up in any of them.
+    pub coverage: Coverage,
 }
 
 /// How far it is.
@@ -85,6 +89,7 @@ impl Summary {
     fn add(&mut self, outcome: Outcome) {
         self.seeds += 1;
         self.messages += outcome.messages as u64;
+        self.coverage.merge(&outcome.coverage);
         if !outcome.findings.is_empty() {
             self.failed.push(outcome);
         }
@@ -96,7 +101,8 @@ impl Summary {
 pub fn run_seed(seed: u64, fault: Option<Fault>) -> Outcome {
     let evidence = World::new(seed, fault, Trace::default()).run();
     let findings = audit::judge(&evidence);
-    Outcome { seed, trace: evidence.sim.trace_hash(), messages: evidence.sent.len(), findings }
+    let coverage = Coverage::of(&evidence);
+    Outcome { seed, trace: evidence.sim.trace_hash(), messages: evidence.sent.len(), findings, coverage }
 }
 
 /// Runs one world and gives everything that happened, line by line, and what the auditor finds.

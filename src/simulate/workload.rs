@@ -2,9 +2,14 @@
 //! early, contradictory, absurd, unreadable, before the card is known.
 
 mod counters;
+mod credits;
 mod opening;
+mod refused;
+
+pub(super) use credits::Paid;
 
 use chrono::{DateTime, FixedOffset};
+use credits::recipients;
 use serde_json::{Value, json};
 
 use super::places::{FOREIGN_CHANNEL, OWN_CHANNEL, PLACES, PLANS, ROAMING};
@@ -58,8 +63,14 @@ pub(super) struct Workload {
     serial: u64,
     phase: usize,
     records_a_phase: u64,
+    /// Whether a card has bought more than it can hold.
+    hoarded: bool,
+    /// Alerts that somebody was told of at a price.
+    paid: Vec<Paid>,
 }
 
+/// The first cards have credits and somebody to be told from the beginning on.
+const WEALTHY: usize = 4;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
@@ -86,6 +97,8 @@ impl Workload {
             serial: 0,
             phase: 0,
             records_a_phase,
+            hoarded: false,
+            paid: vec![],
         }
     }
 
@@ -119,7 +132,9 @@ impl Workload {
 
     fn something(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
         match self.rng.below(100) {
-            0..56 => self.cdr(n, now, out),
+            0..51 => self.cdr(n, now, out),
+            51..55 => self.refused(n, now, out),
+            55 => self.credits(n % WEALTHY, now, out),
             56..66 => self.reading(n, now, out),
             66..70 => self.total(n, now, out),
             70..78 => self.recharge(n, now, out),
@@ -294,34 +309,6 @@ impl Workload {
         self.command(command, out);
     }
 
-    /// Credits come, go, move and are given back; recipients change.
-    fn credits(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
-        let serial = self.serial();
-        let other = self.rng.below(self.cards.len() as u64) as usize;
-        let (rng, there) = (&mut self.rng, self.cards[other].iccid.clone());
-        let card = self.cards[n].iccid.clone();
-        let mut command = json!({"id": format!("k{serial}"), "card": card, "at": time(now, rng)});
-        let with = match rng.below(10) {
-            0..4 => json!({"type": "credits.add", "credits": rng.below(6)}),
-            4..6 => json!({"type": "recipients.set", "recipients": recipients(rng)}),
-            6 => {
-                json!({"type": "credits.move", "reference": format!("swap{}", serial / 20), "credits": rng.below(4), "to": there})
-            }
-            7 => {
-                json!({"type": "credits.move", "reference": format!("swap{}", serial / 20), "credits": rng.below(4), "from": there})
-            }
-            _ => {
-                let rule = *rng.pick(&["burnt-50", "burnt-80", "plan-90", "ends"]).unwrap_or(&"ends");
-                let event = format!("{card}/alert.fired/{rule}/{}", 1 + rng.below(3));
-                json!({"type": "credits.return", "reference": event, "sms": "+49170000"})
-            }
-        };
-        if let (Value::Object(command), Value::Object(with)) = (&mut command, with) {
-            command.extend(with);
-        }
-        self.command(command, out);
-    }
-
     fn state(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
         let serial = self.serial();
         let rng = &mut self.rng;
@@ -347,13 +334,18 @@ impl Workload {
             "imsi": card.imsi, "msisdn": card.msisdn, "imei": card.imei.to_string(),
         });
         let mut command = command;
-        if self.rng.coin() {
+        if n < WEALTHY {
+            command["recipients"] = json!([{"sms": "+49170000"}]);
+        } else if self.rng.coin() {
             command["recipients"] = recipients(&mut self.rng);
         }
         if self.rng.below(3) == 0 {
             command["opening"] = opening::of(&self.cards[n].iccid, now, &mut self.rng);
         }
         self.command(command, out);
+        if n < WEALTHY {
+            self.of_card(n, now, json!({"type": "credits.add", "credits": 40}), out);
+        }
     }
 
     fn command(&mut self, command: Value, out: &mut Vec<Outside>) {
@@ -399,18 +391,6 @@ impl Workload {
         let at = time(now, &mut self.rng);
         send(Topic::Commands, &json!({"id": format!("t{serial}"), "type": "clock.advance", "at": at}), out);
     }
-
-    /// What cannot be read, or belongs to nobody.
-    fn rubbish(&mut self, out: &mut Vec<Outside>) {
-        let topic = *self.rng.pick(&[Topic::Cdr, Topic::Modem, Topic::Commands]).unwrap_or(&Topic::Cdr);
-        let texts: [&[u8]; 6] = [
-            b"", b"{", b"\xff\xfe", b"[1,2]",
-            br#"{"iccid":"8986009999999999999","feed":"alpha-cdr","id":"x","start":"2026-08-01T00:00:00Z","end":"2026-08-01T00:00:09Z","up":1,"down":2}"#,
-            br#"{"iccid":"8986001234567890123","feed":"alpha-cdr","id":"x","start":"yesterday","end":"2026-08-01T00:00:09Z","up":-1,"down":2}"#,
-        ];
-        let value = self.rng.pick(&texts).map_or_else(Vec::new, |t| t.to_vec());
-        out.push(Outside { topic, value });
-    }
 }
 
 fn card(n: u64, phases: usize, rng: &mut Rng) -> Sim {
@@ -426,13 +406,6 @@ fn card(n: u64, phases: usize, rng: &mut Rng) -> Sim {
         total: (0, 0),
         orders: 0,
     }
-}
-
-/// Up to three people, now and then one twice.
-fn recipients(rng: &mut Rng) -> Value {
-    let all = [json!({"sms": "+49170000"}), json!({"voice": "+49170000"}), json!({"sms": "+8613900"})];
-    let count = rng.below(4);
-    (0..count).map(|n| all[if rng.below(9) == 0 { 0 } else { n as usize }].clone()).collect()
 }
 
 /// Two or three measured parts whose sums are the record's volumes.

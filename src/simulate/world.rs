@@ -6,13 +6,14 @@ use super::clickhouse::ClickHouse;
 use super::places::{self, DEPLOYMENT};
 use super::plan::{self, Plan};
 use super::process::{Process, Program, Stepped};
-use super::workload::{Outside, Workload};
+use super::workload::{Outside, Paid, Workload};
 use super::{Fault, Finding};
+use crate::codec::event;
 use crate::codec::pack::PackWriter;
 use crate::ingest::{self, Ingest, IngestLedger, PlainDirectory};
-use crate::log::sim::{FaultRates, Rng, Sim, Stamp, Trace};
+use crate::log::sim::{FaultRates, Read, Rng, Sim, Stamp, Trace};
 use crate::log::{Topic, TopicPartition};
-use crate::model::{Catalogue, LogOffset, Record};
+use crate::model::{Catalogue, EventBody, LogOffset, Record};
 use crate::worker::{Clock, New, Now, Pace, PartitionStatus, Settings, StateName, Worker};
 
 /// An outside message as it was taken by the brokers.
@@ -59,6 +60,8 @@ pub(super) struct World {
     healed: bool,
 }
 
+/// Alerts of a partition that who sends the messages looks back at.
+const PAID_HEARD: usize = 40;
 /// What the outside writes.
 const SOURCES: [Topic; 3] = [Topic::Cdr, Topic::Modem, Topic::Commands];
 
@@ -115,6 +118,7 @@ impl World {
     }
 
     fn phase(&mut self) {
+        self.workload.hear(self.paid());
         let messages = self.workload.next_phase(self.sim.now_ms() / 1_000);
         let a_round = messages.len() as u64 / self.plan.rounds + 1;
         let mut messages = messages.into_iter().peekable();
@@ -126,8 +130,22 @@ impl World {
             }
             self.round();
         }
-        let leap_ms = plan::between_phases_ms(&mut self.rng);
+        let leap_ms = plan::between_phases_ms(&mut self.rng, self.plan.length);
         self.sim.leap(leap_ms);
+    }
+
+    /// The last alerts for which somebody was told at a price: who sends the messages reads them.
+    fn paid(&self) -> Vec<Paid> {
+        let of = |partition| self.sim.history(TopicPartition { topic: Topic::Alerts, partition });
+        let all = (0..self.plan.setup.outside_partitions).filter_map(|partition| of(partition).ok());
+        let paid = |message: &Read| {
+            let event = event::read(message.value.as_deref()?).ok()?;
+            let EventBody::AlertFired(alert) = event.body else { return None };
+            let to = alert.delivery?.recipients.first()?.clone();
+            Some(Paid { card: event.card.to_string(), message: event.id, to })
+        };
+        all.flat_map(|messages| messages.iter().rev().take(PAID_HEARD).filter_map(paid).collect::<Vec<_>>())
+            .collect()
     }
 
     fn round(&mut self) {

@@ -8,8 +8,8 @@ use super::line::{By, Line, State, Terms};
 use super::opening;
 use super::wallet::Order;
 use crate::model::{
-    BurntBecomes, CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Move, Outcome, Register,
-    UnixTime,
+    BurntBecomes, CardCommand, CardId, Catalogue, CommandBody, Day, EventBody, Move, Outcome, Register, Rule,
+    RuleKind, RulesPolicy, UnixTime,
 };
 
 /// Whether a command's time is neither too old nor in the future.
@@ -111,6 +111,7 @@ fn apply(
             life::turn(card, line, (State::Cancelled, &why(reason)), cause, terms, out);
             true
         }
+        CommandBody::RulesSet { rules } if is_beyond_presets(rules, terms.catalogue) => false,
         CommandBody::RulesSet { rules } => {
             let mut said = Vec::new();
             let set =
@@ -120,6 +121,18 @@ fn apply(
         }
         CommandBody::Unsupported { .. } => false,
     }
+}
+
+/// A policy may leave customers the presets: 50 % and 80 % burnt, 500 and 1000 MiB left, seven days, exhausted.
+fn is_beyond_presets(rules: &[Rule], catalogue: &Catalogue) -> bool {
+    let preset = |rule: &Rule| match rule.kind {
+        RuleKind::BurntPercent(percent) => percent == 50 || percent == 80,
+        RuleKind::RemainingBytes(bytes) => bytes == 524_288_000 || bytes == 1_048_576_000,
+        RuleKind::ExpiresDays(days) => days == 7,
+        RuleKind::Exhausted(_) => true,
+        _ => false,
+    };
+    catalogue.rules_policy == RulesPolicy::Presets && !rules.iter().all(preset)
 }
 
 fn recharge(

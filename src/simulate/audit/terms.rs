@@ -29,6 +29,24 @@ pub(super) fn admit(scene: &Scene<'_>, order: &Order) -> Result<(), String> {
     Ok(())
 }
 
+/// At most 32 packages wait, and 16 are in force, those that wait for the next cycle among these.
+pub(super) fn has_room(
+    mode: Mode,
+    has_base: bool,
+    in_force: usize,
+    queue: impl ExactSizeIterator<Item = Mode>,
+) -> Result<(), String> {
+    let queued = queue.len();
+    let waiting = queue.filter(|held| *held == Mode::NextCycle).count();
+    let begins = match mode {
+        Mode::Renewal if has_base => 0,
+        Mode::Immediate | Mode::Renewal => in_force,
+        Mode::NextCycle => in_force + waiting,
+    };
+    let full = begins >= 16 || mode != Mode::Immediate && queued >= 32;
+    if full { Err("full".to_owned()) } else { Ok(()) }
+}
+
 /// Whether a rule is reached; `None`: it has nothing to speak of.
 pub(super) fn reached(kind: RuleKind, totals: &Totals) -> Option<bool> {
     let (quota, remaining) = (totals.quota.filter(|q| *q > 0)?, totals.remaining?);

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::opening::Brought;
-use super::terms::{admit, data, end, first_end};
+use super::terms::{admit, data, end, first_end, has_room};
 use super::watch::{Heard, Watches, Why};
 use super::zone::Zone;
 use crate::model::{
@@ -173,6 +173,13 @@ impl Wallet {
             return Err("order reused".to_owned());
         }
         admit(scene, &order)?;
+        let in_force = self.packages.iter().filter(|p| p.covers(scene.at)).count();
+        has_room(
+            order.mode,
+            self.has_base(scene.at),
+            in_force,
+            self.queue.iter().map(|(_, held)| held.mode),
+        )?;
         self.begun = true;
         self.taken += 1;
         self.orders.push((order.clone(), scene.now));
