@@ -1,5 +1,6 @@
 //! A deployment of its own on the shared broker, and what a user does with it: commands, messages, questions.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub(crate) struct Deployment {
     prefix: String,
     address: String,
     directory: tempfile::TempDir,
+    /// Of the other programs, once they have sent something.
+    producer: OnceCell<BaseProducer>,
 }
 
 /// A message as others read it.
@@ -56,7 +59,8 @@ impl Deployment {
             ("TIDEGAUGE_API_LISTEN", address.clone()),
             ("TIDEGAUGE_LOG_FORMAT", "text".to_owned()),
         ];
-        Self { variables, prefix, address, directory: tempfile::tempdir().expect("a temporary directory") }
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self { variables, prefix, address, directory, producer: OnceCell::new() }
     }
 
     /// The same with a variable set.
@@ -71,7 +75,8 @@ impl Deployment {
         let address = free_address();
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (variables, prefix) = (self.variables.clone(), self.prefix.clone());
-        let second = Self { variables, prefix, address: address.clone(), directory };
+        let second =
+            Self { variables, prefix, address: address.clone(), directory, producer: OnceCell::new() };
         let name = format!("{}2", self.prefix);
         second.with("TIDEGAUGE_API_LISTEN", &address).with("TIDEGAUGE_KAFKA_INSTANCE", &name)
     }
@@ -141,7 +146,7 @@ impl Deployment {
 
     /// Sends messages as other programs do, each with its time.
     pub(crate) fn send<'m>(&self, topic: &str, messages: impl IntoIterator<Item = (&'m str, &'m [u8], i64)>) {
-        let producer: BaseProducer = Self::client().create().expect("producer");
+        let producer = self.producer.get_or_init(|| Self::client().create().expect("producer"));
         let topic = format!("{}{topic}", self.prefix);
         for (key, value, time_ms) in messages {
             let record = BaseRecord::to(&topic).key(key).payload(value).timestamp(time_ms);
@@ -150,18 +155,28 @@ impl Deployment {
         producer.flush(PATIENCE).expect("written");
     }
 
-    /// All that is in a topic, committed.
-    pub(crate) fn messages(&self, topic: &str) -> Vec<Read> {
+    /// Somebody who reads topics from their beginning, committed messages only.
+    pub(crate) fn consumer(&self, topics: &[&str]) -> BaseConsumer {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", broker()).set("group.id", "none");
         config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+        config.set("fetch.wait.max.ms", "20");
         let consumer: BaseConsumer = config.create().expect("consumer");
-        let topic = format!("{}{topic}", self.prefix);
         let mut assigned = TopicPartitionList::new();
-        for partition in 0..PARTITIONS {
-            assigned.add_partition_offset(&topic, partition as i32, Offset::Beginning).expect("an offset");
+        for topic in topics.iter().map(|topic| format!("{}{topic}", self.prefix)) {
+            for partition in 0..PARTITIONS {
+                assigned
+                    .add_partition_offset(&topic, partition as i32, Offset::Beginning)
+                    .expect("an offset");
+            }
         }
         consumer.assign(&assigned).expect("assigned");
+        consumer
+    }
+
+    /// All that is in a topic, committed.
+    pub(crate) fn messages(&self, topic: &str) -> Vec<Read> {
+        let consumer = self.consumer(&[topic]);
         let (mut found, mut ends) = (Vec::new(), 0);
         while ends < PARTITIONS {
             match consumer.poll(Duration::from_secs(20)).expect("the broker answers") {

@@ -10,7 +10,9 @@ mod engine;
 mod gateway;
 mod http;
 mod instances;
+mod lines;
 mod refusals;
+mod story;
 #[path = "../support/mod.rs"]
 mod support;
 
