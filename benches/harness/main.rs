@@ -4,6 +4,7 @@
 //!     cargo bench --bench harness                      everything, about ten minutes
 //!     cargo bench --bench harness -- throughput --records 1000000
 //!     cargo bench --bench harness -- latency | restart | memory
+//!     cargo bench --bench harness -- timers --packages 10000000      the meter alone; needs some 10 GB
 //!
 //! A stage is a child process of its own, so that its CPU time (all threads, librdkafka's too) is its own. Figures are
 //! medians of the rounds; absolute times drift with the machine, ratios within a run do not.
@@ -16,6 +17,7 @@ mod restart;
 mod stage;
 mod stages;
 mod throughput;
+mod timers;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -40,6 +42,8 @@ enum What {
     Restart(restart::Options),
     /// Resident bytes a card.
     Memory(Size),
+    /// Packages that end in one second: seconds, packages a second, the greatest step, memory.
+    Timers(timers::Options),
     /// One stage, run by the others.
     #[command(hide = true)]
     Stage(stage::Options),
@@ -66,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         Some(What::Latency(options)) => latency::run(&options),
         Some(What::Restart(options)) => restart::run(&options),
         Some(What::Memory(size)) => throughput::memory(size),
+        Some(What::Timers(options)) => timers::run(&options),
         Some(What::Stage(options)) => stage::run(&options),
         None => {
             throughput::run(size)?;
