@@ -182,6 +182,8 @@ pub const PARKED_RECORDS_MAX: usize = 200_000;
 pub const PARKED_BYTES_MAX: usize = 128 * 1_024 * 1_024;
 /// Bytes of one outside message; a longer one is a dead letter, cut to [`DEAD_LETTER_BYTES_MAX`].
 pub const OUTSIDE_BYTES_MAX: usize = 512 * 1_024;
+/// Bytes of one row of a feed in CSV: a quote that does not close must not make the rest of a file one row.
+pub const FEED_ROW_BYTES_MAX: usize = 64 * 1_024;
 /// Bytes of a record that a dead letter repeats.
 pub const DEAD_LETTER_BYTES_MAX: usize = 512 * 1_024;
 /// Records read and not yet acknowledged by the log, of one ingest thread; beyond, it reads nothing more.

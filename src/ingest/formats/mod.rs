@@ -7,6 +7,7 @@
 //! | `soracom` | `soracom` | Soracom API, `AirStatsResponse` |
 //! | `super-sim` | `super_sim` | Twilio Super SIM, "UsageRecord resource" |
 //! | `control-center` | `control_center` | Cisco IoT Control Center, "Get Device Usage" |
+//! | `mapped-csv`, `mapped-json` | `mapped` | none: the configuration says where everything stands |
 //!
 //! A message, or a file, is first cut into [`Piece`]s ([`Decoder::pieces`]), each of which is then read by itself
 //! ([`Decoder::read`]): so each has one outcome, and one that is broken takes no other with it. `docs/feeds.md` says what
@@ -18,6 +19,8 @@
 mod control_center;
 mod decimal;
 mod emnify;
+pub mod feed;
+pub mod mapped;
 mod object;
 mod onence;
 mod pieces;
@@ -27,15 +30,14 @@ mod super_sim;
 #[cfg(test)]
 mod tests;
 
+pub use mapped::{Mapping, Notes};
 pub use pieces::Piece;
 
 use crate::codec::json::{CdrIn, JsonError, ReadingIn};
 
-/// The form of a feed's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    #[serde(rename = "1nce")]
+/// A platform whose messages are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
     Onence,
     Emnify,
     Soracom,
@@ -43,11 +45,11 @@ pub enum Format {
     ControlCenter,
 }
 
-impl Format {
+impl Platform {
     pub const ALL: [Self; 5] =
         [Self::Onence, Self::Emnify, Self::Soracom, Self::SuperSim, Self::ControlCenter];
 
-    /// The name in configuration and on the command line.
+    /// The format's name in configuration and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -59,10 +61,10 @@ impl Format {
         }
     }
 
-    /// The format of that name.
+    /// The platform with that format.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
+        Self::ALL.into_iter().find(|platform| platform.name() == name)
     }
 }
 
@@ -82,6 +84,13 @@ pub struct Decoder {
     format: Format,
 }
 
+/// How a feed's messages are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    Platform(Platform),
+    Mapped(Box<Mapping>),
+}
+
 impl Decoder {
     /// A decoder of what comes as the records of a feed.
     #[must_use]
@@ -89,40 +98,57 @@ impl Decoder {
         Self { feed: feed.to_owned(), format }
     }
 
+    /// The same of a platform's messages.
+    #[must_use]
+    pub fn of(feed: &str, platform: Platform) -> Self {
+        Self::new(feed, Format::Platform(platform))
+    }
+
     #[must_use]
     pub fn feed(&self) -> &str {
         &self.feed
     }
 
+    /// The format's name.
     #[must_use]
-    pub fn format(&self) -> Format {
-        self.format
+    pub fn format(&self) -> &'static str {
+        match &self.format {
+            Format::Platform(platform) => platform.name(),
+            Format::Mapped(mapping) => mapping.format(),
+        }
     }
 
     /// Cuts a message or a file into pieces, in order.
     #[must_use]
-    pub fn pieces<'a>(&self, bytes: &'a [u8]) -> Vec<Piece<'a>> {
-        match self.format {
-            Format::Onence | Format::Emnify | Format::ControlCenter => pieces::values(bytes),
-            Format::Soracom => soracom::pieces(bytes),
-            Format::SuperSim => super_sim::pieces(bytes),
+    pub fn pieces<'a>(&'a self, bytes: &'a [u8]) -> Vec<Piece<'a>> {
+        match &self.format {
+            Format::Platform(Platform::Onence | Platform::Emnify | Platform::ControlCenter) => {
+                pieces::values(bytes)
+            }
+            Format::Platform(Platform::Soracom) => soracom::pieces(bytes),
+            Format::Platform(Platform::SuperSim) => super_sim::pieces(bytes),
+            Format::Mapped(mapping) => mapping.pieces(bytes),
         }
     }
 
-    /// Reads a piece.
+    /// Reads a piece. What was met on the way is added to `notes`.
     ///
     /// # Errors
     /// The first field that is missing, of another type or out of bounds, with its byte in the piece.
-    pub fn read<'a>(&'a self, piece: &Piece<'a>) -> Result<Said<'a>, JsonError> {
+    pub fn read<'a>(&'a self, piece: &Piece<'a>, notes: &mut Notes) -> Result<Said<'a>, JsonError> {
         if let Some(fault) = piece.fault {
             return Err(JsonError::new("", fault, ""));
         }
-        let read = match self.format {
-            Format::Onence => onence::read(piece.bytes, &self.feed),
-            Format::Emnify => emnify::read(piece.bytes, &self.feed),
-            Format::Soracom => soracom::read(piece, &self.feed),
-            Format::SuperSim => super_sim::read(piece, &self.feed),
-            Format::ControlCenter => control_center::read(piece.bytes, &self.feed),
+        let platform = match &self.format {
+            Format::Mapped(mapping) => return mapping.read(piece, &self.feed, notes),
+            Format::Platform(platform) => platform,
+        };
+        let read = match platform {
+            Platform::Onence => onence::read(piece.bytes, &self.feed),
+            Platform::Emnify => emnify::read(piece.bytes, &self.feed),
+            Platform::Soracom => soracom::read(piece, &self.feed),
+            Platform::SuperSim => super_sim::read(piece, &self.feed),
+            Platform::ControlCenter => control_center::read(piece.bytes, &self.feed),
         };
         read.map_err(|error| error.locate(piece.bytes))
     }

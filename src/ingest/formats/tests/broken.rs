@@ -6,13 +6,13 @@ use super::documents::{PAGE, POINTS, POLL, STREAMED};
 use super::*;
 
 /// The text with one thing in it changed, and what is then said.
-fn said(format: Format, text: &str, (from, to): (&str, &str)) -> String {
+fn said(format: Platform, text: &str, (from, to): (&str, &str)) -> String {
     assert!(text.contains(from), "{from} is not in the record");
     lines(format, text.replacen(from, to, 1).as_bytes()).remove(0)
 }
 
 /// A format, a record of it, what is changed in it, and what is then said.
-type Case<'a> = (Format, &'a str, (&'a str, &'a str), &'a str);
+type Case<'a> = (Platform, &'a str, (&'a str, &'a str), &'a str);
 
 fn assert_named(cases: &[Case<'_>]) {
     for (format, text, change, expected) in cases {
@@ -23,7 +23,7 @@ fn assert_named(cases: &[Case<'_>]) {
 
 #[test]
 fn a_wrong_field_of_a_stream_is_named_with_what_it_is_and_what_was_expected() {
-    use Format::Onence;
+    use Platform::Onence;
     let cases = [
         (Onence, STREAMED, ("\"tx\":\"0.033486\",", ""), "field `volume.tx` is missing; expected MB"),
         (
@@ -83,7 +83,7 @@ fn a_wrong_field_of_a_stream_is_named_with_what_it_is_and_what_was_expected() {
 
 #[test]
 fn a_wrong_field_of_an_answer_is_named_with_what_it_is_and_what_was_expected() {
-    use Format::{ControlCenter, Soracom, SuperSim};
+    use Platform::{ControlCenter, Soracom, SuperSim};
     let cases = [
         (Soracom, POINTS, ("440103929795636", "nobody"), "`name of the points` is \"nobody\""),
         (
@@ -140,16 +140,16 @@ fn a_wrong_field_of_an_answer_is_named_with_what_it_is_and_what_was_expected() {
 fn a_fault_says_at_which_byte_it_is() {
     let text = STREAMED.replace("2026-07-25T00:11:32Z", "yesterday");
     let at = text.find("\"yesterday\"").unwrap();
-    assert!(lines(Format::Onence, text.as_bytes())[0].ends_with(&format!("(at byte {at})")));
+    assert!(lines(Platform::Onence, text.as_bytes())[0].ends_with(&format!("(at byte {at})")));
 }
 
 #[test]
 fn a_broken_line_takes_no_other_with_it() {
     let good = STREAMED.replace('\n', "");
     let text = format!("{good}\n{{\"id\":1\n\n{{]\r\n  {good}\n");
-    let decoder = Decoder::new("f", Format::Onence);
+    let decoder = Decoder::of("f", Platform::Onence);
     let found: Vec<_> =
-        decoder.pieces(text.as_bytes()).iter().map(|p| (p.at, decoder.read(p).is_ok())).collect();
+        decoder.pieces(text.as_bytes()).iter().map(|p| (p.at, read(&decoder, p).is_ok())).collect();
     let (second, third) = (good.len() + 1, good.len() + 10);
     assert_eq!(found, [(0, true), (second, false), (third, false), (third + 6, true)]);
 }
@@ -157,29 +157,29 @@ fn a_broken_line_takes_no_other_with_it() {
 #[test]
 fn of_a_list_that_is_cut_off_the_whole_records_are_read() {
     let text = format!("[{STREAMED},{STREAMED}");
-    let found = lines(Format::Onence, text.as_bytes());
+    let found = lines(Platform::Onence, text.as_bytes());
     assert_eq!(found.len(), 3);
     assert!(found[0].starts_with("cdr ") && found[1].starts_with("cdr "), "{found:?}");
     assert_eq!(found[2], "error: a JSON value does not end");
     let cut = format!("[{STREAMED},{}", STREAMED.split_at(50).0);
-    let found = lines(Format::Onence, cut.as_bytes());
+    let found = lines(Platform::Onence, cut.as_bytes());
     assert!(found[0].starts_with("cdr "), "{found:?}");
     assert_eq!(found[1..], ["error: a JSON value does not end"]);
 }
 
 #[test]
 fn points_that_nobody_owns_are_refused() {
-    let found = lines(Format::Soracom, br#"[{"unixtime":1,"dataTrafficStatsMap":{}}]"#);
+    let found = lines(Platform::Soracom, br#"[{"unixtime":1,"dataTrafficStatsMap":{}}]"#);
     assert!(found[0].contains("points that are not under their card's IMSI"), "{found:?}");
 }
 
 #[test]
 fn every_truncated_message_is_read_or_refused() {
     let all = [
-        (Format::Onence, STREAMED),
-        (Format::Soracom, POINTS),
-        (Format::SuperSim, PAGE),
-        (Format::ControlCenter, POLL),
+        (Platform::Onence, STREAMED),
+        (Platform::Soracom, POINTS),
+        (Platform::SuperSim, PAGE),
+        (Platform::ControlCenter, POLL),
     ];
     for (format, text) in all {
         for len in 0..text.len() {
@@ -191,19 +191,19 @@ fn every_truncated_message_is_read_or_refused() {
 }
 
 /// Every byte that is in no piece is a space, or holds pieces together.
-fn assert_covered(format: Format, bytes: &[u8]) {
-    let decoder = Decoder::new("f", format);
+fn assert_covered(format: Platform, bytes: &[u8]) {
+    let decoder = Decoder::of("f", format);
     let mut end = 0;
     for piece in decoder.pieces(bytes) {
         assert!(piece.at >= end, "{format:?}: pieces overlap or go back");
         assert_eq!(bytes.get(piece.at..piece.at + piece.bytes.len()), Some(piece.bytes));
         end = piece.at + piece.bytes.len();
-        let _ = decoder.read(&piece);
+        let _ = read(&decoder, &piece);
     }
 }
 
-fn any_format() -> impl Strategy<Value = Format> {
-    proptest::sample::select(Format::ALL.to_vec())
+fn any_format() -> impl Strategy<Value = Platform> {
+    proptest::sample::select(Platform::ALL.to_vec())
 }
 
 proptest! {

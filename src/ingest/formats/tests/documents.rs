@@ -27,18 +27,18 @@ pub(super) const POLL: &str = r#"{"polledAt":"2026-07-25T08:00:00+08:00","status
 #[test]
 fn a_streamed_record_is_a_cdr_to_the_byte() {
     let expected = "cdr iccid:8981109757931274797 4500839666911 2026-07-25T00:11:32Z 2026-07-25T00:16:38Z up 33486 down 59142";
-    assert_eq!(lines(Format::Onence, STREAMED.as_bytes()), [expected]);
+    assert_eq!(lines(Platform::Onence, STREAMED.as_bytes()), [expected]);
     // emnify has the same in numbers, also with an exponent.
     let numbers = STREAMED.replace("\"0.033486\"", "3.3486e-02").replace("\"0.059142\"", "0.059142");
     let numbers = numbers.replace("\"0.092628\"", "0.092628");
-    assert_eq!(lines(Format::Emnify, numbers.as_bytes()), [expected]);
+    assert_eq!(lines(Platform::Emnify, numbers.as_bytes()), [expected]);
 }
 
 #[test]
 fn without_an_iccid_the_imsi_names_the_card_and_a_list_is_its_records() {
     let nameless = STREAMED.replace("\"iccid\"", "\"other\"");
     let text = format!("[{nameless},\n{STREAMED}]");
-    let found = lines(Format::Onence, text.as_bytes());
+    let found = lines(Platform::Onence, text.as_bytes());
     assert_eq!(found.len(), 2);
     assert!(found[0].starts_with("cdr imsi:440100836166473 "), "{}", found[0]);
     assert!(found[1].starts_with("cdr iccid:8981109757931274797 "), "{}", found[1]);
@@ -47,13 +47,13 @@ fn without_an_iccid_the_imsi_names_the_card_and_a_list_is_its_records() {
 #[test]
 fn an_sms_is_no_record_of_usage() {
     let sms = STREAMED.replace("\"id\":5,", "\"id\":6,");
-    assert_eq!(lines(Format::Onence, sms.as_bytes()), ["aside: SMS"]);
+    assert_eq!(lines(Platform::Onence, sms.as_bytes()), ["aside: SMS"]);
 }
 
 #[test]
 fn an_end_before_the_start_is_for_the_meter_to_date() {
     let back = STREAMED.replace("00:16:38.260Z", "00:01:00Z");
-    let found = lines(Format::Onence, back.as_bytes());
+    let found = lines(Platform::Onence, back.as_bytes());
     assert!(found[0].contains("2026-07-25T00:11:32Z 2026-07-25T00:01:00Z"), "{}", found[0]);
 }
 
@@ -65,7 +65,7 @@ fn a_point_is_the_sum_of_its_speed_classes_for_five_minutes() {
         "cdr imsi:440103929795636 1784944500 2026-07-25T01:55:00Z 2026-07-25T02:00:00Z up 0 down 0",
         "cdr iccid:8981109757931274797 1784944200 2026-07-25T01:50:00Z 2026-07-25T01:55:00Z up 1 down 2",
     ];
-    assert_eq!(lines(Format::Soracom, POINTS.as_bytes()), expected);
+    assert_eq!(lines(Platform::Soracom, POINTS.as_bytes()), expected);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_usage_record_has_an_id_made_of_what_it_is_about() {
         "cdr iccid:8988307000000000002 ///2026-07-25T03:00:00Z \
          2026-07-25T02:00:00Z 2026-07-25T03:00:00Z up 1 down 2",
     ];
-    assert_eq!(lines(Format::SuperSim, PAGE.as_bytes()), expected);
+    assert_eq!(lines(Platform::SuperSim, PAGE.as_bytes()), expected);
 }
 
 #[test]
@@ -87,5 +87,5 @@ fn a_poll_is_a_total_of_the_cycle_and_a_failed_one_says_nothing() {
         "cycle-total iccid:8986046699528215723 2026-07-25T00:00:00Z tx 0 rx 4738774",
         "aside: a poll that failed",
     ];
-    assert_eq!(lines(Format::ControlCenter, text.as_bytes()), expected);
+    assert_eq!(lines(Platform::ControlCenter, text.as_bytes()), expected);
 }

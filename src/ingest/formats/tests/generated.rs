@@ -29,11 +29,11 @@ struct Totals {
 }
 
 impl Totals {
-    fn of(format: Format, bytes: &[u8]) -> Self {
-        let decoder = Decoder::new("f", format);
+    fn of(format: Platform, bytes: &[u8]) -> Self {
+        let decoder = Decoder::of("f", format);
         let (mut totals, mut seen) = (Self::default(), BTreeSet::new());
         for piece in decoder.pieces(bytes) {
-            match decoder.read(&piece).unwrap() {
+            match read(&decoder, &piece).unwrap() {
                 Said::Cdr(cdr) if seen.insert((name(cdr.card), cdr.id.to_string(), cdr.start)) => {
                     totals.add(&cdr);
                 }
@@ -69,7 +69,7 @@ impl Totals {
 
 #[test]
 fn the_streams_come_to_their_totals_by_card() {
-    for (format, file) in [(Format::Onence, "1nce-shape.jsonl"), (Format::Emnify, "emnify-shape.json")] {
+    for (format, file) in [(Platform::Onence, "1nce-shape.jsonl"), (Platform::Emnify, "emnify-shape.json")] {
         let (totals, expected) = (Totals::of(format, &data(file)), expected(file));
         assert_eq!(
             (totals.up, totals.down),
@@ -86,7 +86,7 @@ fn the_streams_come_to_their_totals_by_card() {
 #[test]
 fn the_points_come_to_their_totals_by_imsi() {
     let file = "soracom-airstats-by-imsi.json";
-    let (totals, expected) = (Totals::of(Format::Soracom, &data(file)), expected(file));
+    let (totals, expected) = (Totals::of(Platform::Soracom, &data(file)), expected(file));
     assert_eq!((totals.records, totals.duplicates), (expected["points"].as_u64().unwrap(), 0));
     assert_eq!(
         (totals.up, totals.down),
@@ -106,12 +106,12 @@ fn cycle_of(at: i64) -> String {
 fn the_polls_end_each_cycle_with_its_total() {
     let file = "control-center-ctd.jsonl";
     let (bytes, expected) = (data(file), expected(file));
-    let decoder = Decoder::new("f", Format::ControlCenter);
+    let decoder = Decoder::of("f", Platform::ControlCenter);
     let (mut failed, mut polls) = (0, 0);
     // First, last and how many, by card and cycle; the file is in the order of the polls.
     let mut cycles: BTreeMap<(String, String), (u64, u64, u64)> = BTreeMap::new();
     for piece in decoder.pieces(&bytes) {
-        match decoder.read(&piece).unwrap() {
+        match read(&decoder, &piece).unwrap() {
             Said::Reading(reading) => {
                 polls += 1;
                 let cycle = cycle_of(reading.at);

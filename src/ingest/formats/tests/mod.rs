@@ -3,14 +3,19 @@
 mod broken;
 mod documents;
 mod generated;
+mod mapped;
 
 use super::*;
 use crate::model::CardName;
 
 /// What each piece of a message says, in a line.
-fn lines(format: Format, bytes: &[u8]) -> Vec<String> {
-    let decoder = Decoder::new("f", format);
-    decoder.pieces(bytes).iter().map(|piece| line(&decoder.read(piece))).collect()
+fn lines(format: Platform, bytes: &[u8]) -> Vec<String> {
+    let decoder = Decoder::of("f", format);
+    decoder.pieces(bytes).iter().map(|piece| line(&read(&decoder, piece))).collect()
+}
+
+fn read<'a>(decoder: &'a Decoder, piece: &Piece<'a>) -> Result<Said<'a>, JsonError> {
+    decoder.read(piece, &mut Notes::default())
 }
 
 fn line(read: &Result<Said<'_>, JsonError>) -> String {

@@ -1,0 +1,274 @@
+//! A block `[[feeds]]` of the configuration: what a feed is called, where it comes from and how it is written.
+//!
+//! Read in two stages like all configuration: [`FeedSaid`] is what stands there, [`Feed`] what is meant. The second is made
+//! while the first is read, so that an error has the block's line.
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+
+use super::mapped::json::is_pointer;
+use super::mapped::{Blank, Identity, Mapping, RecordKind, Syntax, TimeFormat, Unit, Volume, Zone};
+use super::{Decoder, Format, Platform};
+use crate::limits::NAME_BYTES_MAX;
+use crate::model::TotalOf;
+
+/// A feed that comes in a format of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// The carrier, for who reads the configuration; the catalogue says what the feed is to it.
+    pub carrier: Option<String>,
+    /// The topic that it comes by, as the brokers name it; without one it comes by files only.
+    pub topic: Option<String>,
+    pub decoder: Decoder,
+}
+
+/// What stands in the block; which keys a format needs, [`Feed`] says.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedSaid {
+    id: String,
+    format: FormatName,
+    carrier: Option<String>,
+    topic: Option<String>,
+    #[serde(flatten)]
+    mapping: MappingSaid,
+}
+
+/// The keys of a mapped feed.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[serde(default)]
+struct MappingSaid {
+    delimiter: Option<char>,
+    columns: Option<Vec<String>>,
+    records: Option<String>,
+    kind: Option<Kind>,
+    identity: Option<String>,
+    identity_kind: Option<Identity>,
+    record_id: Option<OneOrMore>,
+    start: Option<String>,
+    end: Option<String>,
+    at: Option<String>,
+    day: Option<String>,
+    up: Option<String>,
+    down: Option<String>,
+    total: Option<String>,
+    unit: Option<Unit>,
+    blank: Option<Blank>,
+    time: Option<String>,
+    zone: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+enum FormatName {
+    #[serde(rename = "1nce")]
+    Onence,
+    #[serde(rename = "emnify")]
+    Emnify,
+    #[serde(rename = "soracom")]
+    Soracom,
+    #[serde(rename = "super-sim")]
+    SuperSim,
+    #[serde(rename = "control-center")]
+    ControlCenter,
+    #[serde(rename = "mapped-csv")]
+    MappedCsv,
+    #[serde(rename = "mapped-json")]
+    MappedJson,
+}
+
+/// What a mapped record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    #[default]
+    Cdr,
+    DayTotal,
+    CycleTotal,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+/// Fields that an id may be made of.
+const ID_PARTS_MAX: usize = 4;
+
+impl<'de> Deserialize<'de> for Feed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Block)
+    }
+}
+
+/// Makes the feed of its block within the block, so that a reader of a file knows the line of what cannot be meant.
+struct Block;
+
+impl<'de> Visitor<'de> for Block {
+    type Value = Feed;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a block of a feed")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Feed, A::Error> {
+        let said = FeedSaid::deserialize(MapAccessDeserializer::new(map))?;
+        Feed::try_from(said).map_err(A::Error::custom)
+    }
+}
+
+impl TryFrom<FeedSaid> for Feed {
+    type Error = String;
+
+    fn try_from(said: FeedSaid) -> Result<Self, String> {
+        let wrong = |problem: String| format!("feed {:?}: {problem}", said.id);
+        name("id", &said.id).map_err(wrong)?;
+        if let Some(topic) = &said.topic {
+            name("topic", topic).map_err(wrong)?;
+        }
+        let format = format(said.format, said.mapping).map_err(wrong)?;
+        let decoder = Decoder::new(&said.id, format);
+        Ok(Self { carrier: said.carrier, topic: said.topic, decoder })
+    }
+}
+
+/// What may be a topic's name may be a feed's.
+fn name(key: &str, text: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=NAME_BYTES_MAX).contains(&text.len()) && text.chars().all(fits) {
+        return Ok(());
+    }
+    Err(format!("{key} {text:?} is not 1 to {NAME_BYTES_MAX} of letters, digits, '.', '_', '-'"))
+}
+
+fn format(name: FormatName, said: MappingSaid) -> Result<Format, String> {
+    let platform = match name {
+        FormatName::Onence => Platform::Onence,
+        FormatName::Emnify => Platform::Emnify,
+        FormatName::Soracom => Platform::Soracom,
+        FormatName::SuperSim => Platform::SuperSim,
+        FormatName::ControlCenter => Platform::ControlCenter,
+        FormatName::MappedCsv => {
+            let syntax = csv(&said)?;
+            return mapping(syntax, said).map(|mapping| Format::Mapped(Box::new(mapping)));
+        }
+        FormatName::MappedJson => {
+            let syntax = json(&said)?;
+            return mapping(syntax, said).map(|mapping| Format::Mapped(Box::new(mapping)));
+        }
+    };
+    if said != MappingSaid::default() {
+        return Err(format!(
+            "{} says where everything stands: only mapped formats take more keys",
+            platform.name()
+        ));
+    }
+    Ok(Format::Platform(platform))
+}
+
+fn csv(said: &MappingSaid) -> Result<Syntax, String> {
+    refuse("records", said.records.is_some(), "is of mapped-json")?;
+    let delimiter = said.delimiter.unwrap_or(',');
+    let delimiter = u8::try_from(delimiter).ok().filter(|byte| byte.is_ascii() && !b"\"\r\n".contains(byte));
+    let delimiter = delimiter.ok_or("delimiter: one ASCII character that is no quote and no line's end")?;
+    Ok(Syntax::Csv { delimiter, columns: said.columns.clone() })
+}
+
+fn json(said: &MappingSaid) -> Result<Syntax, String> {
+    refuse("delimiter", said.delimiter.is_some(), "is of mapped-csv")?;
+    refuse("columns", said.columns.is_some(), "is of mapped-csv")?;
+    Ok(Syntax::Json { records: said.records.clone() })
+}
+
+fn refuse(key: &str, is_said: bool, why: &str) -> Result<(), String> {
+    if is_said { Err(format!("{key} {why}")) } else { Ok(()) }
+}
+
+fn mapping(syntax: Syntax, said: MappingSaid) -> Result<Mapping, String> {
+    check_places(&syntax, &said)?;
+    let zone = match &said.zone {
+        Some(text) => Some(Zone::parse(text).ok_or_else(|| {
+            format!("zone {text:?} is no zone like \"Asia/Shanghai\" and no offset like \"+08:00\"")
+        })?),
+        None => None,
+    };
+    let time =
+        said.time.as_deref().ok_or("time is missing: rfc3339, unix, unix-ms or a pattern of strftime")?;
+    Ok(Mapping {
+        time: TimeFormat::new(time, zone)?,
+        volume: volume(&said)?,
+        unit: said.unit.ok_or("unit is missing: B, kB, MB, GB, KiB, MiB, GiB, said-1000 or said-1024")?,
+        blank: said.blank.unwrap_or_default(),
+        identity_kind: said.identity_kind.ok_or("identity_kind is missing: iccid, imsi or msisdn")?,
+        record: record(&said)?,
+        identity: needed("identity", said.identity)?,
+        syntax,
+    })
+}
+
+fn needed(key: &str, said: Option<String>) -> Result<String, String> {
+    said.ok_or_else(|| format!("{key} is missing: where it stands in a record"))
+}
+
+fn volume(said: &MappingSaid) -> Result<Volume, String> {
+    match (said.up.clone(), said.down.clone(), said.total.clone()) {
+        (Some(up), Some(down), None) => Ok(Volume::Directions { up, down }),
+        (None, None, Some(total)) => Ok(Volume::Total(total)),
+        _ => Err("a volume is either up and down, or total".to_owned()),
+    }
+}
+
+fn record(said: &MappingSaid) -> Result<RecordKind, String> {
+    let of = match said.kind.unwrap_or_default() {
+        Kind::Cdr => {
+            refuse("at", said.at.is_some(), "is of totals: a cdr has start and end")?;
+            refuse("day", said.day.is_some(), "is of totals: a cdr has start and end")?;
+            let id = match said.record_id.clone() {
+                Some(OneOrMore::One(one)) => vec![one],
+                Some(OneOrMore::More(more)) if (1..=ID_PARTS_MAX).contains(&more.len()) => more,
+                Some(OneOrMore::More(_)) => return Err("record_id: one to four fields".to_owned()),
+                None => {
+                    return Err(
+                        "record_id is missing: the field, or the fields, that name a record".to_owned()
+                    );
+                }
+            };
+            let (start, end) = (needed("start", said.start.clone())?, needed("end", said.end.clone())?);
+            return Ok(RecordKind::Cdr { start, end, id });
+        }
+        Kind::DayTotal => TotalOf::Day,
+        Kind::CycleTotal => TotalOf::Cycle,
+    };
+    for (key, is_said) in [
+        ("start", said.start.is_some()),
+        ("end", said.end.is_some()),
+        ("record_id", said.record_id.is_some()),
+    ] {
+        refuse(key, is_said, "is of a cdr: a total has the time at which it was so, at")?;
+    }
+    Ok(RecordKind::Total { of, at: needed("at", said.at.clone())?, day: said.day.clone() })
+}
+
+/// Columns must be among those named, and pointers must be such.
+fn check_places(syntax: &Syntax, said: &MappingSaid) -> Result<(), String> {
+    let ids = match &said.record_id {
+        Some(OneOrMore::One(one)) => std::slice::from_ref(one),
+        Some(OneOrMore::More(more)) => more.as_slice(),
+        None => &[],
+    };
+    let single =
+        [&said.identity, &said.start, &said.end, &said.at, &said.day, &said.up, &said.down, &said.total];
+    let mut places = single.into_iter().flatten().chain(ids);
+    match syntax {
+        Syntax::Csv { columns: Some(columns), .. } => match places.find(|place| !columns.contains(place)) {
+            Some(place) => Err(format!("{place:?} is none of the columns")),
+            None => Ok(()),
+        },
+        Syntax::Csv { columns: None, .. } => Ok(()),
+        Syntax::Json { records } => match places.chain(records).find(|place| !is_pointer(place)) {
+            Some(place) => Err(format!("{place:?} is no JSON pointer: write \"/{place}\"")),
+            None => Ok(()),
+        },
+    }
+}

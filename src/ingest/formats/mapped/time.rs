@@ -1,0 +1,247 @@
+//! Times of a feed, as it writes them and in its zone → UTC seconds.
+//!
+//! Local times (`domain.md` T): an hour that comes twice is the first, an hour that is left out is shifted behind the gap, and
+//! both are counted ([`Notes`]): a feed with many of them should be asked for UTC.
+
+use std::fmt::Write as _;
+
+use chrono::format::{Item, StrftimeItems};
+use chrono::{
+    DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _,
+};
+use chrono_tz::Tz;
+
+use crate::codec::time;
+use crate::model::{Day, UnixTime};
+
+/// What was met while reading.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Notes {
+    /// Local times that come twice: taken as the first.
+    pub twice: u64,
+    /// Local times that do not exist: shifted.
+    pub skipped: u64,
+}
+
+/// How times are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// With an offset.
+    Rfc3339,
+    /// Seconds since 1970.
+    Unix,
+    /// Milliseconds since 1970.
+    UnixMs,
+    /// A pattern of strftime, with `%z` in it.
+    Offset(String),
+    /// A pattern without an offset: the zone's local time. A date alone is its midnight.
+    Local(String, Zone),
+}
+
+/// A zone, or a fixed offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    Named(Tz),
+    Fixed(FixedOffset),
+}
+
+impl Zone {
+    /// Reads `Asia/Shanghai`, `UTC` or `+08:00`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fixed = || {
+            let example = format!("1970-01-01T00:00:00{text}");
+            let offset = DateTime::parse_from_rfc3339(&example).ok()?;
+            Some(Self::Fixed(*offset.offset()))
+        };
+        text.parse().ok().map(Self::Named).or_else(fixed)
+    }
+
+    fn offset_at(self, local: NaiveDateTime) -> LocalResult<i32> {
+        match self {
+            Self::Named(zone) => {
+                zone.offset_from_local_datetime(&local).map(|offset| offset.fix().local_minus_utc())
+            }
+            Self::Fixed(offset) => LocalResult::Single(offset.local_minus_utc()),
+        }
+    }
+
+    fn utc(self, local: NaiveDateTime, notes: &mut Notes) -> Option<UnixTime> {
+        let offset_s = match self.offset_at(local) {
+            LocalResult::Single(offset_s) => offset_s,
+            LocalResult::Ambiguous(first, _) => {
+                notes.twice = notes.twice.saturating_add(1);
+                first
+            }
+            LocalResult::None => {
+                notes.skipped = notes.skipped.saturating_add(1);
+                self.offset_at(local.checked_sub_signed(BEFORE_A_GAP)?).earliest()?
+            }
+        };
+        Some(local.and_utc().timestamp().saturating_sub(i64::from(offset_s)))
+    }
+}
+
+/// No gap is longer: a zone that crosses the date line leaves out a day.
+const BEFORE_A_GAP: TimeDelta = TimeDelta::hours(25);
+
+/// Greatest number of milliseconds that are taken for a time: the year 9999.
+const MS_MAX: i64 = 253_402_300_799_999;
+
+impl TimeFormat {
+    /// Of a name or pattern and a zone.
+    ///
+    /// # Errors
+    /// A pattern that strftime does not have, or without a date; one without `%z` needs a zone.
+    pub fn new(text: &str, zone: Option<Zone>) -> Result<Self, String> {
+        match text {
+            "rfc3339" => return Ok(Self::Rfc3339),
+            "unix" => return Ok(Self::Unix),
+            "unix-ms" => return Ok(Self::UnixMs),
+            _ => {}
+        }
+        if !text.contains('%') || StrftimeItems::new(text).any(|item| matches!(item, Item::Error)) {
+            return Err(format!(
+                "time {text:?} is none of rfc3339, unix, unix-ms, and no pattern of strftime"
+            ));
+        }
+        if text.contains("%Z") {
+            return Err(format!("time {text:?}: a zone's abbreviation (%Z) says no offset; use %z, or zone"));
+        }
+        if has_offset(text) {
+            return Ok(Self::Offset(text.to_owned()));
+        }
+        let zone = zone.ok_or_else(|| {
+            format!("time {text:?} has no offset (%z): name the zone, like zone = \"Asia/Shanghai\"")
+        })?;
+        Ok(Self::Local(text.to_owned(), zone))
+    }
+
+    /// Reads a time.
+    pub(super) fn moment(&self, text: &str, notes: &mut Notes) -> Result<UnixTime, &'static str> {
+        const NO_TIME: &str = "which is no time as the feed writes it";
+        let whole = |most: i64| text.parse::<i64>().ok().filter(|number| (0..=most).contains(number));
+        let moment = match self {
+            Self::Rfc3339 => time::parse(text),
+            Self::Unix => whole(MS_MAX / 1_000),
+            Self::UnixMs => whole(MS_MAX).map(|ms| ms / 1_000),
+            Self::Offset(pattern) => {
+                DateTime::parse_from_str(text, pattern).ok().map(|moment| moment.timestamp())
+            }
+            Self::Local(pattern, zone) => local(text, pattern).and_then(|local| zone.utc(local, notes)),
+        };
+        moment.filter(|moment| (0..=MS_MAX / 1_000).contains(moment)).ok_or(NO_TIME)
+    }
+
+    /// Reads a date: `2026-08-01`, `20260801`, or the date of a time in the feed's own pattern.
+    pub(super) fn day(&self, text: &str) -> Result<Day, &'static str> {
+        let in_pattern = || match self {
+            Self::Local(pattern, _) | Self::Offset(pattern) => local(text, pattern).map(|local| local.date()),
+            Self::Rfc3339 | Self::Unix | Self::UnixMs => None,
+        };
+        let compact = || NaiveDate::parse_from_str(text, "%Y%m%d").ok();
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().or_else(compact).or_else(in_pattern);
+        let epoch = NaiveDate::default();
+        date.map(|date| date.signed_duration_since(epoch).num_days() as Day).ok_or("which is no date")
+    }
+}
+
+fn has_offset(pattern: &str) -> bool {
+    ["%z", "%:z", "%::z", "%#z", "%+"].iter().any(|offset| pattern.contains(offset))
+}
+
+/// A local time; a date alone is its midnight. strftime would read fewer digits than a pattern writes, so that a time that was
+/// cut off passed for an earlier one: as long as the pattern writes it is what it must be.
+fn local(text: &str, pattern: &str) -> Option<NaiveDateTime> {
+    let date = || NaiveDate::parse_from_str(text, pattern).ok().map(NaiveDateTime::from);
+    let local = NaiveDateTime::parse_from_str(text, pattern).ok().or_else(date)?;
+    let as_long = || {
+        let mut written = String::new();
+        write!(written, "{}", local.format(pattern)).is_ok() && written.len() == text.len()
+    };
+    (has_fraction(pattern) || has_offset(pattern) || as_long()).then_some(local)
+}
+
+fn has_fraction(pattern: &str) -> bool {
+    pattern.contains("%.") || pattern.contains("%f")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(format: &str, zone: &str, text: &str) -> (Option<String>, Notes) {
+        let mut notes = Notes::default();
+        let format = TimeFormat::new(format, Zone::parse(zone)).unwrap();
+        (format.moment(text, &mut notes).ok().map(time::text), notes)
+    }
+
+    #[test]
+    fn times_are_utc_seconds() {
+        let cases = [
+            ("rfc3339", "", "2026-08-01T09:30:15+08:00", "2026-08-01T01:30:15Z"),
+            ("unix", "", "1785547815", "2026-08-01T01:30:15Z"),
+            ("unix-ms", "", "1785547815999", "2026-08-01T01:30:15Z"),
+            ("%Y%m%d%H%M%S", "Asia/Shanghai", "20260801093015", "2026-08-01T01:30:15Z"),
+            ("%Y-%m-%d %H:%M:%S", "+08:00", "2026-08-01 09:30:15", "2026-08-01T01:30:15Z"),
+            ("%Y-%m-%d %H:%M:%S%.f", "-03:30", "2026-07-31 22:00:15.250", "2026-08-01T01:30:15Z"),
+            ("%d/%m/%Y %H:%M:%S %z", "", "01/08/2026 09:30:15 +0800", "2026-08-01T01:30:15Z"),
+            ("%Y%m%d", "Asia/Shanghai", "20260801", "2026-07-31T16:00:00Z"),
+        ];
+        for (format, zone, text, expected) in cases {
+            assert_eq!(at(format, zone, text), (Some(expected.to_owned()), Notes::default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        let cases = [
+            ("rfc3339", "2026-08-01 09:30:15"),
+            ("unix", "-1"),
+            ("unix", "1785547815000"),
+            ("unix", "1e9"),
+            ("%Y%m%d%H%M%S", "20261301093015"),
+            ("%Y%m%d%H%M%S", "2026080109301"),
+            ("%Y%m%d%H%M%S", "20260801093015x"),
+        ];
+        for (format, text) in cases {
+            assert_eq!(at(format, "UTC", text).0, None, "{format} {text}");
+        }
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_the_first_and_one_left_out_is_shifted_and_both_are_counted() {
+        // Berlin 2026: to summer time on 29 March 02:00, back on 25 October 03:00.
+        let cases = [
+            ("2026-10-25 02:30:00", "2026-10-25T00:30:00Z", Notes { twice: 1, skipped: 0 }),
+            ("2026-03-29 02:30:00", "2026-03-29T01:30:00Z", Notes { twice: 0, skipped: 1 }),
+            ("2026-03-29 03:30:00", "2026-03-29T01:30:00Z", Notes::default()),
+        ];
+        for (text, expected, notes) in cases {
+            let found = at("%Y-%m-%d %H:%M:%S", "Europe/Berlin", text);
+            assert_eq!(found, (Some(expected.to_owned()), notes), "{text}");
+        }
+        // Samoa left out 30 December 2011: by the offset before it, -10 h in summer.
+        let found = at("%Y-%m-%d %H:%M:%S", "Pacific/Apia", "2011-12-30 12:00:00");
+        assert_eq!(found, (Some("2011-12-30T22:00:00Z".to_owned()), Notes { twice: 0, skipped: 1 }));
+    }
+
+    #[test]
+    fn dates_are_read_in_the_usual_forms_and_the_feeds_own() {
+        let format = TimeFormat::new("%d.%m.%Y", Zone::parse("UTC")).unwrap();
+        for text in ["2026-08-01", "20260801", "01.08.2026"] {
+            assert_eq!(format.day(text), Ok(20_666), "{text}");
+        }
+        assert!(format.day("2026-13-01").is_err());
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_meant_is_refused() {
+        let error = |text: &str, zone: &str| TimeFormat::new(text, Zone::parse(zone)).unwrap_err();
+        assert!(error("iso", "UTC").contains("none of rfc3339, unix, unix-ms"));
+        assert!(error("%Q", "UTC").contains("no pattern of strftime"));
+        assert!(error("%Y%m%d", "").contains("name the zone"));
+        assert!(error("%Y%m%d %Z", "UTC").contains("says no offset"));
+        assert!(Zone::parse("Mars/Olympus").is_none());
+    }
+}
