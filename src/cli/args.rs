@@ -157,10 +157,14 @@ pub(super) enum IngestCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct FilesArgs {
-    /// The feed's name in the catalogue.
+    /// The feed's name in the catalogue. If the configuration has it among its [[feeds]], its format is used.
     #[arg(long)]
     pub feed: String,
-    /// Files: 3GPP PGW-CDRs, plain BER or TS 32.297; told apart by content.
+    /// Read the files in this format: 1nce, emnify, soracom, super-sim, control-center; mapped-csv and mapped-json as the
+    /// configuration describes the feed.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Files. Without a format: canonical lines, or 3GPP gateway records, plain BER or TS 32.297; told apart by content.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
 }

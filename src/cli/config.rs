@@ -41,6 +41,9 @@ fn meant(config: &Config) -> serde_json::Value {
         "clickhouse": clickhouse,
         "api": {"listen": config.api_listen.to_string()},
         "log": {"level": config.log_level, "directory": config.demo_directory},
+        "feeds": config.feeds.iter().map(|feed| serde_json::json!({
+            "id": feed.decoder.feed(), "format": feed.decoder.format(), "carrier": feed.carrier, "topic": feed.topic,
+        })).collect::<Vec<_>>(),
     })
 }
 

@@ -7,8 +7,10 @@ use anyhow::Context as _;
 use super::args::{FilesArgs, IngestCommand};
 use super::exit::{Exit, Failed};
 use super::kafka;
-use crate::config::{self, Config};
-use crate::ingest::file::{File, FileImport, Progress, check};
+use crate::config::{self, Config, ConfigError};
+use crate::ingest::file::{File, FileImport, Progress, Written, check};
+use crate::ingest::formats::feed::Feed;
+use crate::ingest::formats::{Decoder, Platform};
 use crate::ingest::{Clock, IngestOutcome, Options, Source};
 use crate::log::LogError;
 use crate::log::kafka::KafkaIngestLog;
@@ -19,7 +21,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 
 pub(super) fn run(command: &IngestCommand, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
     match command {
-        IngestCommand::Check(args) => look(args, json),
+        IngestCommand::Check(args) => look(args, &config::load_feeds(path)?, json),
         IngestCommand::File(args) => bring(args, &config::load(path)?, json),
     }
 }
@@ -28,10 +30,34 @@ fn read(file: &Path) -> Result<Vec<u8>, Failed> {
     Ok(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?)
 }
 
-fn look(args: &FilesArgs, json: bool) -> Result<Exit, Failed> {
+/// The feed's own format, if it has one.
+fn decoder(args: &FilesArgs, feeds: &[Feed]) -> Result<Option<Decoder>, Failed> {
+    let configured = feeds.iter().find(|feed| feed.decoder.feed() == args.feed).map(|feed| &feed.decoder);
+    let Some(format) = args.format.as_deref() else { return Ok(configured.cloned()) };
+    if let Some(platform) = Platform::from_name(format) {
+        return Ok(Some(Decoder::of(&args.feed, platform)));
+    }
+    if let Some(decoder) = configured.filter(|decoder| decoder.format() == format) {
+        return Ok(Some(decoder.clone()));
+    }
+    let names: Vec<&str> = Platform::ALL.into_iter().map(Platform::name).collect();
+    let problem = format!(
+        "{format:?} is none of {}, and no block [[feeds]] says of {:?} that it is written so",
+        names.join(", "),
+        args.feed
+    );
+    Err(ConfigError::Value { key: "--format", problem }.into())
+}
+
+fn written<'a>(args: &'a FilesArgs, decoder: Option<&'a Decoder>) -> Written<'a> {
+    decoder.map_or(Written::Known { feed: &args.feed }, Written::Feed)
+}
+
+fn look(args: &FilesArgs, feeds: &[Feed], json: bool) -> Result<Exit, Failed> {
+    let decoder = decoder(args, feeds)?;
     let mut exit = Exit::Done;
     for file in &args.files {
-        let summary = check(&read(file)?, &args.feed);
+        let summary = check(&read(file)?, written(args, decoder.as_ref()));
         if summary.broken > 0 || summary.records == 0 {
             exit = Exit::BadData;
         }
@@ -45,6 +71,7 @@ fn look(args: &FilesArgs, json: bool) -> Result<Exit, Failed> {
 }
 
 fn bring(args: &FilesArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
+    let decoder = decoder(args, &config.feeds)?;
     let client = kafka::member(
         config,
         &format!("{}-files", config.kafka.group),
@@ -57,7 +84,7 @@ fn bring(args: &FilesArgs, config: &Config, json: bool) -> Result<Exit, Failed> 
         let bytes = read(path)?;
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-        let file = File { name: &name, bytes: &bytes, feed: &args.feed };
+        let file = File { name: &name, bytes: &bytes, written: written(args, decoder.as_ref()) };
         let place = (config.kafka.partitions, wall_ms());
         let mut import = FileImport::new(file, SharedDirectory::default(), &options, place);
         follow(&mut import, &mut log, &name)?;

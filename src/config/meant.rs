@@ -1,6 +1,6 @@
 //! What is meant: checked, typed, with the defaults filled in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::ConfigError;
 use super::said::{self, Said};
+use crate::ingest::formats::feed::Feed;
 use crate::limits::{PARTITIONS_DEFAULT, REPLAY_DEBT_RECORDS_MAX, REPLAY_DEBT_S_MAX};
 
 /// The whole configuration of a process.
@@ -32,6 +33,8 @@ pub struct Config {
     pub log_level: String,
     pub log_format: Option<LogFormat>,
     pub demo_directory: PathBuf,
+    /// Feeds in formats of their own.
+    pub feeds: Vec<Feed>,
 }
 
 /// The brokers, and who we are to them.
@@ -106,8 +109,26 @@ impl Config {
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
             )?,
             demo_directory: said.log.directory.unwrap_or_else(|| PathBuf::from(".demo")),
+            feeds: feeds(said.feeds)?,
         })
     }
+}
+
+/// Each feed by itself was checked where it was read.
+pub(super) fn feeds(said: Vec<Feed>) -> Result<Vec<Feed>, ConfigError> {
+    let (mut ids, mut topics) = (BTreeSet::new(), BTreeSet::new());
+    for feed in &said {
+        let id = feed.decoder.feed();
+        if !ids.insert(id) {
+            return Err(value("feeds[].id", format!("{id:?} is the name of two feeds")));
+        }
+        if let Some(topic) = &feed.topic
+            && !topics.insert(topic)
+        {
+            return Err(value("feeds[].topic", format!("two feeds come by {topic:?}: one of them is read")));
+        }
+    }
+    Ok(said)
 }
 
 fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {

@@ -16,6 +16,7 @@ pub use meant::{ClickHouse, Config, Kafka, LogFormat};
 
 pub use tokens::{Role, tokens};
 
+use crate::ingest::formats::feed::Feed;
 use said::Said;
 
 /// Where a configuration is looked for when none is named.
@@ -39,14 +40,25 @@ pub enum ConfigError {
 /// # Errors
 /// [`ConfigError`]: a named file that is not there is one too.
 pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
-    let path =
-        named.map(Path::to_owned).or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.is_file()));
-    let table = match path {
+    let table = match found(named) {
         Some(path) => parse(&path, &read(&path)?)?,
         None => toml::Table::new(),
     };
     let said = environment::apply(table, environment::variables())?;
     Config::from_said(said)
+}
+
+/// The feeds alone, of the named file or the first of [`PLACES`]: files can be looked at without a deployment.
+///
+/// # Errors
+/// As [`load`], of what the file says.
+pub fn load_feeds(named: Option<&Path>) -> Result<Vec<Feed>, ConfigError> {
+    let Some(path) = found(named) else { return Ok(Vec::new()) };
+    meant::feeds(said(&path, &read(&path)?)?.feeds)
+}
+
+fn found(named: Option<&Path>) -> Option<PathBuf> {
+    named.map(Path::to_owned).or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.is_file()))
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
@@ -55,9 +67,16 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 
 /// The text is read twice: as what was said, for errors with line and column; and as a table, for the variables to enter.
 fn parse(path: &Path, text: &str) -> Result<toml::Table, ConfigError> {
-    let syntax = |e: toml::de::Error| ConfigError::Syntax { path: path.to_owned(), detail: e.to_string() };
-    toml::from_str::<Said>(text).map_err(syntax)?;
-    toml::from_str(text).map_err(syntax)
+    said(path, text)?;
+    toml::from_str(text).map_err(|error| syntax(path, &error))
+}
+
+fn said(path: &Path, text: &str) -> Result<Said, ConfigError> {
+    toml::from_str(text).map_err(|error| syntax(path, &error))
+}
+
+fn syntax(path: &Path, error: &toml::de::Error) -> ConfigError {
+    ConfigError::Syntax { path: path.to_owned(), detail: error.to_string() }
 }
 
 #[cfg(test)]
@@ -108,15 +127,62 @@ mod tests {
         }
     }
 
+    const FEED: &str = "\
+deployment = 't'
+
+[[feeds]]
+id = 'cmcc'
+format = '1nce'
+carrier = 'x'
+
+[[feeds]]
+id = 'onelink'
+format = 'mapped-json'
+kind = 'cycle-total'
+identity = '/iccid'
+identity_kind = 'iccid'
+at = '/at'
+total = '/dataAmount'
+unit = 'KiB'
+time = '%Y%m%d%H%M%S'
+zone = 'Asia/Shanghai'
+";
+
+    #[test]
+    fn feeds_are_read_with_their_formats() {
+        let config = config(FEED, &[]).unwrap();
+        let formats: Vec<_> = config.feeds.iter().map(|f| (f.decoder.feed(), f.decoder.format())).collect();
+        assert_eq!(formats, [("cmcc", "1nce"), ("onelink", "mapped-json")]);
+        assert_eq!(config.feeds[0].carrier.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn a_fault_in_a_feed_is_named_with_its_line() {
+        for (from, to, line, expected) in [
+            ("unit = 'KiB'", "unit = 'KB'", 8, "KB"),
+            ("at = '/at'\n", "", 8, "feed \"onelink\": at is missing"),
+            ("zone = 'Asia/Shanghai'", "colour = 'red'", 8, "colour"),
+            ("format = '1nce'", "format = 'xml'", 5, "unknown variant `xml`"),
+            ("carrier = 'x'", "unit = 'B'", 3, "only mapped formats take more keys"),
+        ] {
+            assert!(FEED.contains(from));
+            let error = config(&FEED.replace(from, to), &[]).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains(&format!("line {line}")), "{to}: {error}");
+        }
+        let twice = FEED.replace("'cmcc'", "'onelink'");
+        let error = config(&twice, &[]).unwrap_err().to_string();
+        assert!(error.contains("\"onelink\" is the name of two feeds"), "{error}");
+    }
+
     #[test]
     fn the_reference_names_every_key_that_is_read() {
         for key in said::KEYS {
             let value = if key.name == "kafka.properties" { "{}" } else { "[]" };
             let (section, name) = key.name.split_once('.').unwrap_or(("", key.name));
-            let text = if section.is_empty() {
-                format!("{name} = {value}")
-            } else {
-                format!("[{section}]\n{name} = {value}")
+            let text = match section.strip_suffix("[]") {
+                Some(list) => format!("[[{list}]]\n{name} = {value}"),
+                None if section.is_empty() => format!("{name} = {value}"),
+                None => format!("[{section}]\n{name} = {value}"),
             };
             if let Err(error) = toml::from_str::<Said>(&text) {
                 assert!(!error.to_string().contains("unknown field"), "{}: {error}", key.name);

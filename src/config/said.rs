@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::ingest::formats::feed::Feed;
+
 /// The whole file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +21,7 @@ pub struct Said {
     pub clickhouse: ClickHouse,
     pub api: Api,
     pub log: Log,
+    pub feeds: Vec<Feed>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -174,4 +177,76 @@ pub const KEYS: &[Key] = &[
         "The program's own log, on standard error.",
     ),
     key("log.directory", "path", "\".demo\"", "Where `demo` keeps its log."),
+    key(
+        "feeds[].id",
+        "name",
+        "(required)",
+        "A block [[feeds]] a feed in a format of its own (docs/feeds.md): its name in the catalogue.",
+    ),
+    key(
+        "feeds[].format",
+        "name",
+        "(required)",
+        "1nce, emnify, soracom, super-sim, control-center; mapped-csv and mapped-json, of which the keys below say all.",
+    ),
+    key("feeds[].carrier", "text", "(none)", "The carrier, for who reads this."),
+    key(
+        "feeds[].topic",
+        "name",
+        "(none)",
+        "The topic that it comes by, as the brokers name it (without kafka.prefix).",
+    ),
+    key("feeds[].kind", "\"cdr\" | \"day-total\" | \"cycle-total\"", "\"cdr\"", "What a record is."),
+    key("feeds[].identity", "column or /pointer", "(required)", "What names the card."),
+    key(
+        "feeds[].identity_kind",
+        "\"iccid\" | \"imsi\" | \"msisdn\"",
+        "(required)",
+        "What kind of name that is.",
+    ),
+    key(
+        "feeds[].record_id",
+        "one or a list of up to 4",
+        "(required of a cdr)",
+        "What names a record, joined by /.",
+    ),
+    key("feeds[].start", "column or /pointer", "(required of a cdr)", "When a record begins."),
+    key("feeds[].end", "column or /pointer", "(required of a cdr)", "When it ends."),
+    key("feeds[].at", "column or /pointer", "(required of a total)", "When the total was so."),
+    key("feeds[].day", "column or /pointer", "(none)", "A date: of which day or cycle the total is."),
+    key("feeds[].up", "column or /pointer", "(or total)", "Uplink."),
+    key("feeds[].down", "column or /pointer", "(or total)", "Downlink."),
+    key(
+        "feeds[].total",
+        "column or /pointer",
+        "(or up and down)",
+        "Both directions in one figure: told as downlink.",
+    ),
+    key(
+        "feeds[].unit",
+        "B, kB, MB, GB, KiB, MiB, GiB",
+        "(required)",
+        "Of the figures; said-1000 and said-1024: it stands with each (1GB20MB), in powers of that.",
+    ),
+    key("feeds[].blank", "\"refused\" | \"zero\"", "\"refused\"", "What a volume is that is not said."),
+    key(
+        "feeds[].time",
+        "rfc3339, unix, unix-ms or a pattern",
+        "(required)",
+        "How times are written; a pattern is one of strftime, like \"%Y%m%d%H%M%S\".",
+    ),
+    key(
+        "feeds[].zone",
+        "zone or offset",
+        "(none)",
+        "Of times without an offset: \"Asia/Shanghai\", \"+08:00\".",
+    ),
+    key("feeds[].delimiter", "character", "\",\"", "mapped-csv: between fields."),
+    key(
+        "feeds[].columns",
+        "list",
+        "the first row",
+        "mapped-csv: names of the columns where there is no header.",
+    ),
+    key("feeds[].records", "/pointer", "(none)", "mapped-json: where in a message the list of records is."),
 ];

@@ -65,6 +65,7 @@ pub struct IngestLedger {
     bytes: [[u64; 4]; 5],
     read_records: [u64; 5],
     read_bytes: [u64; 5],
+    asides: [u64; 5],
 }
 
 impl IngestLedger {
@@ -95,6 +96,19 @@ impl IngestLedger {
         self.read_records[source as usize]
     }
 
+    /// Notes something that came among records and is none: an SMS in a feed, a poll that failed. It is not read, in the
+    /// sense of the sum, and is counted beside it.
+    pub fn aside(&mut self, source: Source) {
+        let s = source as usize;
+        self.asides[s] = self.asides[s].saturating_add(1);
+    }
+
+    /// What came of a source among its records and is none.
+    #[must_use]
+    pub fn asides(&self, source: Source) -> u64 {
+        self.asides[source as usize]
+    }
+
     /// All bytes read of a source.
     #[must_use]
     pub fn read_bytes(&self, source: Source) -> u64 {
@@ -111,6 +125,7 @@ impl IngestLedger {
             }
             self.read_records[s] = self.read_records[s].saturating_add(other.read_records[s]);
             self.read_bytes[s] = self.read_bytes[s].saturating_add(other.read_bytes[s]);
+            self.asides[s] = self.asides[s].saturating_add(other.asides[s]);
         }
     }
 

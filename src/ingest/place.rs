@@ -49,7 +49,8 @@ impl<D: Directory> Place<'_, D> {
         self.push(card, &Record::Cdr(canonical(cdr, card, origin)))
     }
 
-    fn reading(&mut self, reading: &ReadingIn<'_>, origin: Origin<'_>) -> Placed {
+    /// Places a reading.
+    pub(super) fn reading(&mut self, reading: &ReadingIn<'_>, origin: Origin<'_>) -> Placed {
         let Some(card) = resolve(self.directory, reading.card, reading.at) else {
             return Placed::Nameless(reading.card);
         };
@@ -86,7 +87,12 @@ pub(super) fn canonical<'a>(cdr: &'a CdrIn<'_>, card: CardId, origin: Origin<'a>
     }
 }
 
-fn canonical_reading<'a>(reading: &'a ReadingIn<'_>, card: CardId, origin: Origin<'a>) -> Reading<'a> {
+/// The same of a reading.
+pub(super) fn canonical_reading<'a>(
+    reading: &'a ReadingIn<'_>,
+    card: CardId,
+    origin: Origin<'a>,
+) -> Reading<'a> {
     Reading {
         card,
         feed: FeedName::new(&reading.feed),
@@ -99,6 +105,14 @@ fn canonical_reading<'a>(reading: &'a ReadingIn<'_>, card: CardId, origin: Origi
         session: &reading.session,
         number: number(reading.card),
         origin,
+    }
+}
+
+/// The card that a name is, or stands in for where it is not known.
+pub(super) fn card_of(name: CardName) -> CardId {
+    match name {
+        CardName::Iccid(card) => card,
+        CardName::Number(_) => CardId::from_wire([0; 10]),
     }
 }
 

@@ -5,11 +5,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::reader::{Content, FileReader, Format};
-use crate::codec::json::CdrIn;
+use super::reader::{Content, FileReader, Format, Written};
+use crate::codec::json::{CdrIn, ReadingIn};
 use crate::codec::time;
+use crate::ingest::formats::Notes;
 use crate::limits::FILE_PROBLEMS_SHOWN;
-use crate::model::UnixTime;
+use crate::model::{CardName, UnixTime};
 
 /// What is in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,8 +21,14 @@ pub struct Summary {
     pub records: usize,
     /// Of them, those that name neither a card nor a number.
     pub nobodys: usize,
-    /// Of them, those that repeat an earlier one's card, feed, id and start.
+    /// Of them, those that repeat an earlier one's card, feed, id and start; or counter and time.
     pub repeats: usize,
+    /// Of them, totals of the carrier's own counters; their bytes are not in the sums.
+    pub readings: usize,
+    /// What is no record of usage: SMS, polls that failed.
+    pub asides: usize,
+    /// Local times that come twice or not at all.
+    pub local_times: Notes,
     /// Stretches that cannot be read.
     pub broken: usize,
     pub broken_bytes: usize,
@@ -42,69 +49,109 @@ pub struct Summary {
 pub struct Problem {
     /// Byte position in the file.
     pub at: usize,
+    /// Line, from 1; of binary files it says nothing.
+    pub line: usize,
     pub reason: String,
 }
 
 impl Summary {
-    fn cdr(&mut self, cdr: &CdrIn<'_>) {
-        (self.up, self.down) = (self.up.saturating_add(cdr.up), self.down.saturating_add(cdr.down));
-        self.first = Some(self.first.map_or(cdr.start, |first| first.min(cdr.start)));
-        self.last = self.last.max(Some(cdr.end.max(cdr.start)));
+    fn new(format: Format, bytes: usize) -> Self {
+        Self {
+            format,
+            bytes,
+            records: 0,
+            nobodys: 0,
+            repeats: 0,
+            readings: 0,
+            asides: 0,
+            local_times: Notes::default(),
+            broken: 0,
+            broken_bytes: 0,
+            names: 0,
+            up: 0,
+            down: 0,
+            first: None,
+            last: None,
+            problems: Vec::new(),
+        }
     }
 
-    fn problem(&mut self, at: usize, bytes: usize, reason: String) {
+    fn cdr(&mut self, cdr: &CdrIn<'_>) {
+        (self.up, self.down) = (self.up.saturating_add(cdr.up), self.down.saturating_add(cdr.down));
+        self.spans(cdr.start, cdr.end.max(cdr.start));
+    }
+
+    fn spans(&mut self, from: UnixTime, to: UnixTime) {
+        self.first = Some(self.first.map_or(from, |first| first.min(from)));
+        self.last = self.last.max(Some(to));
+    }
+
+    fn problem(&mut self, file: &[u8], (at, bytes): (usize, usize), reason: String) {
         self.broken += 1;
         self.broken_bytes += bytes;
         if self.problems.len() < FILE_PROBLEMS_SHOWN {
-            self.problems.push(Problem { at, reason });
+            let before = file.get(..at).unwrap_or_default();
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            self.problems.push(Problem { at, line, reason });
         }
     }
 }
 
+/// What makes a record the same again, among those of one file.
+type Identity = (CardName, String, String, UnixTime);
+
+/// What is known of the records so far.
+#[derive(Default)]
+struct Known {
+    names: BTreeSet<CardName>,
+    seen: BTreeSet<Identity>,
+}
+
 /// Decodes a whole file.
 #[must_use]
-pub fn check(file: &[u8], feed: &str) -> Summary {
-    let mut reader = FileReader::new(file, feed);
-    let mut summary = Summary {
-        format: reader.format(),
-        bytes: file.len(),
-        records: 0,
-        nobodys: 0,
-        repeats: 0,
-        broken: 0,
-        broken_bytes: 0,
-        names: 0,
-        up: 0,
-        down: 0,
-        first: None,
-        last: None,
-        problems: Vec::new(),
-    };
-    let (mut names, mut seen) = (BTreeSet::new(), BTreeSet::new());
+pub fn check(file: &[u8], written: Written<'_>) -> Summary {
+    let mut reader = FileReader::new(file, written);
+    let mut summary = Summary::new(reader.format(), file.len());
+    let mut known = Known::default();
     while let Some(record) = reader.record() {
-        let cdr = match record.content {
-            Content::Broken(reason) => {
-                summary.problem(record.at, record.bytes.len(), reason);
-                continue;
-            }
+        match record.content {
+            Content::Broken(reason) => summary.problem(file, (record.at, record.bytes.len()), reason),
+            Content::Aside(_) => summary.asides += 1,
             Content::Cdr(cdr) => {
-                names.insert(cdr.card);
-                cdr
+                known.names.insert(cdr.card);
+                known.cdr(&mut summary, &cdr);
             }
             Content::Nobodys(cdr) => {
                 summary.nobodys += 1;
-                cdr
+                known.cdr(&mut summary, &cdr);
             }
-        };
+            Content::Reading(reading) => known.reading(&mut summary, &reading),
+        }
+    }
+    (summary.names, summary.local_times) = (known.names.len(), reader.notes());
+    summary
+}
+
+impl Known {
+    fn cdr(&mut self, summary: &mut Summary, cdr: &CdrIn<'_>) {
         summary.records += 1;
-        if seen.insert((cdr.card, cdr.feed.to_string(), cdr.id.to_string(), cdr.start)) {
-            summary.cdr(&cdr);
+        if self.seen.insert((cdr.card, cdr.feed.to_string(), cdr.id.to_string(), cdr.start)) {
+            summary.cdr(cdr);
         } else {
             summary.repeats += 1;
         }
     }
-    summary.names = names.len();
-    summary
+
+    fn reading(&mut self, summary: &mut Summary, reading: &ReadingIn<'_>) {
+        self.names.insert(reading.card);
+        (summary.records, summary.readings) = (summary.records + 1, summary.readings + 1);
+        if self.seen.insert((reading.card, reading.feed.to_string(), reading.counter.to_string(), reading.at))
+        {
+            summary.spans(reading.at, reading.at);
+        } else {
+            summary.repeats += 1;
+        }
+    }
 }
 
 impl fmt::Display for Summary {
@@ -113,17 +160,29 @@ impl fmt::Display for Summary {
             Format::Lines => "canonical CDRs, one a line",
             Format::GatewayPlain => "3GPP gateway records, plain BER",
             Format::GatewayFramed => "3GPP gateway records in a TS 32.297 file",
+            Format::Feed(name) => name,
         };
         writeln!(f, "format    {format}, {} bytes", self.bytes)?;
         writeln!(f, "records   {} ({} of them repeats)", self.records, self.repeats)?;
+        if self.readings + self.asides > 0 {
+            writeln!(
+                f,
+                "of these  {} totals of the carrier; besides {} that are no usage",
+                self.readings, self.asides
+            )?;
+        }
         writeln!(f, "names     {} cards or numbers; {} records name nobody", self.names, self.nobodys)?;
         writeln!(f, "usage     {} bytes up, {} bytes down", self.up, self.down)?;
         if let (Some(first), Some(last)) = (self.first, self.last) {
             writeln!(f, "time      {} to {}", time::text(first), time::text(last))?;
         }
+        let Notes { twice, skipped } = self.local_times;
+        if twice + skipped > 0 {
+            writeln!(f, "local     {twice} times that come twice, {skipped} that do not exist")?;
+        }
         writeln!(f, "broken    {} stretches, {} bytes", self.broken, self.broken_bytes)?;
         for problem in &self.problems {
-            writeln!(f, "  at byte {}: {}", problem.at, problem.reason)?;
+            writeln!(f, "  at byte {} (line {}): {}", problem.at, problem.line, problem.reason)?;
         }
         if self.broken > self.problems.len() {
             writeln!(f, "  and {} more", self.broken - self.problems.len())?;

@@ -11,15 +11,15 @@ use super::super::options::{Clock, Options};
 use super::super::outbox::{Letter, Outbox};
 use super::super::packer::{Packer, When};
 use super::super::parking::Kind;
-use super::super::place::{Place, Placed, canonical};
+use super::super::place::{Place, Placed, canonical, canonical_reading, card_of};
 use super::super::sources::Ref;
-use super::reader::{Content, FileReader, FileRecord};
+use super::reader::{Content, FileReader, FileRecord, Written};
 use crate::codec::directory as entries;
-use crate::codec::json::{CdrIn, write};
+use crate::codec::json::write;
 use crate::codec::quarantine::{self, Entry, Qid};
 use crate::limits::{CDR_SECONDS_MAX, FILE_RECORDS_PER_STEP, FUTURE_S_MAX, NAME_BYTES_MAX};
 use crate::log::{IngestLog, LogError, Output};
-use crate::model::{CardId, CardName, Origin, UnixTime};
+use crate::model::{CardId, Origin, UnixTime};
 
 /// How far an import has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl<'f, D: Directory> FileImport<'f, D> {
             time_ms: supplied_ms(&file, options.clock, now_ms),
         };
         let progress = Progress { bytes_of: file.bytes.len(), ..Progress::default() };
-        let reader = FileReader::new(file.bytes, file.feed);
+        let reader = FileReader::new(file.bytes, file.written);
         Self { reader, out, directory_ready: false, read_all: false, progress }
     }
 
@@ -126,8 +126,8 @@ impl<'f, D: Directory> FileImport<'f, D> {
 pub struct File<'f> {
     pub name: &'f str,
     pub bytes: &'f [u8],
-    /// The feed whose records it holds, where they do not say it themselves.
-    pub feed: &'f str,
+    /// How it is to be read, and as whose records.
+    pub written: Written<'f>,
 }
 
 /// The time of the messages where the clock is supplied; not looked for where it is not.
@@ -140,14 +140,16 @@ fn supplied_ms(file: &File<'_>, clock: Clock, now_ms: i64) -> i64 {
 
 /// The latest end in the file that can be right, up to a little after now.
 fn last_end(file: &File<'_>, now: UnixTime) -> Option<UnixTime> {
-    let mut reader = FileReader::new(file.bytes, file.feed);
+    let mut reader = FileReader::new(file.bytes, file.written);
     let mut last = None;
     while let Some(record) = reader.record() {
-        if let Content::Cdr(cdr) | Content::Nobodys(cdr) = record.content {
-            let sane = cdr.end.saturating_sub(cdr.start) <= CDR_SECONDS_MAX
-                && cdr.end <= now.saturating_add(FUTURE_S_MAX);
-            last = last.max(sane.then_some(cdr.end));
-        }
+        let (start, end) = match &record.content {
+            Content::Cdr(cdr) | Content::Nobodys(cdr) => (cdr.start, cdr.end),
+            Content::Reading(reading) => (reading.at, reading.at),
+            Content::Aside(_) | Content::Broken(_) => continue,
+        };
+        let sane = end.saturating_sub(start) <= CDR_SECONDS_MAX && end <= now.saturating_add(FUTURE_S_MAX);
+        last = last.max(sane.then_some(end));
     }
     last
 }
@@ -175,7 +177,23 @@ impl<D: Directory> Out<D> {
         let received_ms = if self.clock == Clock::Supplied { self.time_ms } else { now_ms };
         let origin = Origin { source: &source, partition: 0, offset: record.at as u64, received_ms };
         let outcome = match &record.content {
-            Content::Cdr(cdr) => self.cdr(cdr, record.bytes, origin, now_ms),
+            Content::Aside(_) => {
+                self.ledger.aside(Source::File);
+                self.source = source;
+                return;
+            }
+            Content::Cdr(cdr) => {
+                let placed = self.place(now_ms).cdr(cdr, origin);
+                self.outcome(placed, record.bytes, (origin, now_ms), |card| {
+                    (Kind::Cdr, write::cdr(&canonical(cdr, card, origin)))
+                })
+            }
+            Content::Reading(reading) => {
+                let placed = self.place(now_ms).reading(reading, origin);
+                self.outcome(placed, record.bytes, (origin, now_ms), |card| {
+                    (Kind::Reading, write::reading(&canonical_reading(reading, card, origin)))
+                })
+            }
             Content::Nobodys(cdr) => {
                 let raw = Raw { kind: Kind::Cdr, bytes: record.bytes, origin };
                 let entry = letters::nobodys(&raw, "the record names neither IMSI nor MSISDN");
@@ -188,26 +206,28 @@ impl<D: Directory> Out<D> {
         self.source = source;
     }
 
-    fn cdr(&mut self, cdr: &CdrIn<'_>, bytes: &[u8], origin: Origin<'_>, now_ms: i64) -> IngestOutcome {
+    fn place(&mut self, now_ms: i64) -> Place<'_, D> {
         let Self { directory, packer, outbox, time_ms, .. } = self;
         let when = When { now_ms, outside_ms: *time_ms };
-        let mut place = Place { directory: &*directory, packer, outbox, from: Ref::NONE, when };
-        match place.cdr(cdr, origin) {
-            Placed::Logged => IngestOutcome::Logged,
-            Placed::Nameless(name) => self.park(cdr, name, origin, now_ms),
-            Placed::Dead(reason) => self.dead(bytes, &reason, origin),
-        }
+        Place { directory: &*directory, packer, outbox, from: Ref::NONE, when }
     }
 
-    /// Parks a record in its outside form.
-    fn park(&mut self, cdr: &CdrIn<'_>, name: CardName, origin: Origin<'_>, now_ms: i64) -> IngestOutcome {
-        let card = match name {
-            CardName::Iccid(card) => card,
-            CardName::Number(_) => CardId::from_wire([0; 10]),
+    /// What became of a record; one without a card is parked in its outside form, as `written` makes it.
+    fn outcome(
+        &mut self,
+        placed: Placed,
+        bytes: &[u8],
+        (origin, now_ms): (Origin<'_>, i64),
+        written: impl Fn(CardId) -> (Kind, Vec<u8>),
+    ) -> IngestOutcome {
+        let name = match placed {
+            Placed::Logged => return IngestOutcome::Logged,
+            Placed::Dead(reason) => return self.dead(bytes, &reason, origin),
+            Placed::Nameless(name) => name,
         };
-        let bytes = write::cdr(&canonical(cdr, card, origin));
+        let (kind, bytes) = written(card_of(name));
         let first_seen_ms = if self.clock == Clock::Supplied { self.time_ms } else { now_ms };
-        match letters::parked(&Raw { kind: Kind::Cdr, bytes: &bytes, origin }, name, first_seen_ms) {
+        match letters::parked(&Raw { kind, bytes: &bytes, origin }, name, first_seen_ms) {
             Some(output) => {
                 self.post(output);
                 IngestOutcome::Parked

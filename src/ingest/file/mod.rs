@@ -10,7 +10,7 @@ mod reader;
 
 pub use check::{Problem, Summary, check};
 pub use import::{File, FileImport, Progress};
-pub use reader::{Content, FileReader, FileRecord, Format};
+pub use reader::{Content, FileReader, FileRecord, Format, Written};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::codec::json::{self, CdrIn, Scratch};
+use crate::codec::json::{self, CdrIn, ReadingIn, Scratch};
+use crate::ingest::formats::{Decoder, Notes, Piece, Said};
 use crate::ingest::pgw::{self, Framing, Pieces, UsageRecord};
 use crate::model::{CardName, Slices};
 
@@ -16,6 +17,18 @@ pub enum Format {
     GatewayPlain,
     /// 3GPP gateway records in a TS 32.297 file.
     GatewayFramed,
+    /// A feed's own format, by its name.
+    #[serde(untagged)]
+    Feed(&'static str),
+}
+
+/// How a file is to be read.
+#[derive(Debug, Clone, Copy)]
+pub enum Written<'f> {
+    /// As its first bytes tell; gateway records are of this feed, lines name their own.
+    Known { feed: &'f str },
+    /// As a feed's messages.
+    Feed(&'f Decoder),
 }
 
 impl Format {
@@ -46,6 +59,9 @@ pub enum Content<'a> {
     Cdr(CdrIn<'a>),
     /// Usage that names neither a card nor a number; the name in it is no one's.
     Nobodys(CdrIn<'a>),
+    Reading(ReadingIn<'a>),
+    /// No record, and what it is instead.
+    Aside(&'static str),
     Broken(String),
 }
 
@@ -53,8 +69,12 @@ pub enum Content<'a> {
 #[derive(Debug)]
 pub struct FileReader<'f> {
     file: &'f [u8],
-    feed: String,
+    written: Written<'f>,
     format: Format,
+    /// Of a feed's own format: the pieces, which of them is next, and what was met.
+    cut: Vec<Piece<'f>>,
+    next: usize,
+    notes: Notes,
     /// Byte after the last line read.
     line: usize,
     pieces: Pieces<'f>,
@@ -64,13 +84,19 @@ pub struct FileReader<'f> {
 }
 
 impl<'f> FileReader<'f> {
-    /// Reads gateway records as those of a feed; lines name their own.
     #[must_use]
-    pub fn new(file: &'f [u8], feed: &str) -> Self {
+    pub fn new(file: &'f [u8], written: Written<'f>) -> Self {
+        let (format, cut) = match written {
+            Written::Known { .. } => (Format::of(file), Vec::new()),
+            Written::Feed(decoder) => (Format::Feed(decoder.format()), decoder.pieces(file)),
+        };
         Self {
             file,
-            feed: feed.to_owned(),
-            format: Format::of(file),
+            written,
+            format,
+            cut,
+            next: 0,
+            notes: Notes::default(),
             line: 0,
             pieces: Pieces::new(file),
             record: UsageRecord::default(),
@@ -84,12 +110,31 @@ impl<'f> FileReader<'f> {
         self.format
     }
 
+    /// What was met on the way.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
+        self.notes
+    }
+
     /// The next record; `None` at the end.
     pub fn record(&mut self) -> Option<FileRecord<'_>> {
-        match self.format {
-            Format::Lines => self.next_line(),
-            Format::GatewayPlain | Format::GatewayFramed => self.next_piece(),
+        match (self.written, self.format) {
+            (Written::Feed(decoder), _) => self.next_of(decoder),
+            (Written::Known { .. }, Format::Lines) => self.next_line(),
+            (Written::Known { feed }, _) => self.next_piece(feed),
         }
+    }
+
+    fn next_of(&mut self, decoder: &'f Decoder) -> Option<FileRecord<'_>> {
+        let piece = self.cut.get(self.next)?;
+        self.next += 1;
+        let content = match decoder.read(piece, &mut self.notes) {
+            Ok(Said::Cdr(cdr)) => Content::Cdr(cdr),
+            Ok(Said::Reading(reading)) => Content::Reading(reading),
+            Ok(Said::Aside(what)) => Content::Aside(what),
+            Err(error) => Content::Broken(error.to_string()),
+        };
+        Some(FileRecord { at: piece.at, bytes: piece.bytes, content })
     }
 
     fn next_line(&mut self) -> Option<FileRecord<'_>> {
@@ -110,7 +155,7 @@ impl<'f> FileReader<'f> {
         Some(FileRecord { at, bytes, content })
     }
 
-    fn next_piece(&mut self) -> Option<FileRecord<'_>> {
+    fn next_piece(&mut self, feed: &'f str) -> Option<FileRecord<'_>> {
         let piece = self.pieces.next()?;
         let (at, bytes) = (piece.at, piece.bytes);
         if let Some(broken) = piece.broken {
@@ -118,7 +163,7 @@ impl<'f> FileReader<'f> {
             return Some(FileRecord { at, bytes, content: Content::Broken(reason) });
         }
         let content = match pgw::decode(bytes, at, &mut self.record) {
-            Ok(()) => usage(&self.record, &self.feed, &mut self.packed),
+            Ok(()) => usage(&self.record, feed, &mut self.packed),
             Err(error) => Content::Broken(error.to_string()),
         };
         Some(FileRecord { at, bytes, content })

@@ -9,6 +9,7 @@ use crate::log::Topic;
 use crate::model::CardId;
 
 const NOW_MS: i64 = 1_790_000_000_000;
+const PGW: Written<'_> = Written::Known { feed: "pgw" };
 const END: i64 = 1_785_542_400 + 900;
 
 fn card() -> CardId {
@@ -34,7 +35,7 @@ fn gateway_file() -> Vec<u8> {
 
 fn import(broker: &Shared, bytes: &[u8], clock: Clock) -> [u64; 4] {
     let options = Options::new("test", clock);
-    let file = File { name: "x.cdr", bytes, feed: "pgw" };
+    let file = File { name: "x.cdr", bytes, written: PGW };
     let mut import = FileImport::new(file, PlainDirectory::default(), &options, (PARTITIONS, NOW_MS));
     let mut log = TestLog::new(broker);
     for _ in 0..10_000 {
@@ -108,7 +109,7 @@ fn a_gateways_file_comes_in_whole_with_those_who_name_nobody_set_aside() {
 #[test]
 fn a_look_at_a_file_counts_what_is_in_it() {
     // Values of tests/data/3gpp-cdr/expected.json.
-    let summary = check(&gateway_file(), "pgw");
+    let summary = check(&gateway_file(), PGW);
     assert_eq!(summary.format, Format::GatewayFramed);
     assert_eq!((summary.records, summary.repeats, summary.nobodys), (2_076, 50, 6));
     assert_eq!((summary.up, summary.down), (19_057_735_798, 40_970_842_342));
@@ -120,9 +121,9 @@ fn a_look_at_a_broken_file_says_where_it_is_broken() {
     let mut file = gateway_file();
     let (start, len) = (54 + 5, 4 + 0xC2); // the first record, behind file header and CDR header
     file[start + 3] = 0xFF;
-    let summary = check(&file, "pgw");
+    let summary = check(&file, PGW);
     assert_eq!((summary.records, summary.broken), (2_075, 1));
     assert_eq!(summary.broken_bytes, len);
     assert_eq!(summary.problems[0].at, start);
-    assert!(summary.to_string().contains("at byte 59: "), "{summary}");
+    assert!(summary.to_string().contains("at byte 59 (line "), "{summary}");
 }
