@@ -236,13 +236,15 @@ fn last_heard(all: &[PartitionStatus]) -> BTreeMap<String, UnixTime> {
 
 /// Handles of an ingest.
 pub struct IngestMetrics {
-    read: [Counter; 5],
-    records: [[Counter; 4]; 5],
-    bytes: [[Counter; 4]; 5],
+    read: [Counter; Source::ALL.len()],
+    records: [[Counter; IngestOutcome::ALL.len()]; Source::ALL.len()],
+    bytes: [[Counter; IngestOutcome::ALL.len()]; Source::ALL.len()],
     parked: Gauge,
     in_flight: Gauge,
     lag: Gauge,
     behind: Gauge,
+    asides: [Counter; Source::ALL.len()],
+    local_times: [Counter; 2],
     told: IngestLedger,
 }
 
@@ -259,6 +261,9 @@ impl IngestMetrics {
             in_flight: gauge!("tidegauge_input_in_flight_records"),
             lag: gauge!("tidegauge_input_lag_seconds"),
             behind: gauge!("tidegauge_input_lag_records"),
+            asides: sources.1.map(|source| counter!("tidegauge_ingest_asides_total", "input" => source)),
+            local_times: ["twice", "skipped"]
+                .map(|kind| counter!("tidegauge_feed_local_times_total", "kind" => kind)),
             told: IngestLedger::default(),
         }
     }
@@ -285,6 +290,7 @@ impl IngestMetrics {
         }
         for (s, source) in Source::ALL.into_iter().enumerate() {
             add(&self.read[s], ledger.read(source) - self.told.read(source));
+            add(&self.asides[s], ledger.asides(source) - self.told.asides(source));
             for (o, outcome) in IngestOutcome::ALL.into_iter().enumerate() {
                 add(
                     &self.records[s][o],
@@ -293,6 +299,9 @@ impl IngestMetrics {
                 add(&self.bytes[s][o], ledger.bytes(source, outcome) - self.told.bytes(source, outcome));
             }
         }
+        let (now, told) = (ledger.local_times(), self.told.local_times());
+        add(&self.local_times[0], now.twice - told.twice);
+        add(&self.local_times[1], now.skipped - told.skipped);
         self.told = *ledger;
     }
 }

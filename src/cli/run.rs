@@ -10,7 +10,8 @@ use super::rollups::{Rollups, Sink};
 use super::{kafka, observe};
 use crate::api::{Access, Allowed, metrics};
 use crate::config::{Config, Role as TokenRole, tokens};
-use crate::ingest::{Clock as IngestClock, Options};
+use crate::ingest::formats::feed::Feed;
+use crate::ingest::{Clock as IngestClock, Options, RawFeed};
 use crate::log::Topic;
 use crate::log::kafka::{KafkaCommands, KafkaIngestLog, KafkaTail, KafkaWorkerLog};
 use crate::shell::{Commands, Inbox, Instance, SharedDirectory, Size, follow, listen, told_to_stop};
@@ -108,16 +109,28 @@ fn settings(args: &RunArgs, config: &Config) -> Settings {
     settings
 }
 
+/// The feeds that come by topics of their own.
+fn raw_feeds(config: &Config) -> Arc<[RawFeed]> {
+    let raw = |feed: &Feed| {
+        let topic = Topic::raw(feed.topic.as_deref()?);
+        Some(RawFeed { topic, decoder: feed.decoder.clone() })
+    };
+    config.feeds.iter().filter_map(raw).collect()
+}
+
 fn start_ingests(instance: &mut Instance, ingests: usize, config: &Config) -> Result<(), Failed> {
     let directory = SharedDirectory::default();
     let clock = if config.clock_supplied { IngestClock::Supplied } else { IngestClock::Log };
+    let feeds = raw_feeds(config);
     for number in 0..ingests {
         let kafka = kafka::member(config, &kafka::ingest_group(config), &format!("ingest-{number}"));
         let directory = directory.clone();
         let mut options = Options::new(&config.deployment, clock);
         options.wait_ms = crate::limits::STEP_WAIT_MS;
+        options.feeds = Arc::clone(&feeds);
+        let topics: Vec<Topic> = feeds.iter().map(|feed| feed.topic).collect();
         instance.start_ingest(number, options, move || {
-            Ok((KafkaIngestLog::open(kafka.clone())?, directory.clone()))
+            Ok((KafkaIngestLog::open_with(kafka.clone(), &topics)?, directory.clone()))
         })?;
     }
     Ok(())

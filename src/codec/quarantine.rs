@@ -114,6 +114,16 @@ impl Qid {
         )
     }
 
+    /// Of a part of what stands there, by its byte: a message may hold many records.
+    #[must_use]
+    pub fn of_part(origin: &Origin<'_>, at: usize) -> Self {
+        if at == 0 {
+            return Self::of_place(origin);
+        }
+        let place = (origin.partition.to_le_bytes(), origin.offset.to_le_bytes(), (at as u64).to_le_bytes());
+        hash("part", &[origin.source.as_bytes(), &place.0, &place.1, &place.2])
+    }
+
     fn of_cdr(cdr: &Identity<'_>) -> Self {
         hash(
             "cdr",

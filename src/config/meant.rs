@@ -10,6 +10,7 @@ use super::ConfigError;
 use super::said::{self, Said};
 use crate::ingest::formats::feed::Feed;
 use crate::limits::{PARTITIONS_DEFAULT, REPLAY_DEBT_RECORDS_MAX, REPLAY_DEBT_S_MAX};
+use crate::log::Topic;
 
 /// The whole configuration of a process.
 #[derive(Debug, Clone)]
@@ -79,6 +80,7 @@ impl Config {
     /// # Errors
     /// The first key that cannot be meant so.
     pub fn from_said(said: Said) -> Result<Self, ConfigError> {
+        let prefix = said.kafka.prefix.clone().unwrap_or_default();
         Ok(Self {
             deployment: deployment(said.deployment)?,
             clock_supplied: one_of("clock", said.clock, &[("log", false), ("supplied", true)])?
@@ -109,7 +111,7 @@ impl Config {
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
             )?,
             demo_directory: said.log.directory.unwrap_or_else(|| PathBuf::from(".demo")),
-            feeds: feeds(said.feeds)?,
+            feeds: feeds(said.feeds).and_then(|feeds| not_ours(feeds, &prefix))?,
         })
     }
 }
@@ -129,6 +131,15 @@ pub(super) fn feeds(said: Vec<Feed>) -> Result<Vec<Feed>, ConfigError> {
         }
     }
     Ok(said)
+}
+
+/// A topic of the contract has the contract's format.
+fn not_ours(feeds: Vec<Feed>, prefix: &str) -> Result<Vec<Feed>, ConfigError> {
+    let is_ours = |name: &str| name.strip_prefix(prefix).is_some_and(|name| Topic::from_name(name).is_some());
+    match feeds.iter().filter_map(|feed| feed.topic.as_deref()).find(|name| is_ours(name)) {
+        Some(name) => Err(value("feeds[].topic", format!("{name:?} is a topic of this deployment's own"))),
+        None => Ok(feeds),
+    }
 }
 
 fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {

@@ -172,6 +172,12 @@ zone = 'Asia/Shanghai'
         let twice = FEED.replace("'cmcc'", "'onelink'");
         let error = config(&twice, &[]).unwrap_err().to_string();
         assert!(error.contains("\"onelink\" is the name of two feeds"), "{error}");
+        let ours = FEED.replace("carrier = 'x'", "topic = 'eu.usage.cdr'") + "[kafka]\nprefix = 'eu.'";
+        let error = config(&ours, &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("feeds[].topic: \"eu.usage.cdr\" is a topic of this deployment's own"),
+            "{error}"
+        );
     }
 
     #[test]

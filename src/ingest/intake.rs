@@ -26,7 +26,7 @@ pub(super) struct Intake<D> {
     pub parking: Parking,
     pub ledger: IngestLedger,
     packer: Packer,
-    options: Options,
+    pub options: Options,
     /// Identities that the directory has spoken of and that hold parked records.
     named: BTreeSet<CardName>,
     /// The greatest time of an outside message: the only clock of a deployment that supplies it.
@@ -36,11 +36,11 @@ pub(super) struct Intake<D> {
 
 /// A message in hand.
 #[derive(Clone, Copy)]
-struct Taken<'a> {
-    from: Ref,
-    source: Source,
-    when: When,
-    raw: Raw<'a>,
+pub(super) struct Taken<'a> {
+    pub from: Ref,
+    pub source: Source,
+    pub when: When,
+    pub raw: Raw<'a>,
 }
 
 impl<D: Directory> Intake<D> {
@@ -112,6 +112,7 @@ impl<D: Directory> Intake<D> {
             Topic::Modem => (Source::Modem, Kind::Reading),
             Topic::Commands => (Source::Commands, Kind::Cdr),
             Topic::Parked => (Source::Parked, Kind::Cdr),
+            Topic::Raw(_) => (Source::Feed, Kind::Cdr),
             _ => (Source::Cdr, Kind::Cdr),
         };
         let when = When { now_ms, outside_ms: message.time_ms };
@@ -131,6 +132,7 @@ impl<D: Directory> Intake<D> {
         match taken.source {
             Source::Commands => self.command(taken),
             Source::Parked => self.parked(taken),
+            Source::Feed => self.feed(taken),
             Source::Cdr | Source::Modem | Source::File => self.usage(taken),
         }
     }
@@ -160,14 +162,14 @@ impl<D: Directory> Intake<D> {
     }
 
     /// What parked records are timed by.
-    fn clock_ms(&self, when: When) -> i64 {
+    pub(super) fn clock_ms(&self, when: When) -> i64 {
         match self.options.clock {
             Clock::Log => when.now_ms,
             Clock::Supplied => self.outside_ms,
         }
     }
 
-    fn dead(&mut self, taken: &Taken<'_>, reason: &str) {
+    pub(super) fn dead(&mut self, taken: &Taken<'_>, reason: &str) {
         let letter = letters::dead(taken.raw.bytes, reason, taken.raw.origin);
         self.post(letter, Some(taken.from), taken.when.outside_ms);
         self.note(taken, IngestOutcome::DeadLetter);
@@ -182,7 +184,7 @@ impl<D: Directory> Intake<D> {
         self.outside_ms
     }
 
-    fn post(&mut self, mut output: Output, from: Option<Ref>, outside_ms: i64) {
+    pub(super) fn post(&mut self, mut output: Output, from: Option<Ref>, outside_ms: i64) {
         output.time_ms = (self.options.clock == Clock::Supplied).then_some(outside_ms);
         self.outbox.post(Letter { output, carried: from.into_iter().collect() });
     }
@@ -206,7 +208,7 @@ impl<D: Directory> Intake<D> {
         }
     }
 
-    fn put(&mut self, taken: &Taken<'_>) -> Place<'_, D> {
+    pub(super) fn put(&mut self, taken: &Taken<'_>) -> Place<'_, D> {
         let Self { directory, packer, outbox, .. } = self;
         Place { directory, packer, outbox, from: taken.from, when: taken.when }
     }

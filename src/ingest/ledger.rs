@@ -4,6 +4,8 @@
 //! those of the outside message. A parked record is noted twice: as parked under the source it came by, and with what
 //! became of it under [`Source::Parked`] when it leaves; those still held are in neither, until they leave.
 
+use super::formats::Notes;
+
 /// Where a record was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
@@ -12,10 +14,16 @@ pub enum Source {
     Commands,
     Parked,
     File,
+    /// Feeds' own topics. Records are counted here, of which a message may hold many; bytes are those of the records.
+    Feed,
 }
 
+/// How many there are.
+const SOURCES: usize = 6;
+
 impl Source {
-    pub const ALL: [Self; 5] = [Self::Cdr, Self::Modem, Self::Commands, Self::Parked, Self::File];
+    pub const ALL: [Self; SOURCES] =
+        [Self::Cdr, Self::Modem, Self::Commands, Self::Parked, Self::File, Self::Feed];
 
     /// The label in metrics.
     #[must_use]
@@ -26,6 +34,7 @@ impl Source {
             Self::Commands => "commands",
             Self::Parked => "parked",
             Self::File => "file",
+            Self::Feed => "feed",
         }
     }
 }
@@ -61,11 +70,12 @@ impl IngestOutcome {
 /// Records and bytes by source and outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct IngestLedger {
-    records: [[u64; 4]; 5],
-    bytes: [[u64; 4]; 5],
-    read_records: [u64; 5],
-    read_bytes: [u64; 5],
-    asides: [u64; 5],
+    records: [[u64; 4]; SOURCES],
+    bytes: [[u64; 4]; SOURCES],
+    read_records: [u64; SOURCES],
+    read_bytes: [u64; SOURCES],
+    asides: [u64; SOURCES],
+    local_times: Notes,
 }
 
 impl IngestLedger {
@@ -103,6 +113,19 @@ impl IngestLedger {
         self.asides[s] = self.asides[s].saturating_add(1);
     }
 
+    /// Adds what was met while reading.
+    pub fn met(&mut self, notes: Notes) {
+        let all = &mut self.local_times;
+        all.twice = all.twice.saturating_add(notes.twice);
+        all.skipped = all.skipped.saturating_add(notes.skipped);
+    }
+
+    /// Local times of feeds that came twice or did not exist.
+    #[must_use]
+    pub fn local_times(&self) -> Notes {
+        self.local_times
+    }
+
     /// What came of a source among its records and is none.
     #[must_use]
     pub fn asides(&self, source: Source) -> u64 {
@@ -127,6 +150,7 @@ impl IngestLedger {
             self.read_bytes[s] = self.read_bytes[s].saturating_add(other.read_bytes[s]);
             self.asides[s] = self.asides[s].saturating_add(other.asides[s]);
         }
+        self.met(other.local_times);
     }
 
     /// Whether the outcomes add up to what was read.

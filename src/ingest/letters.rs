@@ -25,6 +25,12 @@ pub(super) fn dead(bytes: &[u8], reason: &str, origin: Origin<'_>) -> Output {
     quarantine::output(&Entry::unreadable(bytes, reason, origin), None)
 }
 
+/// A part of a message that cannot be read, as it came.
+pub(super) fn dead_part(bytes: &[u8], at: usize, reason: &str, origin: Origin<'_>) -> Output {
+    let qid = Qid::of_part(&origin, at);
+    quarantine::output(&Entry { qid, ..Entry::unreadable(bytes, reason, origin) }, None)
+}
+
 /// A record whose card nobody named in time.
 pub(super) fn unknown(raw: &Raw<'_>, name: CardName, reason: &str) -> Output {
     let mut scratch = Scratch::default();

@@ -12,6 +12,7 @@ pub mod ber;
 pub mod catalogue;
 mod core;
 mod directory;
+mod feeds;
 pub mod file;
 pub mod formats;
 mod frontier;
@@ -31,7 +32,7 @@ pub use self::core::Ingest;
 pub use directory::{Change, Directory, Holders, PlainDirectory, resolve};
 pub use frontier::{Frontier, Load};
 pub use ledger::{IngestLedger, IngestOutcome, Source};
-pub use options::{Bounds, Clock, Options, Report};
+pub use options::{Bounds, Clock, Options, RawFeed, Report};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,10 @@
 //! What ingest is told, and what it reports.
 
+use std::sync::Arc;
+
+use super::formats::Decoder;
 use crate::limits;
+use crate::log::Topic;
 
 /// Whose time stands on the messages that ingest writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,12 +25,27 @@ pub struct Options {
     /// How long one poll may wait for a first message when nothing else is due, milliseconds; 0 = never.
     pub wait_ms: u64,
     pub bounds: Bounds,
+    /// Feeds that come by topics of their own.
+    pub feeds: Arc<[RawFeed]>,
+}
+
+/// A feed that comes by a topic of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawFeed {
+    pub topic: Topic,
+    pub decoder: Decoder,
 }
 
 impl Options {
     #[must_use]
     pub fn new(deployment: &str, clock: Clock) -> Self {
-        Self { deployment: deployment.to_owned(), clock, wait_ms: 0, bounds: Bounds::default() }
+        Self {
+            deployment: deployment.to_owned(),
+            clock,
+            wait_ms: 0,
+            bounds: Bounds::default(),
+            feeds: Arc::default(),
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl<D: Directory> Place<'_, D> {
 }
 
 /// The canonical form of a CDR, once its card is known.
-pub(super) fn canonical<'a>(cdr: &'a CdrIn<'_>, card: CardId, origin: Origin<'a>) -> Cdr<'a> {
+fn canonical<'a>(cdr: &'a CdrIn<'_>, card: CardId, origin: Origin<'a>) -> Cdr<'a> {
     Cdr {
         card,
         feed: FeedName::new(&cdr.feed),
@@ -88,11 +88,7 @@ pub(super) fn canonical<'a>(cdr: &'a CdrIn<'_>, card: CardId, origin: Origin<'a>
 }
 
 /// The same of a reading.
-pub(super) fn canonical_reading<'a>(
-    reading: &'a ReadingIn<'_>,
-    card: CardId,
-    origin: Origin<'a>,
-) -> Reading<'a> {
+fn canonical_reading<'a>(reading: &'a ReadingIn<'_>, card: CardId, origin: Origin<'a>) -> Reading<'a> {
     Reading {
         card,
         feed: FeedName::new(&reading.feed),
@@ -108,8 +104,18 @@ pub(super) fn canonical_reading<'a>(
     }
 }
 
+/// A CDR of no card yet in its outside form, in which it is parked.
+pub(super) fn outside_cdr(cdr: &CdrIn<'_>, name: CardName, origin: Origin<'_>) -> Vec<u8> {
+    json::write::cdr(&canonical(cdr, card_of(name), origin))
+}
+
+/// The same of a reading.
+pub(super) fn outside_reading(reading: &ReadingIn<'_>, name: CardName, origin: Origin<'_>) -> Vec<u8> {
+    json::write::reading(&canonical_reading(reading, card_of(name), origin))
+}
+
 /// The card that a name is, or stands in for where it is not known.
-pub(super) fn card_of(name: CardName) -> CardId {
+fn card_of(name: CardName) -> CardId {
     match name {
         CardName::Iccid(card) => card,
         CardName::Number(_) => CardId::from_wire([0; 10]),

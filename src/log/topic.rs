@@ -19,6 +19,8 @@ pub enum Topic {
     Log,
     Checkpoint,
     Owners,
+    /// A feed's own topic, in a format of its own; by its whole name, as the brokers have it.
+    Raw(&'static str),
 }
 
 /// How long a topic keeps its messages.
@@ -30,6 +32,7 @@ pub enum Retention {
 }
 
 impl Topic {
+    /// Every topic of the contract; raw ones are not among them.
     pub const ALL: [Self; 14] = [
         Self::Cdr,
         Self::Modem,
@@ -47,7 +50,13 @@ impl Topic {
         Self::Owners,
     ];
 
-    /// The name without prefix.
+    /// The raw topic of that name. The name is kept for the life of the process: for the few of a configuration.
+    #[must_use]
+    pub fn raw(name: &str) -> Self {
+        Self::Raw(Box::leak(name.into()))
+    }
+
+    /// The name without prefix; a raw topic has none.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -65,6 +74,7 @@ impl Topic {
             Self::Log => "tidegauge.log",
             Self::Checkpoint => "tidegauge.checkpoint",
             Self::Owners => "tidegauge.owners",
+            Self::Raw(name) => name,
         }
     }
 
@@ -82,7 +92,7 @@ impl Topic {
             Self::Parked => Retention::Days(3),
             Self::Log => Retention::Days(40),
             Self::Commands | Self::Quarantine | Self::DeadLetter => Retention::Days(90),
-            Self::Cdr | Self::Modem | Self::FeedEvents => Retention::Days(7),
+            Self::Cdr | Self::Modem | Self::FeedEvents | Self::Raw(_) => Retention::Days(7),
             Self::Alerts | Self::Activations | Self::Lifecycle => Retention::Days(30),
         }
     }
@@ -93,7 +103,7 @@ impl Topic {
         matches!(self, Self::Log | Self::Checkpoint)
     }
 
-    /// The topics that ingest reads as a group.
+    /// The topics that ingest reads as a group, besides the raw ones of its feeds.
     pub const OUTSIDE: [Self; 4] = [Self::Cdr, Self::Modem, Self::Commands, Self::Parked];
 }
 

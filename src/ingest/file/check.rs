@@ -91,7 +91,7 @@ impl Summary {
         self.broken_bytes += bytes;
         if self.problems.len() < FILE_PROBLEMS_SHOWN {
             let before = file.get(..at).unwrap_or_default();
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = before.split(|byte| *byte == b'\n').count();
             self.problems.push(Problem { at, line, reason });
         }
     }

@@ -11,15 +11,14 @@ use super::super::options::{Clock, Options};
 use super::super::outbox::{Letter, Outbox};
 use super::super::packer::{Packer, When};
 use super::super::parking::Kind;
-use super::super::place::{Place, Placed, canonical, canonical_reading, card_of};
+use super::super::place::{Place, Placed, outside_cdr, outside_reading};
 use super::super::sources::Ref;
 use super::reader::{Content, FileReader, FileRecord, Written};
 use crate::codec::directory as entries;
-use crate::codec::json::write;
 use crate::codec::quarantine::{self, Entry, Qid};
 use crate::limits::{CDR_SECONDS_MAX, FILE_RECORDS_PER_STEP, FUTURE_S_MAX, NAME_BYTES_MAX};
 use crate::log::{IngestLog, LogError, Output};
-use crate::model::{CardId, Origin, UnixTime};
+use crate::model::{CardName, Origin, UnixTime};
 
 /// How far an import has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -110,6 +109,7 @@ impl<'f, D: Directory> FileImport<'f, D> {
             }
             let Some(record) = self.reader.record() else {
                 self.read_all = true;
+                self.out.ledger.met(self.reader.notes());
                 self.progress.bytes = self.progress.bytes_of;
                 self.out.outbox.post_all(self.out.packer.all());
                 return;
@@ -184,15 +184,13 @@ impl<D: Directory> Out<D> {
             }
             Content::Cdr(cdr) => {
                 let placed = self.place(now_ms).cdr(cdr, origin);
-                self.outcome(placed, record.bytes, (origin, now_ms), |card| {
-                    (Kind::Cdr, write::cdr(&canonical(cdr, card, origin)))
-                })
+                let written = |name| (Kind::Cdr, outside_cdr(cdr, name, origin));
+                self.outcome(placed, record.bytes, (origin, now_ms), written)
             }
             Content::Reading(reading) => {
                 let placed = self.place(now_ms).reading(reading, origin);
-                self.outcome(placed, record.bytes, (origin, now_ms), |card| {
-                    (Kind::Reading, write::reading(&canonical_reading(reading, card, origin)))
-                })
+                let written = |name| (Kind::Reading, outside_reading(reading, name, origin));
+                self.outcome(placed, record.bytes, (origin, now_ms), written)
             }
             Content::Nobodys(cdr) => {
                 let raw = Raw { kind: Kind::Cdr, bytes: record.bytes, origin };
@@ -218,14 +216,14 @@ impl<D: Directory> Out<D> {
         placed: Placed,
         bytes: &[u8],
         (origin, now_ms): (Origin<'_>, i64),
-        written: impl Fn(CardId) -> (Kind, Vec<u8>),
+        written: impl Fn(CardName) -> (Kind, Vec<u8>),
     ) -> IngestOutcome {
         let name = match placed {
             Placed::Logged => return IngestOutcome::Logged,
             Placed::Dead(reason) => return self.dead(bytes, &reason, origin),
             Placed::Nameless(name) => name,
         };
-        let (kind, bytes) = written(card_of(name));
+        let (kind, bytes) = written(name);
         let first_seen_ms = if self.clock == Clock::Supplied { self.time_ms } else { now_ms };
         match letters::parked(&Raw { kind, bytes: &bytes, origin }, name, first_seen_ms) {
             Some(output) => {

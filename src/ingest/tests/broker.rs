@@ -10,6 +10,8 @@ use crate::log::{IngestLog, IngestPolled, LogError, Message, Output, PollBudget,
 use crate::model::{CardId, CardName, DirectoryEntry, LogOffset, Number, NumberKind, Record};
 
 pub(in crate::ingest) const PARTITIONS: u32 = 4;
+/// A feed's own topic.
+pub(in crate::ingest) const RAW: Topic = Topic::Raw("onelink.raw");
 
 /// A message that the broker keeps.
 #[derive(Debug, Clone)]
@@ -134,7 +136,8 @@ pub(in crate::ingest) struct TestLog {
 impl TestLog {
     /// A member with all partitions of the outside topics, two a topic.
     pub(in crate::ingest) fn new(broker: &Shared) -> Self {
-        let places = Topic::OUTSIDE.into_iter().flat_map(|topic| [at(topic, 0), at(topic, 1)]);
+        let topics = Topic::OUTSIDE.into_iter().chain([RAW]);
+        let places = topics.flat_map(|topic| [at(topic, 0), at(topic, 1)]);
         Self {
             broker: broker.clone(),
             positions: BTreeMap::new(),

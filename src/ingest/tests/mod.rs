@@ -3,6 +3,7 @@
 mod broker;
 
 mod crashes;
+mod feeds;
 mod parked;
 
 use std::collections::BTreeSet;

@@ -81,5 +81,7 @@ fn number(topic: Topic) -> u8 {
         Topic::Log => 12,
         Topic::Checkpoint => 13,
         Topic::Owners => 14,
+        // None is kept here: feeds' own topics are Kafka's.
+        Topic::Raw(_) => 0,
     }
 }

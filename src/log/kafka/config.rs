@@ -90,7 +90,10 @@ impl KafkaConfig {
     /// The topic's name on the brokers.
     #[must_use]
     pub fn topic_name(&self, topic: Topic) -> String {
-        format!("{}{}", self.prefix, topic.name())
+        match topic {
+            Topic::Raw(name) => name.to_owned(),
+            topic => format!("{}{}", self.prefix, topic.name()),
+        }
     }
 
     /// The group's name on the brokers.

@@ -38,11 +38,19 @@ impl KafkaIngestLog {
     /// # Errors
     /// [`LogError::Retriable`] while the brokers are away; [`LogError::Fatal`] if a topic is missing.
     pub fn open(config: KafkaConfig) -> Result<Self, LogError> {
+        Self::open_with(config, &[])
+    }
+
+    /// The same, reading feeds' own topics too.
+    ///
+    /// # Errors
+    /// As [`Self::open`]. A raw topic that is not there yet is read once it is.
+    pub fn open_with(config: KafkaConfig, raw: &[Topic]) -> Result<Self, LogError> {
         let asking = Asking::new(&config)?;
         let log_partitions = asking.topic(Topic::Log)?.partitions;
         let directory = Follower::start(&config, &asking, Topic::Directory, From::Beginning)?;
         let producer = Self::producer(&config)?;
-        let reader = KafkaReader::open(config.clone(), &Topic::OUTSIDE)?;
+        let reader = KafkaReader::open(config.clone(), &[&Topic::OUTSIDE, raw].concat())?;
         Ok(Self { config, reader, directory, producer, done: Vec::new(), log_partitions })
     }
 

@@ -1,0 +1,143 @@
+//! Feeds by topics of their own: many records a message, each with an outcome of its own.
+
+use super::broker::RAW;
+use super::*;
+use crate::ingest::formats::{Decoder, Platform};
+
+impl Run {
+    /// An ingest that reads [`RAW`] as a platform's messages.
+    fn with_feed(platform: Platform) -> Self {
+        Self::on(&Broker::new(), platform)
+    }
+
+    fn on(broker: &Shared, platform: Platform) -> Self {
+        let feed = RawFeed { topic: RAW, decoder: Decoder::of("f", platform) };
+        let options = Options { feeds: vec![feed].into(), ..Options::new("test", Clock::Log) };
+        let ingest = Ingest::new(TestLog::new(broker), PlainDirectory::default(), options);
+        Self { broker: broker.clone(), ingest }
+    }
+
+    fn outcomes(&self) -> [u64; 4] {
+        let ledger = self.ingest.ledger();
+        assert!(ledger.adds_up());
+        IngestOutcome::ALL.map(|outcome| ledger.records(Source::Feed, outcome))
+    }
+}
+
+/// A record of a stream: `card` is `"sim":{"iccid":…}` or `"imsi":…`.
+fn streamed(card: &str, id: u64, traffic: u8) -> String {
+    format!(
+        r#"{{"id":{id},{card},"start_timestamp":"2026-08-01T00:00:00Z","end_timestamp":"2026-08-01T00:15:00Z","traffic_type":{{"id":{traffic}}},"volume":{{"tx":"0.000001","rx":"0.000002"}}}}"#
+    )
+}
+
+fn of_card(id: u64) -> String {
+    streamed(&format!(r#""sim":{{"iccid":"{}"}}"#, card(1)), id, 5)
+}
+
+fn of_number(id: u64) -> String {
+    streamed(&format!(r#""imsi":"{IMSI}""#), id, 5)
+}
+
+fn sms(id: u64) -> String {
+    streamed(&format!(r#""imsi":"{IMSI}""#), id, 6)
+}
+
+#[test]
+fn a_message_of_many_records_is_finished_by_the_last_and_each_has_one_outcome() {
+    let mut run = Run::with_feed(Platform::Onence);
+    run.register(1, None);
+    let damaged = of_card(9).replace("0.000001", "x");
+    let records =
+        [of_card(1), sms(2), of_number(3), damaged.clone(), of_card(4), of_card(9).replace("0.000002", "y")];
+    run.put(RAW, 1, &format!("[{}]", records.join(",")));
+    run.log().acks = Acks::Withheld;
+    run.steps(60);
+    assert_eq!(run.committed(RAW, 1), 0);
+    run.log().acks = Acks::Prompt;
+    let report = run.settle();
+    assert_eq!((report.in_flight_records, report.in_flight_bytes), (0, 0));
+    assert_eq!(run.committed(RAW, 1), 1);
+    assert_eq!(run.logged(), texts(&["cdr 1", "cdr 4"]));
+    assert_eq!(run.outcomes(), [2, 1, 2, 0]);
+    assert_eq!(run.ingest.ledger().asides(Source::Feed), 1);
+    // The dead letter is the record alone, and says where in which message it stood.
+    assert_eq!(run.header(Topic::DeadLetter, "source"), "onelink.raw");
+    assert_eq!(run.header(Topic::DeadLetter, "partition"), "1");
+    let reason = run.header(Topic::DeadLetter, "reason");
+    let at = 1 + records[..3].iter().map(|record| record.len() + 1).sum::<usize>();
+    assert!(reason.starts_with(&format!("at byte {at} of the message: field `volume.tx`")), "{reason}");
+    let broker = run.broker.borrow();
+    let letters = broker.messages(Topic::DeadLetter);
+    assert_eq!(letters[0].value.as_deref(), Some(damaged.as_bytes()));
+    let qid = |n: usize| letters[n].headers.iter().find(|(name, _)| *name == "qid").unwrap().1.clone();
+    assert_ne!(qid(0), qid(1));
+}
+
+#[test]
+fn a_record_of_an_unknown_number_waits_in_its_canonical_form() {
+    let mut run = Run::with_feed(Platform::Onence);
+    run.put(RAW, 0, &of_number(7));
+    run.settle();
+    assert_eq!((run.outcomes(), run.committed(RAW, 0)), ([0, 1, 0, 0], 1));
+    let parked = run.broker.borrow().messages(Topic::Parked)[0].value.clone().unwrap();
+    let parked: serde_json::Value = serde_json::from_slice(&parked).unwrap();
+    assert_eq!(parked["source"], "onelink.raw");
+    let record = serde_json::json!({
+        "imsi": IMSI.to_string(), "feed": "f", "id": "7", "start": "2026-08-01T00:00:00Z",
+        "end": "2026-08-01T00:15:00Z", "up": 1, "down": 2,
+    });
+    assert_eq!(parked["record"], record);
+    run.register(1, Some(IMSI));
+    run.settle();
+    assert_eq!(run.logged(), texts(&["cdr 7"]));
+}
+
+#[test]
+fn a_poll_is_a_reading_and_one_of_an_unknown_card_waits() {
+    let mut run = Run::with_feed(Platform::ControlCenter);
+    let poll = format!(
+        r#"{{"polledAt":"1970-01-01T00:00:09Z","status":200,"body":{{"imsi":"{IMSI}","ctdDataUsage":5}}}}"#
+    );
+    run.put(RAW, 0, &poll);
+    run.settle();
+    assert_eq!(run.outcomes(), [0, 1, 0, 0]);
+    run.register(1, Some(IMSI));
+    run.settle();
+    assert_eq!(run.logged(), texts(&["reading cycle-total 9"]));
+}
+
+#[test]
+fn messages_without_any_record_hold_nothing_up() {
+    let mut run = Run::with_feed(Platform::Onence);
+    for value in ["[]", " \n", &sms(1)] {
+        run.put(RAW, 0, value);
+    }
+    run.put(RAW, 0, "");
+    run.put(RAW, 0, &" ".repeat(crate::limits::OUTSIDE_BYTES_MAX + 1));
+    let report = run.settle();
+    assert_eq!((run.committed(RAW, 0), report.in_flight_records), (5, 0));
+    assert_eq!((run.outcomes(), run.ingest.ledger().asides(Source::Feed)), ([0, 0, 2, 0], 3));
+}
+
+#[test]
+fn a_topic_that_no_feed_comes_by_is_set_aside() {
+    let mut run = Run::new();
+    run.put(RAW, 0, "{}");
+    run.settle();
+    assert_eq!(run.outcomes(), [0, 0, 1, 0]);
+    assert!(run.header(Topic::DeadLetter, "reason").contains("no feed of the configuration"));
+}
+
+#[test]
+fn a_message_read_again_after_a_crash_brings_the_same_ids() {
+    let mut run = Run::with_feed(Platform::Onence);
+    run.register(1, None);
+    run.put(RAW, 0, &format!("{}\n{}\n", of_card(1), of_card(2)));
+    run.log().acks = Acks::Withheld;
+    run.steps(20);
+    run.log().write_untold();
+    let mut again = Run::on(&run.broker, Platform::Onence);
+    again.settle();
+    assert_eq!((again.logged(), again.committed(RAW, 0)), (texts(&["cdr 1", "cdr 2"]), 1));
+}
