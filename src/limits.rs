@@ -248,6 +248,8 @@ pub const HISTORY_LINGER_MS: u64 = 200;
 
 /// Requests waiting in a worker's mailbox; further ones are refused at once.
 pub const MAILBOX_REQUESTS_MAX: usize = 256;
+/// How long a question about a card waits for its worker.
+pub const MAILBOX_ANSWER_MS: u64 = 5_000;
 /// Bytes of an HTTP request's body.
 pub const API_BODY_BYTES_MAX: usize = 64 * 1_024;
 /// Requests that wait for the answer to a command; further ones are told that it was taken.
@@ -256,6 +258,8 @@ pub const ANSWERS_AWAITED_MAX: usize = 4_096;
 pub const ANSWER_WAIT_S_MAX: u64 = 30;
 /// How long another instance may take to answer a question that was passed on to it.
 pub const FORWARD_MS: u64 = 2_000;
+/// ... and how much it may say.
+pub const FORWARD_BYTES_MAX: usize = 1_024 * 1_024;
 /// How long a worker's poll waits for a first message: also the longest that a request waits for an idle worker.
 pub const STEP_WAIT_MS: u64 = 5;
 /// How often a thread tells how it stands.

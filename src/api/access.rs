@@ -27,6 +27,12 @@ pub enum Access {
 }
 
 impl Access {
+    /// A token to ask another instance with: never one that could give orders there.
+    pub(super) fn reading(&self) -> Option<&str> {
+        let Self::Tokens(tokens) = self else { return None };
+        tokens.iter().find(|(allowed, _)| *allowed == Allowed::Read).map(|(_, token)| token.as_str())
+    }
+
     /// What a request must be allowed.
     fn needs(request: &Request) -> Option<Allowed> {
         if !request.uri().path().starts_with("/v1/") {
@@ -39,6 +45,11 @@ impl Access {
     fn check(&self, request: &Request) -> Result<(), Problem> {
         let Some(needs) = Self::needs(request) else { return Ok(()) };
         let allowed = match self {
+            Self::Everybody(_)
+                if needs == Allowed::Operate && request.headers().contains_key(header::ORIGIN) =>
+            {
+                return Err(Problem::Forbidden("a web page may give no orders without a token".to_owned()));
+            }
             Self::Everybody(allowed) if *allowed >= needs => return Ok(()),
             Self::Everybody(_) => {
                 return Err(Problem::Forbidden(
@@ -48,7 +59,9 @@ impl Access {
             Self::Tokens(tokens) => {
                 let given =
                     request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-                let given = given.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Problem::NoToken)?;
+                let given = given.and_then(|value| value.split_once(' '));
+                let bearer = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+                let given = bearer.map(|(_, token)| token.trim()).ok_or(Problem::NoToken)?;
                 let found =
                     tokens.iter().filter(|(_, token)| same(token, given)).map(|(allowed, _)| *allowed);
                 found.max().ok_or(Problem::NoToken)?
@@ -92,6 +105,13 @@ mod tests {
     }
 
     #[test]
+    fn a_web_page_gives_no_orders() {
+        let mut request = ask("POST", "/v1/drain", None);
+        request.headers_mut().insert("origin", "https://elsewhere.example".parse().expect("a header"));
+        assert!(Access::Everybody(Allowed::Operate).check(&request).is_err());
+    }
+
+    #[test]
     fn a_role_may_do_what_it_says() {
         let tokens = [(Allowed::Read, "r-token".to_owned()), (Allowed::Operate, "o-token".to_owned())];
         let tokens = Access::Tokens(tokens.into());
@@ -104,6 +124,7 @@ mod tests {
             (&tokens, "POST", "/v1/drain", Some("r-token"), false),
             (&tokens, "POST", "/v1/drain", Some("o-token"), true),
             (&tokens, "POST", "/v1/drain", Some("o-toke"), false),
+            (&tokens, "POST", "/v1/drain", Some("o-tokens"), false),
             (&open, "GET", "/v1/cards/1", None, true),
             (&open, "PUT", "/v1/cards/1/rules", None, false),
             (&local, "PUT", "/v1/cards/1/rules", None, true),

@@ -3,13 +3,14 @@
 //!
 //! | path | command | its id unless `Idempotency-Key` says it |
 //! |---|---|---|
-//! | `POST /v1/cards` | `card.register` | `register` |
-//! | `POST /v1/cards/{iccid}/recharges` | `recharge` | the order's |
+//! | `POST /v1/cards` | `card.register` | made of what it says |
+//! | `POST /v1/cards/{iccid}/recharges` | `recharge` | made of the order's and of what it says |
 //! | `PUT /v1/cards/{iccid}/rules` | `rules.set` | (must be said) |
 //! | `POST /v1/cards/{iccid}/credits` | `credits.add` | (must be said) |
 //! | `POST /v1/cards/{iccid}/commands` | as `type` says | (must be said) |
 //!
-//! A request whose answer was lost is sent again as it was: the id makes the second one a repeat, which has no effect.
+//! A request whose answer was lost is sent again as it was: the id makes the second one a repeat, which has no effect. One
+//! that was refused and put right says something else, so it is another command, and is answered.
 
 use std::time::Duration;
 
@@ -19,14 +20,15 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Api, problem::Problem};
 use crate::codec::json::{CommandIn, JsonError, command as read_command};
 use crate::codec::time;
 use crate::limits::ANSWER_WAIT_S_MAX;
-use crate::log::Topic;
+use crate::log::{LogError, Topic};
 use crate::model::CardId;
-use crate::shell::{Answer, Commands, wall_ms};
+use crate::shell::{Answer, Commands};
 
 type Body = Result<Json<Map<String, Value>>, JsonRejection>;
 
@@ -39,7 +41,8 @@ pub(super) async fn register(
     let card = body.remove("card").or_else(|| body.remove("iccid"));
     let card = card.as_ref().and_then(Value::as_str).ok_or_else(|| missing("card"))?.to_owned();
     let fields = ["channel", "carrier", "plan", "imsi", "msisdn", "imei", "recipients", "opening"];
-    let order = Order { card: &card, kind: "card.register", fields: Some(&fields), id: Some("register") };
+    let id = id_by_content("register", &body);
+    let order = Order { card: &card, kind: "card.register", fields: Some(&fields), id: Some(&id) };
     give(&api, &headers, body, &order).await
 }
 
@@ -50,7 +53,7 @@ pub(super) async fn recharge(
     body: Body,
 ) -> Result<Response, Problem> {
     let body = read(body)?;
-    let id = body.get("order").and_then(Value::as_str).map(str::to_owned);
+    let id = body.get("order").and_then(Value::as_str).map(|order| id_by_content(order, &body));
     let fields = ["order", "channel", "mode", "payment", "package"];
     let order = Order { card: &card, kind: "recharge", fields: Some(&fields), id: id.as_deref() };
     give(&api, &headers, body, &order).await
@@ -99,11 +102,18 @@ struct Order<'a> {
 }
 
 fn read(body: Body) -> Result<Map<String, Value>, Problem> {
-    body.map(|Json(body)| body).map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::MediaType,
-        _ => Problem::BadRequest(rejection.body_text()),
-    })
+    Ok(body?.0)
+}
+
+/// The same for the same words, whenever they were given.
+fn id_by_content(name: &str, body: &Map<String, Value>) -> String {
+    let said: Map<String, Value> = body.iter().filter(|(name, _)| *name != "at").map(pair).collect();
+    let hash = xxh3_64(Value::Object(said).to_string().as_bytes());
+    format!("{name}/{hash:016x}")
+}
+
+fn pair((name, value): (&String, &Value)) -> (String, Value) {
+    (name.clone(), value.clone())
 }
 
 fn missing(field: &str) -> Problem {
@@ -118,7 +128,7 @@ async fn give(
 ) -> Result<Response, Problem> {
     let commands = api.commands.as_ref().ok_or(Problem::NoCommands)?;
     let id = id_of(headers, order)?;
-    let (json, card, at_ms) = command(body, order, &id)?;
+    let (json, card, at_ms) = command(body, order, &id, api.now_ms(order.card))?;
     let wait = wait_of(headers)?;
     // Before it is sent: the answer may be there before the request goes on.
     let waiting = wait.and_then(|wait| Some((commands.answers.wait_for(card, &id)?, wait)));
@@ -137,7 +147,12 @@ async fn give(
 
 async fn append(commands: &Commands, card: CardId, json: &[u8], at_ms: i64) -> Result<Value, Problem> {
     let place = commands.log.append(&card.to_string(), json, at_ms).await;
-    let place = place.map_err(|error| Problem::NotReady(format!("the command was not taken: {error}")))?;
+    let place = place.map_err(|error| match error {
+        LogError::Retriable(why) => Problem::NotReady(format!(
+            "it is not known whether the command was taken: {why}; send it again under the same Idempotency-Key"
+        )),
+        error => Problem::Internal(format!("the command was not taken: {error}")),
+    })?;
     Ok(json!({ "topic": Topic::Commands.name(), "partition": place.partition, "offset": place.offset.0 }))
 }
 
@@ -151,6 +166,7 @@ fn command(
     mut body: Map<String, Value>,
     order: &Order<'_>,
     id: &str,
+    now_ms: i64,
 ) -> Result<(Vec<u8>, CardId, i64), Problem> {
     let known =
         |name: &String| name == "at" || order.fields.is_none_or(|fields| fields.contains(&name.as_str()));
@@ -158,10 +174,14 @@ fn command(
         let may = order.fields.unwrap_or_default().join(", ");
         return Err(Problem::BadRequest(format!("field `{unknown}` is none of {}: {may}, at", order.kind)));
     }
-    let now_ms = wall_ms();
     body.entry("at").or_insert_with(|| time::text(now_ms.div_euclid(1_000)).into());
     for (name, value) in [("id", id), ("card", order.card), ("type", order.kind)] {
-        body.insert(name.to_owned(), value.into());
+        let said = body.insert(name.to_owned(), value.into());
+        if let Some(other) = said.filter(|said| said != value) {
+            return Err(Problem::BadRequest(format!(
+                "field `{name}` is {other}, but the request says {value:?}"
+            )));
+        }
     }
     let json = Value::Object(body).to_string().into_bytes();
     match read_command(&json) {
@@ -225,6 +245,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_right_is_another_command_and_the_same_later_is_not() {
+        let id = |body: Value| id_by_content("o-1", body.as_object().unwrap());
+        let first = id(json!({"quota": 1, "at": "2026-08-01T00:00:00Z"}));
+        assert_eq!(first, id(json!({"at": "2026-08-02T00:00:00Z", "quota": 1})));
+        assert_ne!(first, id(json!({"quota": 2, "at": "2026-08-01T00:00:00Z"})));
+    }
+
+    #[test]
     fn a_command_has_the_id_of_its_key_or_of_its_order() {
         let order = |id| Order { card: "c", kind: "recharge", fields: None, id };
         let key = headers(&[("idempotency-key", "\"k-1\"")]);
@@ -237,7 +265,7 @@ mod tests {
     fn what_is_no_command_is_refused_with_the_field() {
         let order =
             Order { card: "8986001234567890123", kind: "rules.set", fields: Some(&["rules"]), id: None };
-        let refused = |body: Value| match command(body.as_object().unwrap().clone(), &order, "k") {
+        let refused = |body: Value| match command(body.as_object().unwrap().clone(), &order, "k", 0) {
             Err(Problem::BadRequest(detail)) => detail,
             other => panic!("{other:?}"),
         };

@@ -1,5 +1,7 @@
 //! A question about a card that another instance meters goes there, once: its answer is passed on as it is.
 //!
+//! It is asked with a reader's token of this instance, never with the asker's: the address comes from a topic.
+//!
 //! Invariant: who was asked by another instance asks nobody else, so old announcements cannot send a question in circles.
 
 use std::time::Duration;
@@ -12,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use super::{Api, problem::Problem};
-use crate::limits::FORWARD_MS;
+use crate::limits::{FORWARD_BYTES_MAX, FORWARD_MS};
 
 /// Says that another instance asks.
 const FORWARDED: HeaderName = HeaderName::from_static("x-tidegauge-forwarded");
@@ -44,18 +46,34 @@ pub(super) async fn ask(
         return Err(moving("no instance has said that it holds it"));
     };
     if address == api.address {
-        return Err(moving("it was here last, and no instance has taken it up since"));
+        return Err(moving(
+            "it was here last and no instance has taken it up since, or another instance announces this address: see api.address",
+        ));
     }
     let mut request = Request::get(format!("{address}{path}")).header(FORWARDED, "1");
-    if let Some(token) = headers.get(header::AUTHORIZATION) {
-        request = request.header(header::AUTHORIZATION, token);
+    if let Some(token) = api.access.reading() {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
     let request =
         request.body(Body::empty()).map_err(|e| moving(&format!("{address} is no address: {e}")))?;
-    let answer = tokio::time::timeout(Duration::from_millis(FORWARD_MS), api.peers.request(request)).await;
+    let answer = tokio::time::timeout(Duration::from_millis(FORWARD_MS), whole(&api.peers, request)).await;
     match answer {
-        Ok(Ok(answer)) => Ok(answer.map(Body::new)),
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(moving(&format!("its instance at {address} does not answer: {error}"))),
         Err(_) => Err(moving(&format!("its instance at {address} has not answered within {FORWARD_MS} ms"))),
     }
+}
+
+/// The whole answer: status, what it is, when to come again. Other headers are between the two instances.
+async fn whole(peers: &Peers, request: Request<Body>) -> anyhow::Result<Response> {
+    let (head, body) = peers.request(request).await?.into_parts();
+    let body = axum::body::to_bytes(Body::new(body), FORWARD_BYTES_MAX).await?;
+    let mut answer = Response::new(Body::from(body));
+    *answer.status_mut() = head.status;
+    for name in [header::CONTENT_TYPE, header::RETRY_AFTER] {
+        if let Some(value) = head.headers.get(&name) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
+    Ok(answer)
 }

@@ -4,12 +4,14 @@
 //! so that both ledgers of the domain (C1) can be added up from what Prometheus holds.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
 
 use crate::ingest::{IngestLedger, IngestOutcome, Source};
 use crate::meter::CardCounts;
@@ -19,6 +21,8 @@ use crate::worker::{PartitionStatus, Report, StateName};
 /// Buckets of latencies, seconds: fine around what a commit takes, coarse around an outage.
 const LATENCY_S: [f64; 16] =
     [0.005, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.125, 0.2, 0.4, 1.0, 3.0, 10.0, 60.0, 600.0];
+/// How long a gauge is shown that nobody sets any more.
+const GAUGES_LAST: Duration = Duration::from_mins(2);
 /// Buckets of work, seconds.
 const WORK_S: [f64; 12] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];
 
@@ -31,9 +35,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Full("tidegauge_alert_latency_seconds".to_owned()), &LATENCY_S)?
         .set_buckets_for_metric(Matcher::Full("tidegauge_ingest_latency_seconds".to_owned()), &LATENCY_S)?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &WORK_S)?
+        // A partition or a feed that has gone elsewhere is not shown as it was last.
+        .idle_timeout(MetricKindMask::GAUGE, Some(GAUGES_LAST))
         .install_recorder()?;
     describe();
-    gauge!("tidegauge_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
 
@@ -197,6 +202,7 @@ impl Default for WorkerMetrics {
 pub fn partitions(all: &[PartitionStatus], clock_ms: i64) {
     const STATES: [StateName; 5] =
         [StateName::Restoring, StateName::Running, StateName::Halted, StateName::Leaving, StateName::Lost];
+    gauge!("tidegauge_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     for state in STATES {
         let count = all.iter().filter(|s| s.state == state).count();
         gauge!("tidegauge_partitions", "state" => state.name()).set(count as f64);

@@ -34,7 +34,8 @@ use axum::routing::{get, post, put};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::limits::API_BODY_BYTES_MAX;
-use crate::shell::{Board, Commands, Owners, Workers};
+use crate::model::CardId;
+use crate::shell::{Board, Commands, Owners, Workers, wall_ms};
 
 /// What the handlers read.
 #[derive(Clone)]
@@ -51,6 +52,20 @@ pub struct Api {
     pub owners: Arc<Owners>,
     pub address: String,
     pub peers: Peers,
+}
+
+impl Api {
+    /// When a command of a card is given now: where the clock is supplied, by its partition's log time, which alone knows.
+    fn now_ms(&self, card: &str) -> i64 {
+        if !self.clock_supplied {
+            return wall_ms();
+        }
+        let partition = CardId::parse(card).map_or(0, |card| self.workers.partition_of(card));
+        let held = self.board.partitions();
+        let of_card = held.iter().find(|status| status.partition == partition).map(|status| status.log_time);
+        let newest = of_card.or_else(|| held.iter().map(|status| status.log_time).max());
+        newest.filter(|at| *at > 0).map_or_else(wall_ms, |at| at.saturating_mul(1_000))
+    }
 }
 
 /// The routes.

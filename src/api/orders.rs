@@ -1,6 +1,7 @@
 //! Orders of the operations team to the workers here.
 
 use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,9 +19,11 @@ pub(super) struct Skip {
 
 pub(super) async fn skip(
     State(api): State<Api>,
-    Path(partition): Path<u32>,
-    Json(skip): Json<Skip>,
+    partition: Result<Path<u32>, PathRejection>,
+    skip: Result<Json<Skip>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Path(partition) = partition.map_err(|rejection| Problem::BadRequest(rejection.body_text()))?;
+    let Json(skip) = skip.map_err(Problem::from)?;
     let done = api.workers.skip(partition, LogOffset(skip.offset), skip.reason).await?;
     done.map_err(|refused| Problem::Conflict(refused.to_string()))?;
     Ok(Json(json!({ "skipped": { "partition": partition, "offset": skip.offset } })))

@@ -1,6 +1,7 @@
 //! Errors of HTTP as RFC 9457 problems, each with its own type.
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -32,6 +33,8 @@ pub(super) enum Problem {
     MediaType,
     #[error("this process takes no commands: ask one that runs with the role api on a log")]
     NoCommands,
+    #[error("{0}")]
+    Internal(String),
     #[error("this path does not take that method")]
     Method,
 }
@@ -49,6 +52,7 @@ impl Problem {
             Self::MediaType => ("media-type", "Another media type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::NoCommands => ("no-commands", "No commands here", StatusCode::NOT_FOUND),
             Self::NotReady(_) => ("not-ready", "Try again in a moment", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Internal(_) => ("internal", "This process is not well", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Method => ("method", "Another method", StatusCode::METHOD_NOT_ALLOWED),
         }
     }
@@ -77,6 +81,16 @@ impl IntoResponse for Problem {
 impl From<NoAnswer> for Problem {
     fn from(why: NoAnswer) -> Self {
         Self::NotReady(why.to_string())
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::MediaType,
+            _ => Self::BadRequest(rejection.body_text()),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 65 bad data, 69 Kafka or ClickHouse away, 78 configuration."
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 65 bad data, 69 Kafka or ClickHouse away, 75 taken but not answered yet, 78 configuration."
 )]
 pub(super) struct Cli {
     /// Configuration file [default: tidegauge.toml, then /etc/tidegauge/tidegauge.toml].
@@ -204,7 +204,7 @@ pub(super) struct SendArgs {
 pub(super) struct RechargeArgs {
     /// 19 or 20 characters.
     pub iccid: String,
-    /// The order's id in the vendor's books, and the key unless one is given.
+    /// The order's id in the vendor's books.
     #[arg(long)]
     pub order: String,
     /// Bytes, or with a unit: 1GiB, 500MiB, 10GB; or "unlimited".
@@ -228,9 +228,9 @@ pub(super) struct RechargeArgs {
     /// The payment's reference there.
     #[arg(long)]
     pub reference: String,
-    /// When it was paid, RFC 3339 [default: now].
+    /// When it was paid, RFC 3339.
     #[arg(long, value_name = "TIME")]
-    pub paid_at: Option<String>,
+    pub paid_at: String,
     #[command(flatten)]
     pub send: SendArgs,
 }

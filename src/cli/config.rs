@@ -10,6 +10,7 @@ pub(super) fn run(command: &ConfigCommand, path: Option<&Path>, json: bool) -> R
     match command {
         ConfigCommand::Check => {
             let config = config::load(path)?;
+            config.api_tokens.as_deref().map(config::tokens).transpose()?;
             println!("the configuration of deployment {:?} is sound", config.deployment);
         }
         ConfigCommand::Show if json => println!("{:#}", meant(&config::load(path)?)),

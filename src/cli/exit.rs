@@ -10,6 +10,8 @@ pub enum Exit {
     // 2, usage, is clap's.
     BadData = 65,
     Unavailable = 69,
+    /// The command was taken, its answer has not come.
+    Unanswered = 75,
     Configuration = 78,
 }
 

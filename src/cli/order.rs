@@ -6,12 +6,10 @@ use serde_json::{Map, Value, json};
 use super::args::{CreditsArgs, ModeArg, RechargeArgs, RulesArgs, SendArgs};
 use super::exit::{Exit, Failed};
 use super::remote::{Ask, call};
-use crate::codec::time;
 use crate::config::Config;
 use crate::shell::wall_ms;
 
 pub(super) fn recharge(args: &RechargeArgs, config: &Config) -> Result<Exit, Failed> {
-    let paid_at = args.paid_at.clone().unwrap_or_else(|| time::text(wall_ms().div_euclid(1_000)));
     let mode = match args.mode {
         ModeArg::Immediate => "immediate",
         ModeArg::Renewal => "renewal",
@@ -20,27 +18,27 @@ pub(super) fn recharge(args: &RechargeArgs, config: &Config) -> Result<Exit, Fai
     let quota = if args.quota == "unlimited" { Value::Null } else { number_or_text(&args.quota) };
     let body = json!({
         "order": args.order, "channel": args.channel, "mode": mode,
-        "payment": {"provider": args.provider, "reference": args.reference, "paid_at": paid_at},
+        "payment": {"provider": args.provider, "reference": args.reference, "paid_at": args.paid_at},
         "package": {
             "kind": if args.booster { "booster" } else { "base" },
             "quota": quota,
             "validity": validity(&args.validity)?,
         },
     });
-    let key = args.send.key.clone().unwrap_or_else(|| args.order.clone());
-    send(Method::POST, &format!("/v1/cards/{}/recharges", args.iccid), body, &args.send, key, config)
+    let path = format!("/v1/cards/{}/recharges", args.iccid);
+    send(Method::POST, &path, body, &args.send, args.send.key.clone(), config)
 }
 
 pub(super) fn rules(args: &RulesArgs, config: &Config) -> Result<Exit, Failed> {
     let rules = args.rules.iter().map(|text| rule(text)).collect::<Result<Vec<_>, _>>()?;
     let path = format!("/v1/cards/{}/rules", args.iccid);
-    send(Method::PUT, &path, json!({ "rules": rules }), &args.send, key_of(&args.send), config)
+    send(Method::PUT, &path, json!({ "rules": rules }), &args.send, Some(key_of(&args.send)), config)
 }
 
 pub(super) fn credits(args: &CreditsArgs, config: &Config) -> Result<Exit, Failed> {
     let path = format!("/v1/cards/{}/credits", args.iccid);
     let body = json!({ "credits": args.credits });
-    send(Method::POST, &path, body, &args.send, key_of(&args.send), config)
+    send(Method::POST, &path, body, &args.send, Some(key_of(&args.send)), config)
 }
 
 fn send(
@@ -48,17 +46,18 @@ fn send(
     path: &str,
     body: Value,
     args: &SendArgs,
-    key: String,
+    key: Option<String>,
     config: &Config,
 ) -> Result<Exit, Failed> {
     let wait = (args.wait > 0).then(|| ("prefer", format!("wait={}", args.wait)));
-    let headers = wait.into_iter().chain([("idempotency-key", key)]).collect();
+    let key = key.map(|key| ("idempotency-key", key));
+    let headers = wait.into_iter().chain(key).collect();
     call(Ask { method, path, body: Some(body), headers }, &args.instance, config)
 }
 
 /// A key that no other command has; whoever wants to send a command again gives it one.
 fn key_of(args: &SendArgs) -> String {
-    args.key.clone().unwrap_or_else(|| format!("cli-{}", wall_ms()))
+    args.key.clone().unwrap_or_else(|| format!("cli-{}-{}", wall_ms(), std::process::id()))
 }
 
 fn validity(text: &str) -> Result<Value, Failed> {

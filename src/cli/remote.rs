@@ -49,10 +49,11 @@ pub(super) fn call(mut ask: Ask<'_>, instance: &InstanceArgs, config: &Config) -
     let base = instance.url.clone().unwrap_or_else(|| format!("http://{}", config.api_listen));
     let url = format!("{}{}", base.trim_end_matches('/'), ask.path);
     ask.headers.extend(instance.token.iter().map(|token| ("authorization", format!("Bearer {token}"))));
+    let waits = ask.headers.iter().any(|(name, _)| *name == "prefer");
     let (status, answer) = super::runtime()?.block_on(send(ask, &url))?;
     if status.is_success() {
         println!("{answer:#}");
-        return Ok(Exit::Done);
+        return Ok(if waits && status == StatusCode::ACCEPTED { Exit::Unanswered } else { Exit::Done });
     }
     let detail = answer.pointer("/detail").and_then(Value::as_str).unwrap_or("no detail");
     Err(anyhow!("{url}: {status}: {detail}").into())

@@ -1,6 +1,8 @@
 //! `run`: ingest, meter and answer, until told to stop.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -17,6 +19,9 @@ use crate::log::kafka::{KafkaCommands, KafkaIngestLog, KafkaTail, KafkaWorkerLog
 use crate::shell::{Commands, Inbox, Instance, SharedDirectory, Size, follow, listen, told_to_stop};
 use crate::worker::{Clock, New, Pace, Settings};
 
+/// How long the start waits for the reader of answers.
+const HEARING_WITHIN_MS: u64 = 5_000;
+
 /// Runs the roles asked for.
 pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     observe::start(config)?;
@@ -24,6 +29,7 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
 }
 
 async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
+    let access = access(config)?;
     let metrics = metrics::install().context("metrics")?;
     let count = |role, threads: u16| if args.roles.contains(&role) { usize::from(threads) } else { 0 };
     let size = Size {
@@ -37,12 +43,20 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     start_ingests(&mut instance, size.ingests, config)?;
     let history = if size.workers > 0 { Rollups::start_history(config)? } else { None };
     if args.roles.contains(&Role::Api) {
-        let mut api = instance.api(metrics, config.clock_supplied, access(config)?);
-        api.commands = Some(commands(&instance, config)?);
+        let mut api = instance.api(metrics, config.clock_supplied, access);
+        let commands = commands(&instance, config)?;
+        // Whoever asks to wait should find somebody who hears; brokers that are away hold nothing up for long.
+        for _ in 0..HEARING_WITHIN_MS / 10 {
+            if commands.answers.hearing.load(Ordering::Relaxed) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        api.commands = Some(commands);
         api.address.clone_from(&config.api_address);
         let (kafka, owners) = (kafka::member(config, &config.kafka.group, "api"), Arc::clone(&api.owners));
         let tail = move || KafkaTail::whole(&kafka, Topic::Owners);
-        follow("owners", instance.stop_flag(), tail, move |message| owners.hear(message))?;
+        follow("owners", (instance.stop_flag(), Arc::default()), tail, move |message| owners.hear(message))?;
         let address = listen(config.api_listen, api).await?;
         tracing::info!(%address, "HTTP");
     }
@@ -79,7 +93,8 @@ fn commands(instance: &Instance, config: &Config) -> Result<Commands, Failed> {
     let commands = Commands { log: Arc::new(log), answers: Arc::default() };
     let answers = Arc::clone(&commands.answers);
     let tail = move || KafkaTail::from_end(&kafka, Topic::Lifecycle);
-    follow("answers", instance.stop_flag(), tail, move |message| answers.hear(message))?;
+    let hearing = Arc::clone(&answers.hearing);
+    follow("answers", (instance.stop_flag(), hearing), tail, move |message| answers.hear(message))?;
     Ok(commands)
 }
 
@@ -102,7 +117,10 @@ fn start_workers(
 
 fn settings(args: &RunArgs, config: &Config) -> Settings {
     let mut settings = Settings::new(&config.deployment, &config.kafka.instance, config.kafka.partitions);
-    settings.address.clone_from(&config.api_address);
+    if args.roles.contains(&Role::Api) {
+        // Without HTTP nobody can ask here.
+        settings.address.clone_from(&config.api_address);
+    }
     settings.clock = if config.clock_supplied { Clock::Supplied } else { Clock::Log };
     settings.new = if args.new { New::Allowed } else { New::Refused };
     settings.pace = Pace { records: config.replay_debt_records, seconds: config.replay_debt_s };

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Broadcast, CardCommand, Catalogue};
+use crate::model::{Broadcast, CardCommand, Catalogue, CommandBody};
 
 /// A value that stands in the log as canonical JSON.
 pub trait Canonical: Serialize + DeserializeOwned {
@@ -14,6 +14,10 @@ pub trait Canonical: Serialize + DeserializeOwned {
 
 impl Canonical for CardCommand {
     const WHAT: &'static str = "command";
+}
+
+impl Canonical for CommandBody {
+    const WHAT: &'static str = "what a command says";
 }
 
 impl Canonical for Broadcast {
@@ -50,7 +54,7 @@ pub fn from_slice<T: Canonical>(json: &[u8]) -> Result<T, CanonicalError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CardId, CommandBody};
+    use crate::model::CardId;
 
     #[test]
     fn a_command_keeps_its_bytes() {

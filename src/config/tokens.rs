@@ -29,13 +29,13 @@ pub fn tokens(path: &Path) -> Result<Vec<(Role, String)>, ConfigError> {
 fn parse(text: &str) -> Result<Vec<(Role, String)>, (usize, String)> {
     let mut tokens = Vec::new();
     for (line, content) in (1..).zip(text.lines()) {
-        let content = content.split('#').next().unwrap_or_default();
-        let mut words = content.split_whitespace();
+        let mut words = content.split_whitespace().take_while(|word| !word.starts_with('#'));
         let (Some(role), token, rest) = (words.next(), words.next(), words.next()) else { continue };
         let role = match role {
             "reader" => Role::Reader,
             "operator" => Role::Operator,
-            other => return Err((line, format!("{other:?} is no role: reader or operator"))),
+            // Not repeated: it may be a token whose role was forgotten.
+            _ => return Err((line, "it does not begin with a role: reader or operator".to_owned())),
         };
         match (token, rest) {
             (Some(token), None) if token.len() >= TOKEN_CHARACTERS_MIN => {
@@ -59,16 +59,18 @@ mod tests {
 
     #[test]
     fn a_line_is_a_role_and_a_token() {
-        let text = "# who may ask\nreader 0123456789abcdef\n\noperator fedcba9876543210 # the console\n";
+        let text = "# who may ask\nreader 0123456789abcdef\n\noperator fedcba98#76543210 # the console\n";
         let tokens = parse(text).expect("two tokens");
         assert_eq!(tokens.iter().map(|(role, _)| *role).collect::<Vec<_>>(), [Role::Reader, Role::Operator]);
+        assert_eq!(tokens[1].1, "fedcba98#76543210", "a comment begins a word");
     }
 
     #[test]
     fn a_wrong_line_is_named_without_its_token() {
         for (text, line, says) in [
             ("", 1, "no token"),
-            ("reader 0123456789abcdef\nadmin 0123456789abcdef", 2, "admin"),
+            ("reader 0123456789abcdef\nadmin 0123456789abcdef", 2, "role"),
+            ("0123456789abcdef", 1, "role"),
             ("reader short", 1, "16 characters"),
             ("reader", 1, "one token"),
             ("reader 0123456789abcdef 0123456789abcdef", 1, "one token"),

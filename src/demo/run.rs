@@ -79,7 +79,8 @@ fn commands(instance: &Instance, store: &Arc<Store>) -> anyhow::Result<Commands>
     let commands = Commands { log, answers: Arc::default() };
     let (answers, store) = (Arc::clone(&commands.answers), Arc::clone(store));
     let tail = move || Ok(FileTail::from_end(Arc::clone(&store), Topic::Lifecycle));
-    follow("answers", instance.stop_flag(), tail, move |message| answers.hear(message))?;
+    let hearing = Arc::clone(&answers.hearing);
+    follow("answers", (instance.stop_flag(), hearing), tail, move |message| answers.hear(message))?;
     Ok(commands)
 }
 

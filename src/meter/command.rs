@@ -13,6 +13,7 @@ use super::notify;
 use super::opening;
 use super::seen::Known;
 use super::state::{CardState, SuspendedBy};
+use crate::codec::canonical;
 use crate::limits::{DAY_S, FUTURE_S_MAX, ORDER_DAYS};
 use crate::model::{
     CardCommand, CardName, CarrierState, CommandBody, DirectoryEntry, EventBody, Move, Number, Outcome,
@@ -28,16 +29,16 @@ pub(super) fn read(json: &[u8]) -> Result<CardCommand, Verdict> {
         .map_err(|error| Verdict::new(Outcome::Rejected, 0, format!("not a canonical command: {error}")))
 }
 
-/// Folds a command into its card. `json` is its canonical form.
+/// Folds a command into its card. When it was given is not part of what it says: sent again later it is a repeat.
 pub(super) fn fold(
     card: &mut Card,
     command: &CardCommand,
-    json: &[u8],
     because: &Because<'_>,
     ctx: &Ctx<'_>,
     effects: &mut Effects,
 ) -> Verdict {
-    let known = card.cold().commands.note(&command.id, json, ctx.index.seed, ctx.now);
+    let content = canonical::to_vec(&command.body);
+    let known = card.cold().commands.note(&command.id, &content, ctx.index.seed, ctx.now);
     match known {
         Known::Duplicate => return Verdict::new(Outcome::Duplicate, 0, ""),
         Known::Conflict => {

@@ -31,7 +31,7 @@ pub(super) enum Known {
 }
 
 impl SeenCommands {
-    /// Looks a command up and notes it if it is new. `json` is its canonical form.
+    /// Looks a command up and notes it if it is new. `json` is the canonical form of what it says.
     pub(super) fn note(&mut self, id: &str, json: &[u8], seed: u64, now: UnixTime) -> Known {
         let oldest = now.saturating_sub(ID_LIFE_S);
         let expired = self.0.partition_point(|seen| seen.at < oldest);

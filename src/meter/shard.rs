@@ -135,7 +135,7 @@ impl Shard {
             Ok(command) if command.card != *card => {
                 Verdict::new(Outcome::Rejected, 0, "the command names another card than its record")
             }
-            Ok(command) => self.obey(&command, json, origin, moment, effects),
+            Ok(command) => self.obey(&command, origin, moment, effects),
             Err(verdict) => verdict,
         };
         self.said.ledger.add(crate::model::Input::Command, verdict.outcome, verdict.bytes);
@@ -145,7 +145,6 @@ impl Shard {
     fn obey(
         &mut self,
         command: &CardCommand,
-        json: &[u8],
         origin: &Origin<'_>,
         moment: &Moment<'_>,
         effects: &mut Effects,
@@ -160,7 +159,7 @@ impl Shard {
                 Err(reason) => return refuse_unknown(command, reason, moment, effects),
             },
         };
-        let input = Input::Command { command, json, received_ms: origin.received_ms };
+        let input = Input::Command { command, received_ms: origin.received_ms };
         self.with(place, moment, effects, |card, ctx, effects| step::step(card, &input, ctx, effects))
     }
 

@@ -14,8 +14,6 @@ pub(super) enum Input<'a> {
     Reading(&'a Reading<'a>),
     Command {
         command: &'a CardCommand,
-        /// Its canonical form, as it stands in the log.
-        json: &'a [u8],
         /// When Kafka had it, milliseconds; 0 = unknown.
         received_ms: i64,
     },
@@ -34,9 +32,9 @@ pub(super) fn step(card: &mut Card, input: &Input<'_>, ctx: &Ctx<'_>, effects: &
     match input {
         Input::Cdr(cdr) => cdr::fold(card, cdr, ctx, effects),
         Input::Reading(reading) => reading::fold(card, reading, ctx, effects),
-        Input::Command { command, json, received_ms } => {
+        Input::Command { command, received_ms } => {
             let because = super::ctx::Because { command: Some(&command.id), ..ctx.record(*received_ms) };
-            command::fold(card, command, json, &because, ctx, effects)
+            command::fold(card, command, &because, ctx, effects)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant 5: at most [`ANSWERS_AWAITED_MAX`] requests wait; who waits no longer leaves no trace.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -26,42 +27,50 @@ type Key = (CardId, String);
 
 /// The commands whose answers are awaited. Threads share it: requests wait, the reader of the events answers.
 #[derive(Debug, Default)]
-pub struct Answers(DashMap<Key, watch::Sender<Option<Answer>>>);
+pub struct Answers {
+    awaited: DashMap<Key, watch::Sender<Option<Answer>>>,
+    /// Requests that wait, several for one command too.
+    waiting: AtomicUsize,
+    /// Whether the events are being read: else an answer would be missed.
+    pub hearing: Arc<AtomicBool>,
+}
 
 /// A place in the waiting room, given up when dropped.
 pub struct Waiting {
     answers: Arc<Answers>,
     key: Key,
-    answer: watch::Receiver<Option<Answer>>,
+    /// Until it is dropped.
+    answer: Option<watch::Receiver<Option<Answer>>>,
 }
 
 impl Answers {
-    /// Begins to wait, before the command is sent. `None`: too many wait.
+    /// Begins to wait, before the command is sent. `None`: too many wait, or nobody would hear the answer.
     #[must_use]
     pub fn wait_for(self: &Arc<Self>, card: CardId, command: &str) -> Option<Waiting> {
-        if self.0.len() >= ANSWERS_AWAITED_MAX {
+        if !self.hearing.load(Relaxed) || self.waiting.load(Relaxed) >= ANSWERS_AWAITED_MAX {
             return None;
         }
+        self.waiting.fetch_add(1, Relaxed);
         let key = (card, command.to_owned());
-        let answer = self.0.entry(key.clone()).or_insert_with(|| watch::Sender::new(None)).subscribe();
-        Some(Waiting { answers: Arc::clone(self), key, answer })
+        let answer = self.awaited.entry(key.clone()).or_insert_with(|| watch::Sender::new(None)).subscribe();
+        Some(Waiting { answers: Arc::clone(self), key, answer: Some(answer) })
     }
 
     /// Takes a message of `card.lifecycle`.
     pub fn hear(&self, message: Message<'_>) {
         let value = message.value.unwrap_or_default();
         // Most events answer nobody: they are not even parsed.
-        if self.0.is_empty() || !is_answer(value) {
+        if self.awaited.is_empty() || !is_answer(value) {
             return;
         }
         let Some((key, answer)) = read(value) else { return };
-        if let Some(waiting) = self.0.get(&key) {
+        if let Some(waiting) = self.awaited.get(&key) {
             waiting.send_replace(Some(answer));
         }
     }
 }
 
-/// Whether a message's first attributes name an answer; `type` stands before the data.
+/// Whether a message may be an answer.
 fn is_answer(value: &[u8]) -> bool {
     const NAME: &[u8] = b"io.tidegauge.command.";
     value.windows(NAME.len()).any(|window| window == NAME)
@@ -82,25 +91,25 @@ fn read(value: &[u8]) -> Option<(Key, Answer)> {
 impl Waiting {
     /// The answer, whenever it comes.
     pub async fn answer(&mut self) -> Answer {
-        loop {
-            if let Some(answer) = self.answer.borrow_and_update().clone() {
-                return answer;
-            }
-            // The sender lives as long as somebody waits.
-            if self.answer.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+        let answer = self.answer.as_mut().expect("it is given up only when dropped");
+        let found = answer.wait_for(Option::is_some).await.ok().and_then(|found| found.clone());
+        match found {
+            Some(answer) => answer,
+            // Not so while somebody waits: the sender lives as long.
+            None => std::future::pending().await,
         }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Entry::Occupied(entry) = self.answers.0.entry(self.key.clone())
-            // This one is the last.
-            && entry.get().receiver_count() <= 1
-        {
-            entry.remove();
+        self.answers.waiting.fetch_sub(1, Relaxed);
+        // Given up while the entry is held: of two that end at once one is the last.
+        if let Entry::Occupied(entry) = self.answers.awaited.entry(self.key.clone()) {
+            drop(self.answer.take());
+            if entry.get().receiver_count() == 0 {
+                entry.remove();
+            }
         }
     }
 }
@@ -119,6 +128,33 @@ mod tests {
         serde_json::to_vec(&event).expect("an event is JSON")
     }
 
+    fn hearing() -> Arc<Answers> {
+        let answers = Answers::default();
+        answers.hearing.store(true, Relaxed);
+        Arc::new(answers)
+    }
+
+    #[test]
+    fn of_two_that_end_at_once_one_is_the_last() {
+        let answers = hearing();
+        let card = CardId::parse(CARD).expect("an ICCID");
+        for _ in 0..2_000 {
+            let waiting = [0; 2].map(|_| answers.wait_for(card, "c-1").expect("there is room"));
+            std::thread::scope(|scope| {
+                for one in waiting {
+                    scope.spawn(move || drop(one));
+                }
+            });
+            assert!(answers.awaited.is_empty());
+        }
+    }
+
+    #[test]
+    fn while_nobody_hears_nobody_waits() {
+        let answers = Arc::new(Answers::default());
+        assert!(answers.wait_for(CardId::parse(CARD).expect("an ICCID"), "c-1").is_none());
+    }
+
     fn message(value: &[u8]) -> Message<'_> {
         let (topic, offset) = (Topic::Lifecycle, LogOffset(0));
         Message { topic, partition: 0, offset, time_ms: 0, key: None, value: Some(value), headers: &[] }
@@ -126,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_request_that_waits_for_a_command_hears_its_answer() {
-        let answers = Arc::new(Answers::default());
+        let answers = hearing();
         let card = CardId::parse(CARD).expect("an ICCID");
         let mut waiting = [0; 2].map(|_| answers.wait_for(card, "c-1").expect("there is room"));
         for (kind, data) in [
@@ -143,19 +179,19 @@ mod tests {
 
     #[test]
     fn who_waits_no_longer_leaves_no_trace() {
-        let answers = Arc::new(Answers::default());
+        let answers = hearing();
         let card = CardId::parse(CARD).expect("an ICCID");
         let first = answers.wait_for(card, "c-1");
         let second = answers.wait_for(card, "c-1");
         drop(first);
-        assert_eq!(answers.0.len(), 1);
+        assert_eq!(answers.awaited.len(), 1);
         drop(second);
-        assert!(answers.0.is_empty());
+        assert!(answers.awaited.is_empty());
     }
 
     #[test]
     fn a_full_waiting_room_takes_nobody() {
-        let answers = Arc::new(Answers::default());
+        let answers = hearing();
         let card = CardId::parse(CARD).expect("an ICCID");
         let waiting: Vec<_> =
             (0..ANSWERS_AWAITED_MAX).map(|n| answers.wait_for(card, &n.to_string())).collect();

@@ -20,6 +20,11 @@ impl Backoff {
         pause
     }
 
+    /// What was tried has worked: the next trouble is a new one.
+    pub(super) fn reset(&mut self) {
+        self.attempts = 0;
+    }
+
     /// Waits, or until told to stop.
     pub(super) fn wait(pause: Duration, stop: &AtomicBool) {
         let mut left = pause;

@@ -2,10 +2,12 @@
 //!
 //! Invariant 5: a mailbox that is full refuses at once; a question never waits behind an unbounded queue.
 
+use std::time::Duration;
+
 use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::limits::MAILBOX_REQUESTS_MAX;
+use crate::limits::{MAILBOX_ANSWER_MS, MAILBOX_REQUESTS_MAX};
 use crate::model::{CardId, LogOffset, partition_of};
 use crate::worker::{CardAnswer, Mailbox, OrderError, PartitionStatus, Request};
 
@@ -21,7 +23,7 @@ impl Mailbox for Inbox {
 /// Why nobody answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    #[error("the worker's mailbox is full: try again")]
+    #[error("the worker does not come to answer: try again")]
     Busy,
     #[error("partition {0} is not held by this instance")]
     NotHere(u32),
@@ -46,6 +48,12 @@ impl Workers {
         (Self { partitions, boxes, routes: DashMap::new() }, inboxes)
     }
 
+    /// The card's partition of the log.
+    #[must_use]
+    pub fn partition_of(&self, card: CardId) -> u32 {
+        partition_of(card, self.partitions)
+    }
+
     /// Notes what a worker holds now.
     pub fn routes_of(&self, worker: usize, held: &[PartitionStatus]) {
         self.routes.retain(|partition, at| *at != worker || held.iter().any(|s| s.partition == *partition));
@@ -60,7 +68,10 @@ impl Workers {
     /// [`NoAnswer`].
     pub async fn card(&self, card: CardId) -> Result<CardAnswer, NoAnswer> {
         let partition = partition_of(card, self.partitions);
-        self.ask(partition, |reply| Request::Card { card, reply }).await
+        let answer = self.ask(partition, |reply| Request::Card { card, reply });
+        tokio::time::timeout(Duration::from_millis(MAILBOX_ANSWER_MS), answer)
+            .await
+            .unwrap_or(Err(NoAnswer::Busy))
     }
 
     /// Has a halted partition pass over a message.

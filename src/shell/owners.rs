@@ -23,7 +23,7 @@ impl Owners {
         let key = message.key.and_then(|key| std::str::from_utf8(key).ok());
         let Some(partition) = key.and_then(|key| key.parse().ok()) else { return };
         let announced = message.value.and_then(|value| serde_json::from_slice::<Announced>(value).ok());
-        match announced.filter(|announced| !announced.address.is_empty()) {
+        match announced.filter(|announced| is_address(&announced.address)) {
             Some(Announced { address }) => drop(self.0.insert(partition, address)),
             None => drop(self.0.remove(&partition)),
         }
@@ -34,6 +34,12 @@ impl Owners {
     pub fn address_of(&self, partition: u32) -> Option<String> {
         self.0.get(&partition).map(|address| address.clone())
     }
+}
+
+/// Scheme, host and port, and nothing that would make another request of a question.
+fn is_address(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    text.strip_prefix("http://").is_some_and(|host| !host.is_empty() && host.chars().all(plain))
 }
 
 #[cfg(test)]
@@ -60,6 +66,8 @@ mod tests {
             (Some(r#"{"instance":"a","address":"http://a:1","generation":1}"#), Some("http://a:1")),
             (Some(r#"{"instance":"b","address":"http://b:1","generation":1}"#), Some("http://b:1")),
             (Some("not JSON"), None),
+            (Some(r#"{"address":"http://b:1/x?"}"#), None),
+            (Some(r#"{"address":""}"#), None),
             (Some(r#"{"address":"http://c:1"}"#), Some("http://c:1")),
             (None, None),
         ] {

@@ -11,13 +11,13 @@ use crate::log::{LogError, Message, Tail};
 const POLL: Duration = Duration::from_millis(100);
 
 /// Follows until told to stop; a tail that failed is made anew, and does not tell what came meanwhile if it begins at the
-/// end.
+/// end. `hearing` says whether it follows just now.
 ///
 /// # Errors
 /// The system has no thread left.
 pub fn follow<T: Tail>(
     name: &'static str,
-    stop: Arc<AtomicBool>,
+    (stop, hearing): (Arc<AtomicBool>, Arc<AtomicBool>),
     mut make: impl FnMut() -> Result<T, LogError> + Send + 'static,
     mut hear: impl FnMut(Message<'_>) + Send + 'static,
 ) -> std::io::Result<()> {
@@ -25,11 +25,14 @@ pub fn follow<T: Tail>(
         let mut backoff = Backoff::default();
         while !stop.load(Ordering::Relaxed) {
             let ended = make().and_then(|mut tail| {
+                hearing.store(true, Ordering::Relaxed);
                 while !stop.load(Ordering::Relaxed) {
                     tail.poll(POLL, &mut hear)?;
+                    backoff.reset();
                 }
                 Ok(())
             });
+            hearing.store(false, Ordering::Relaxed);
             if let Err(error) = ended {
                 let pause = backoff.next();
                 tracing::warn!(%error, retry_in_s = pause.as_secs(), "{name} are not heard");

@@ -46,6 +46,7 @@ pub fn run<L: WorkerLog, S: RowSink>(
                 let pause = backoff.next();
                 tracing::error!(worker = number, %error, retry_in_s = pause.as_secs(), "the worker has ended; a new one follows");
                 shared.board.worker_ended(number);
+                shared.workers.routes_of(number, &[]);
                 Backoff::wait(pause, &shared.stop);
             }
         }

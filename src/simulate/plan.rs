@@ -3,6 +3,7 @@
 use super::places;
 use crate::log::sim::{Chance, FaultRates, Rng, Setup, Stamp};
 use crate::model::Catalogue;
+use crate::worker::SealBounds;
 
 /// How long a world lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     pub(super) catalogue: Catalogue,
     /// Records that a restore may have to replay: small, so that chunks are written all the time.
     pub(super) debt_records: u64,
+    /// What a seal may hold: in many worlds so little that workers stand at the bound.
+    pub(super) seal: SealBounds,
     /// That a process is put to sleep, a round.
     pub(super) sleep: Chance,
     /// That a process is killed from outside, a round.
@@ -62,6 +65,7 @@ impl Plan {
             rounds: 12 + rng.below(16),
             catalogue: places::catalogue(rng),
             debt_records: 20 + rng.below(400),
+            seal: seal(rng),
             sleep,
             kill,
             clock_jump,
@@ -73,6 +77,14 @@ impl Plan {
     pub(super) fn faults(rng: &mut Rng) -> FaultRates {
         if rng.below(5) == 0 { FaultRates::none() } else { FaultRates::draw(rng) }
     }
+}
+
+fn seal(rng: &mut Rng) -> SealBounds {
+    let usual = SealBounds::default();
+    if rng.below(4) > 0 {
+        return usual;
+    }
+    SealBounds { records: 5 + rng.below(60) as usize, messages: 5 + rng.below(100) as usize, ..usual }
 }
 
 /// Before the ends of months, of summer time and of winter time.

@@ -230,6 +230,7 @@ impl World {
             clock,
             new: New::Allowed,
             pace: Pace { records: self.plan.debt_records, seconds: 20_000 },
+            seal: self.plan.seal,
             faults: self.fault.map(Fault::of_worker).unwrap_or_default(),
             ..Settings::new(DEPLOYMENT, name, self.plan.setup.partitions)
         }

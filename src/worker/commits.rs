@@ -93,6 +93,11 @@ impl Commits {
         self.queue.len() < SEALED_MAX
     }
 
+    /// Whether a commit's end is waited for.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open { .. } | Stage::OffsetsOpen { .. })
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

@@ -22,6 +22,10 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     }
 
     pub(super) fn ticks(&mut self) {
+        if self.stalled {
+            // What has come has not been read: there is no silence to be broken.
+            return;
+        }
         for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
             if self.group.holds(live.partition) && live.wants_tick(&self.settings, self.now.ms) {
                 live.tick(&mut self.log, &self.settings, self.now.ms);

@@ -157,7 +157,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             match self.partitions.get_mut(partition) {
                 Some(Partition::Live(live)) => {
                     live.unsealed.push(super::seal::owner(*partition, &self.settings));
-                    live.unsealed.touch(self.now.ms);
+                    live.unsealed.tell(self.now.ms);
                 }
                 _ => self.log.pause(&[*partition]),
             }

@@ -3,16 +3,16 @@
 //! ```text
 //! loop: resolve or advance the open commit → restore a piece → poll → fold → serve → seal → commit → release
 //! seal: immutable bytes: events, checkpoint head and chunks, offsets, rows for ClickHouse
-//! commit: one transaction; folding of the next goes on meanwhile (at most SEALED_MAX sealed, then pause)
+//! commit: one transaction; folding of the next goes on meanwhile (at most SEALED_MAX sealed, then nothing is read)
 //! release: rows to the rollup, counts to the report
 //! ```
 //!
 //! It has no thread, no clock and no socket: [`Worker::step`] is given the time and a log behind [`WorkerLog`], and waits
-//! nowhere but in `poll`, for as long as it is told. So a simulation can crash it between any two calls.
+//! nowhere but in `poll` or, at the bound, for the open commit, for as long as it is told. So a simulation can crash it between any two calls.
 //!
 //! What it keeps: **a commit is one transaction** (invariant 2: events, checkpoint and offsets, or nothing); **nothing
 //! that a crash can repeat has an effect twice** (4: `commits.rs` says how an unknown end is resolved; rows leave only
-//! after the commit); **everything is bounded** (5: at a bound it pauses and goes on polling); **what cannot be proved
+//! after the commit); **everything is bounded** (5: at a bound it reads nothing and goes on polling); **what cannot be proved
 //! right does not run** (6: one partition halts at its offset, the others go on).
 //!
 //! | file | what |
@@ -51,7 +51,7 @@ mod tests;
 pub use faults::Faults;
 pub use mailbox::{Answer, CardAnswer, Mailbox, OrderError, Reply, Request};
 pub use report::{CommitReport, Now, PartitionStatus, Report, StateName};
-pub use settings::{Clock, New, Pace, Settings};
+pub use settings::{Clock, New, Pace, SealBounds, Settings};
 
 use std::collections::BTreeMap;
 

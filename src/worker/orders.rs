@@ -123,7 +123,7 @@ impl Live {
         let key = Key::Skip { offset: skip.offset };
         self.unsealed.push(record(self.partition, key, Some(encode(&skip))));
         self.unsealed.orders.push(reply);
-        self.unsealed.touch(now_ms);
+        self.unsealed.tell(now_ms);
         self.skips.insert(skip.offset, skip.reason);
         self.stop_at = None;
         self.halted = None;

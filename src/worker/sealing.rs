@@ -84,10 +84,12 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         self.touch();
         let load = self.load();
         let hurry = self.group.is_leaving() || self.stopping.is_some() || !self.drains.is_empty();
-        let due = if hurry { load.since_ms.map(|_| Which::All) } else { load.due(self.now.ms) };
-        self.stalled = load.is_full() && !self.commits.has_room();
+        let bounds = self.settings.seal;
+        let due = if hurry { load.since_ms.map(|_| Which::All) } else { load.due(self.now.ms, bounds) };
+        self.stalled = load.is_full(bounds);
         let Some(which) = due.filter(|_| self.commits.has_room()) else { return Ok(()) };
         let Some(topic_id) = self.topic_id()? else { return Ok(()) };
+        self.stalled = false;
         self.ask_floors()?;
         let parts = self.seal_parts(which, &topic_id);
         if !parts.is_empty() {

@@ -3,6 +3,7 @@
 use super::Faults;
 use crate::checkpoint::Expected;
 pub use crate::checkpoint::{Clock, New, Pace};
+use crate::limits::{SEAL_BYTES_MAX, SEAL_MESSAGES_MAX, SEAL_RECORDS_MAX};
 
 /// A worker's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +20,25 @@ pub struct Settings {
     pub partitions: u32,
     pub new: New,
     pub pace: Pace,
+    pub seal: SealBounds,
     /// Messages of checkpoint and log that one step reads while it restores.
     pub restore_messages: usize,
     pub faults: Faults,
+}
+
+/// What one seal of all partitions may hold; smaller ones in a simulation, so that it meets them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealBounds {
+    pub records: usize,
+    /// Of outputs.
+    pub bytes: usize,
+    pub messages: usize,
+}
+
+impl Default for SealBounds {
+    fn default() -> Self {
+        Self { records: SEAL_RECORDS_MAX, bytes: SEAL_BYTES_MAX, messages: SEAL_MESSAGES_MAX }
+    }
 }
 
 impl Settings {
@@ -37,6 +54,7 @@ impl Settings {
             partitions,
             new: New::Refused,
             pace: Pace::default(),
+            seal: SealBounds::default(),
             restore_messages: crate::limits::RESTORE_MESSAGES_PER_STEP,
             faults: Faults::default(),
         }

@@ -150,7 +150,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     /// How long `poll` may wait: not past the next thing to be done.
     fn may_wait(&self, wait_ms: u64) -> u64 {
         let restoring = self.partitions.values().any(|p| matches!(p, Partition::Restoring(_)));
-        if restoring || self.stalled || self.stopping.is_some() {
+        if restoring || self.stopping.is_some() || self.stalled && self.commits.is_open() {
             return 0;
         }
         if !self.commits.is_empty() {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::mailbox::{OrderError, Reply};
+use super::settings::SealBounds;
 use crate::codec;
-use crate::limits::{SEAL_AFTER_MS, SEAL_BYTES_MAX, SEAL_MESSAGES_MAX, SEAL_QUIET_MS, SEAL_RECORDS_MAX};
+use crate::limits::{SEAL_AFTER_MS, SEAL_QUIET_MS};
 use crate::log::Output;
 use crate::meter::Effects;
 use crate::model::UnixTime;
@@ -49,8 +50,14 @@ impl Unsealed {
         self.records += records;
         self.touch(now_ms);
         if !self.outputs.is_empty() {
-            self.told_ms.get_or_insert(now_ms);
+            self.tell(now_ms);
         }
+    }
+
+    /// Somebody waits for what is unsealed.
+    pub(super) fn tell(&mut self, now_ms: i64) {
+        self.touch(now_ms);
+        self.told_ms.get_or_insert(now_ms);
     }
 
     /// Encodes what a fold has left in `effects`; the dirty cards stay there.
@@ -128,8 +135,8 @@ impl Load {
     }
 
     /// At a bound: no more may be folded before a seal.
-    pub(super) fn is_full(&self) -> bool {
-        self.records >= SEAL_RECORDS_MAX || self.bytes >= SEAL_BYTES_MAX || self.messages >= SEAL_MESSAGES_MAX
+    pub(super) fn is_full(&self, bounds: SealBounds) -> bool {
+        self.records >= bounds.records || self.bytes >= bounds.bytes || self.messages >= bounds.messages
     }
 
     /// When the next seal is due.
@@ -140,10 +147,10 @@ impl Load {
     }
 
     /// What is to be sealed now.
-    pub(super) fn due(&self, now_ms: i64) -> Option<Which> {
+    pub(super) fn due(&self, now_ms: i64, bounds: SealBounds) -> Option<Which> {
         let over = |since: Option<i64>, after| since.is_some_and(|since| now_ms - since >= after);
         match () {
-            () if self.is_full() || over(self.since_ms, SEAL_QUIET_MS) => Some(Which::All),
+            () if self.is_full(bounds) || over(self.since_ms, SEAL_QUIET_MS) => Some(Which::All),
             () if over(self.told_ms, SEAL_AFTER_MS) => Some(Which::Told),
             () => None,
         }
@@ -157,6 +164,11 @@ fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{SEAL_BYTES_MAX, SEAL_MESSAGES_MAX, SEAL_RECORDS_MAX};
+
+    fn due(load: Load, now_ms: i64) -> Option<Which> {
+        load.due(now_ms, SealBounds::default())
+    }
 
     #[test]
     fn a_seal_is_due_at_the_first_of_its_bounds() {
@@ -174,8 +186,8 @@ mod tests {
             (load(1, SEAL_BYTES_MAX, 1), Some(Which::All)),
             (load(1, 1, SEAL_MESSAGES_MAX), Some(Which::All)),
         ];
-        for (load, due) in table {
-            assert_eq!(load.due(1_000), due, "{load:?}");
+        for (load, expected) in table {
+            assert_eq!(due(load, 1_000), expected, "{load:?}");
         }
     }
 
@@ -184,9 +196,12 @@ mod tests {
         let load = Load { since_ms: Some(1_000), told_ms: Some(1_100), ..Load::default() };
         let (told, all) = (1_100 + SEAL_AFTER_MS, 1_000 + SEAL_QUIET_MS);
         assert_eq!(load.due_ms(), Some(told));
-        assert_eq!((load.due(told - 1), load.due(told)), (None, Some(Which::Told)));
-        assert_eq!((load.due(all - 1), load.due(all)), (Some(Which::Told), Some(Which::All)));
+        assert_eq!((due(load, told - 1), due(load, told)), (None, Some(Which::Told)));
+        assert_eq!((due(load, all - 1), due(load, all)), (Some(Which::Told), Some(Which::All)));
         let quiet = Load { told_ms: None, ..load };
-        assert_eq!((quiet.due_ms(), quiet.due(all - 1), quiet.due(all)), (Some(all), None, Some(Which::All)));
+        assert_eq!(
+            (quiet.due_ms(), due(quiet, all - 1), due(quiet, all)),
+            (Some(all), None, Some(Which::All))
+        );
     }
 }

@@ -124,9 +124,13 @@ async fn keep(source: impl HistorySource + Send + 'static, client: &Client, mess
     };
     let history = History::start(HistoryOptions { open, writer: Writer::new(client.clone()), runtime });
     let history = history.expect("a thread");
-    while history.messages() < messages {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
+    let all = async {
+        while history.messages() < messages {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    let taken = tokio::time::timeout(std::time::Duration::from_mins(1), all).await;
+    assert!(taken.is_ok(), "of {messages} messages the history has taken {}", history.messages());
     let taken = history.messages();
     tokio::task::block_in_place(|| history.stop()).expect("it had not ended");
     taken

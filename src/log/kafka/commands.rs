@@ -1,8 +1,9 @@
 //! Commands written by this process, one at a time with its place; and topics that it follows for itself.
 
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use rdkafka::util::Timeout;
 
 use super::asking::Asking;
@@ -14,7 +15,9 @@ use crate::model::LogOffset;
 
 /// Writes to `card.commands`.
 pub struct KafkaCommands {
-    producer: FutureProducer,
+    config: KafkaConfig,
+    /// Replaced when librdkafka has given it up.
+    producer: RwLock<FutureProducer>,
     topic: String,
 }
 
@@ -24,18 +27,33 @@ impl KafkaCommands {
     /// # Errors
     /// [`LogError::Fatal`] for settings that cannot be right.
     pub fn new(config: &KafkaConfig) -> Result<Self, LogError> {
-        let wait = config.timeouts.request.as_millis().to_string();
-        let producer = config.producer().set("message.timeout.ms", wait).create();
-        let producer = producer.map_err(|e| LogError::Fatal(format!("making a producer: {e}")))?;
-        Ok(Self { producer, topic: config.topic_name(Topic::Commands) })
+        let producer = RwLock::new(producer(config)?);
+        Ok(Self { config: config.clone(), producer, topic: config.topic_name(Topic::Commands) })
     }
+
+    /// A producer that works, as far as is known.
+    fn producer(&self) -> Result<FutureProducer, LogError> {
+        let held = self.producer.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((_, why)) = held.client().fatal_error() else { return Ok(held) };
+        tracing::warn!(%why, "the producer of commands broke and is replaced");
+        let fresh = producer(&self.config)?;
+        *self.producer.write().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+        Ok(fresh)
+    }
+}
+
+fn producer(config: &KafkaConfig) -> Result<FutureProducer, LogError> {
+    let wait = config.timeouts.request.as_millis().to_string();
+    let producer = config.producer().set("message.timeout.ms", wait).create();
+    producer.map_err(|e| LogError::Fatal(format!("making a producer: {e}")))
 }
 
 impl CommandLog for KafkaCommands {
     fn append<'a>(&'a self, card: &'a str, json: &'a [u8], time_ms: i64) -> Appended<'a> {
         Box::pin(async move {
+            let producer = self.producer()?;
             let record = FutureRecord::to(&self.topic).key(card).payload(json).timestamp(time_ms);
-            match self.producer.send(record, Timeout::After(Duration::ZERO)).await {
+            match producer.send(record, Timeout::After(Duration::ZERO)).await {
                 Ok(at) => Ok(CommandPlace {
                     partition: at.partition as u32,
                     offset: LogOffset(at.offset.max(0) as u64),

@@ -39,7 +39,7 @@ pub trait HistorySource {
     /// Hands over committed messages, in order a partition, from the group's offsets on; says which partitions went.
     ///
     /// # Errors
-    /// [`LogError::Retriable`]: poll again. Anything else ends the history until it is started anew.
+    /// [`LogError::Retriable`]: poll again. After anything else a new source is opened.
     fn poll(
         &mut self,
         budget: PollBudget,

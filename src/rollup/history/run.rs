@@ -66,7 +66,7 @@ impl History {
         self.shared.messages.load(Relaxed)
     }
 
-    /// Ends it within a poll; a write that waits for ClickHouse is given up: its messages are read again next time.
+    /// Ends it within a poll, or an opening; a write that waits for ClickHouse is given up: its messages are read again next time.
     ///
     /// # Errors
     /// Its thread had panicked.
@@ -118,6 +118,7 @@ impl Keeper {
         while !self.shared.stopping.load(Relaxed) {
             // What no further try would mend may be mended by a new member.
             if let Err(error) = open().and_then(|mut source| self.keep(&mut source)) {
+                tracing::error!(%error, "the history's source is opened again");
                 self.wait(&error.to_string());
             }
         }
@@ -126,7 +127,8 @@ impl Keeper {
     fn keep(&mut self, source: &mut impl HistorySource) -> Result<(), LogError> {
         while !self.shared.stopping.load(Relaxed) {
             match self.round(source) {
-                Ok(()) => self.retry.reset(),
+                Ok(true) => self.retry.reset(),
+                Ok(false) => {}
                 Err(LogError::Retriable(why)) => self.wait(&why),
                 Err(error) => return Err(error),
             }
@@ -134,17 +136,19 @@ impl Keeper {
         Ok(())
     }
 
-    fn round(&self, source: &mut impl HistorySource) -> Result<(), LogError> {
+    /// Answers whether anything was committed.
+    fn round(&self, source: &mut impl HistorySource) -> Result<bool, LogError> {
         let (round, messages) = poll(source)?;
         if round.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let next = round.next();
         if self.write(&round.rows.sealed()) {
             commit(source, &next)?;
             self.shared.messages.fetch_add(messages, Relaxed);
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// `false` when stopped before all was written.

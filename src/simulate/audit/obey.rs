@@ -34,10 +34,11 @@ pub(super) fn obey(
 ) -> Outcome {
     let now = terms.now;
     line.commands.retain(|_, (_, at)| *at >= now - 90 * 86_400 - 600);
+    let said = said(json);
     if let Some((held, _)) = line.commands.get(&command.id) {
-        return if held == json { Outcome::Duplicate } else { Outcome::Conflict };
+        return if *held == said { Outcome::Duplicate } else { Outcome::Conflict };
     }
-    line.commands.insert(command.id.clone(), (json.to_vec(), now));
+    line.commands.insert(command.id.clone(), (said, now));
     let applied = in_time(command.at, now) && apply(card, line, command, cause, terms, out);
     let body = if applied {
         EventBody::CommandApplied { command: command.id.clone() }
@@ -50,6 +51,15 @@ pub(super) fn obey(
         answer.forgettable = !in_time(command.at, now);
     }
     Outcome::Counted
+}
+
+/// What a command says, without when it was given and how its card was written.
+fn said(json: &[u8]) -> Vec<u8> {
+    let mut command: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
+    if let Some(fields) = command.as_object_mut() {
+        fields.retain(|name, _| name != "at" && name != "iccid");
+    }
+    command.to_string().into_bytes()
 }
 
 /// Does what a command says; whether it was applied.
