@@ -8,6 +8,7 @@
 //! | `GET /v1/partitions` | state, position, debt of every partition held here |
 //! | `POST /v1/partitions/{partition}/skip` | pass over the message at which it has halted |
 //! | `POST /v1/drain` | write every shard at the last offset, before an upgrade |
+//! | `GET /openapi.json` | all of this for programs |
 //! | `GET /health/live`, `/health/ready`, `/metrics` | probes |
 //!
 //! Answers come from the workers' own state through bounded mailboxes; what another instance meters is asked there. Errors are RFC 9457 problems.
@@ -18,6 +19,7 @@ mod commands;
 mod forward;
 mod health;
 pub mod metrics;
+mod openapi;
 mod orders;
 mod problem;
 mod shape;
@@ -81,6 +83,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/partitions", get(health::partitions))
         .route("/v1/partitions/{partition}/skip", post(orders::skip))
         .route("/v1/drain", post(orders::drain))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -24,6 +24,9 @@ pub(super) async fn skip(
 ) -> Result<Json<Value>, Problem> {
     let Path(partition) = partition.map_err(|rejection| Problem::BadRequest(rejection.body_text()))?;
     let Json(skip) = skip.map_err(Problem::from)?;
+    if !api.workers.has(partition) {
+        return Err(Problem::NotFound(format!("the log has no partition {partition}")));
+    }
     let done = api.workers.skip(partition, LogOffset(skip.offset), skip.reason).await?;
     done.map_err(|refused| Problem::Conflict(refused.to_string()))?;
     Ok(Json(json!({ "skipped": { "partition": partition, "offset": skip.offset } })))

@@ -15,13 +15,12 @@ pub(super) fn recharge(args: &RechargeArgs, config: &Config) -> Result<Exit, Fai
         ModeArg::Renewal => "renewal",
         ModeArg::NextCycle => "next_cycle",
     };
-    let quota = if args.quota == "unlimited" { Value::Null } else { number_or_text(&args.quota) };
     let body = json!({
         "order": args.order, "channel": args.channel, "mode": mode,
         "payment": {"provider": args.provider, "reference": args.reference, "paid_at": args.paid_at},
         "package": {
             "kind": if args.booster { "booster" } else { "base" },
-            "quota": quota,
+            "quota": number_or_text(&args.quota),
             "validity": validity(&args.validity)?,
         },
     });

@@ -48,6 +48,12 @@ impl Workers {
         (Self { partitions, boxes, routes: DashMap::new() }, inboxes)
     }
 
+    /// Whether the log has a partition.
+    #[must_use]
+    pub fn has(&self, partition: u32) -> bool {
+        partition < self.partitions
+    }
+
     /// The card's partition of the log.
     #[must_use]
     pub fn partition_of(&self, card: CardId) -> u32 {
