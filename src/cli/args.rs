@@ -157,7 +157,7 @@ pub(super) enum IngestCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct FilesArgs {
-    /// The feed's name in the catalogue. If the configuration has it among its [[feeds]], its format is used.
+    /// The feed's name in the catalogue. If the configuration has a block of feeds for it, that is its format.
     #[arg(long)]
     pub feed: String,
     /// Read the files in this format: 1nce, emnify, soracom, super-sim, control-center; mapped-csv and mapped-json as the
