@@ -89,6 +89,10 @@ pub const COMPLETE_AFTER_S: i64 = 48 * 3_600;
 /// Closed days and cycles not yet flushed to ClickHouse are kept this long; then the partition pauses.
 pub const UNFLUSHED_S_MAX: i64 = 40 * DAY_S;
 
+/// How long after its close a cycle may be restated: its figures stay as long. Cycles are then two a card at most, as they are
+/// while the last one is not yet closed, and are gone before the next begins.
+pub const RESTATED_S_MAX: i64 = 14 * DAY_S;
+
 /// Packages queued behind those in force.
 pub const QUEUED_PACKAGES_MAX: usize = 32;
 /// Packages in force at once.

@@ -1,7 +1,8 @@
 //! Corrections by an operator: usage adjusted by hand, and records posted that were set aside (`domain.md` C5, C7).
 //!
 //! An adjustment is a signed figure beside the sources' totals of an open day, which C4 does not choose among: it stays
-//! whatever the sources say later. It burns like usage of its day. Below zero nothing goes: what is too much to take away
+//! whatever the sources say later. It burns like usage of its day. A cycle that has closed lately is restated: its sum
+//! changes, its days and what they burnt are final. Below zero nothing goes: what is too much to take away
 //! is left over, and said. Invariant: a reference has one effect, whoever sends it and under however many commands.
 
 use super::book;
@@ -16,7 +17,8 @@ use super::seen::Known;
 use crate::codec::quarantine::Qid;
 use crate::limits::{DAY_S, ORDER_DAYS, RECORD_BYTES_MAX};
 use crate::model::{
-    Cdr, CommandBody, Day, EventBody, FeedName, Origin, Outcome, PostedCdr, Record, Slices, UnixTime,
+    Cdr, CommandBody, Day, EventBody, FeedName, Origin, Outcome, PostInto, PostedCdr, Record, Slices,
+    UnixTime,
 };
 
 /// What an adjustment came to.
@@ -46,6 +48,7 @@ pub(super) fn adjust(
     let today = ctx.calendar().day_of(ctx.now);
     let days = match day {
         Some(day) if *day > today => return Err("its day has not begun".to_owned()),
+        Some(day) if is_restatable(card, *day, ctx) => vec![],
         Some(day) => vec![open_day(card, ctx, *day)?],
         None if *bytes > 0 => vec![open_day(card, ctx, today)?],
         None => open_days(card, ctx, today),
@@ -54,9 +57,73 @@ pub(super) fn adjust(
     if !refer(card, "adjust", reference, &content, ctx)? {
         return Ok(());
     }
+    if let Some(day) = day.filter(|day| is_restatable(card, *day, ctx)) {
+        let asked = Asked { reference, bytes: *bytes, reason: reason.as_deref() };
+        return restate(card, day, asked, ctx, because, effects);
+    }
     let adjusted = take(card, &days, *bytes, ctx);
-    tell(card, adjusted, (reference, *bytes, reason.clone()), ctx, because, effects);
+    let asked = Asked { reference, bytes: *bytes, reason: reason.as_deref() };
+    tell(card, adjusted, asked, ctx, because, effects);
     Ok(())
+}
+
+/// A figure, as it was asked for under a reference.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    reference: &'a str,
+    bytes: i64,
+    reason: Option<&'a str>,
+}
+
+/// Gives a cycle that is closed another sum; the figures of its days stay (`domain.md` C6).
+fn restate(
+    card: &mut Card,
+    day: Day,
+    asked: Asked<'_>,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let Some(cycle) = card.usage.closed_cycle(day) else { return Err(final_figures(day)) };
+    let taken = cycle.restate(asked.bytes, ctx.position.offset);
+    let cycle = cycle.clone();
+    let body = EventBody::UsageAdjusted {
+        reference: asked.reference.to_owned(),
+        bytes: taken,
+        left_over: asked.bytes.saturating_sub(taken),
+        day,
+        cycle: cycle.start,
+        used: cycle.used,
+        reason: asked.reason.map(str::to_owned),
+    };
+    ctx.emit(card, because, body, effects);
+    if taken != 0 {
+        let burnt = book::read(card, ctx, ctx.now, |account, told| account.cycle_burnt(told, cycle.start));
+        let body = EventBody::CycleRestated {
+            cycle: cycle.start,
+            used: cycle.used,
+            settled: cycle.settled,
+            estimate: cycle.estimate(),
+            overage: cycle.used.saturating_sub(burnt),
+            unsettled_days: cycle.unsettled_days,
+            revision: cycle.revision,
+        };
+        ctx.emit(card, because, body, effects);
+    }
+    Ok(())
+}
+
+/// Whether a day is of a cycle that is closed and may be restated.
+fn is_restatable(card: &Card, day: Day, ctx: &Ctx<'_>) -> bool {
+    let held = card.usage.cycle(day);
+    held.is_some_and(|cycle| cycle.is_restatable(ctx.calendar(), ctx.index.horizon_s, ctx.now))
+}
+
+fn final_figures(day: Day) -> Refusal {
+    let text = crate::codec::time::day_text(day);
+    format!(
+        "day {text} is closed, and its cycle's figures are final: leave the day out to correct the open cycle"
+    )
 }
 
 /// Notes a reference: `false` = it has had its effect.
@@ -84,10 +151,7 @@ fn open_day(card: &Card, ctx: &Ctx<'_>, day: Day) -> Result<DaySpan, Refusal> {
     if card.usage.is_open(&span, ctx.index.horizon_s, ctx.now) {
         return Ok(span);
     }
-    let text = crate::codec::time::day_text(day);
-    Err(format!(
-        "day {text} is closed, and its cycle's figures are final: leave the day out to correct the open cycle"
-    ))
+    Err(final_figures(day))
 }
 
 /// The open days of the running cycle that have usage, the newest first.
@@ -125,20 +189,20 @@ fn take(card: &mut Card, days: &[DaySpan], bytes: i64, ctx: &Ctx<'_>) -> Adjuste
 fn tell(
     card: &mut Card,
     adjusted: Adjusted,
-    (reference, bytes, reason): (&str, i64, Option<String>),
+    asked: Asked<'_>,
     ctx: &Ctx<'_>,
     because: &Because<'_>,
     effects: &mut Effects,
 ) {
     let cycle = ctx.calendar().cycle_of(adjusted.day).map_or(adjusted.day, |(first, _)| first);
     let body = EventBody::UsageAdjusted {
-        reference: reference.to_owned(),
+        reference: asked.reference.to_owned(),
         bytes: adjusted.bytes,
-        left_over: bytes.saturating_sub(adjusted.bytes),
+        left_over: asked.bytes.saturating_sub(adjusted.bytes),
         day: adjusted.day,
         cycle,
         used: card.usage.cycle(adjusted.day).map_or(0, |cycle| cycle.used),
-        reason,
+        reason: asked.reason.map(str::to_owned),
     };
     ctx.emit(card, because, body, effects);
     book::evaluate(card, ctx, because, effects);
@@ -146,7 +210,7 @@ fn tell(
 }
 
 /// `record.post`: a record that was set aside counts after all. Into an open day as any record, by its own id; into a
-/// closed one as an adjustment of today.
+/// closed one as an adjustment of today, or of the closed cycle.
 pub(super) fn post(
     card: &mut Card,
     body: &CommandBody,
@@ -154,7 +218,7 @@ pub(super) fn post(
     because: &Because<'_>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
-    let CommandBody::RecordPost { reference, quarantined_at, record } = body else {
+    let CommandBody::RecordPost { reference, quarantined_at, record, into } = body else {
         unreachable!("only postings come here")
     };
     if *quarantined_at < ctx.now.saturating_sub(ORDER_DAYS.saturating_mul(DAY_S)) {
@@ -174,7 +238,7 @@ pub(super) fn post(
     let verdict = cdr::fold(card, &cdr, ctx, effects);
     match verdict.outcome {
         Outcome::Counted => {}
-        Outcome::Late => late(card, reference, &cdr, ctx, because, effects)?,
+        Outcome::Late => late(card, (reference, *into), &cdr, ctx, because, effects)?,
         Outcome::Duplicate => return Err("the record has been counted".to_owned()),
         _ => return Err(format!("it would be set aside again: {}", verdict.reason)),
     }
@@ -182,26 +246,28 @@ pub(super) fn post(
     Ok(())
 }
 
-/// Its day is closed: the open cycle takes it.
+/// Its day is closed: the open cycle takes it, or the one that it is of.
 fn late(
     card: &mut Card,
-    reference: &str,
+    (reference, into): (&str, PostInto),
     cdr: &Cdr<'_>,
     ctx: &Ctx<'_>,
     because: &Because<'_>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
-    let today = open_day(card, ctx, ctx.calendar().day_of(ctx.now))?;
     let bytes = i64::try_from(cdr.up.saturating_add(cdr.down)).unwrap_or(i64::MAX);
+    let asked = Asked { reference, bytes, reason: Some("posted, its day is closed") };
+    let (day, today) = (ctx.calendar().day_of(cdr.start), ctx.calendar().day_of(ctx.now));
+    let its_own = ctx.calendar().cycle_of(day) == ctx.calendar().cycle_of(today);
+    if into == PostInto::Original && !its_own {
+        if !is_restatable(card, day, ctx) {
+            return Err("the cycle of its day cannot be restated: post it into the open one".to_owned());
+        }
+        return restate(card, day, asked, ctx, because, effects);
+    }
+    let today = open_day(card, ctx, today)?;
     let adjusted = take(card, &[today], bytes, ctx);
-    tell(
-        card,
-        adjusted,
-        (reference, bytes, Some("posted, its day is closed".to_owned())),
-        ctx,
-        because,
-        effects,
-    );
+    tell(card, adjusted, asked, ctx, because, effects);
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::dates::Volume;
-use crate::model::{Day, LogOffset};
+use crate::limits::RESTATED_S_MAX;
+use crate::model::{Calendar, Day, LogOffset, UnixTime};
 
 /// Whose total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +106,25 @@ impl Cycle {
 
     pub(super) fn provisional(&self) -> u64 {
         self.used.saturating_sub(self.settled)
+    }
+
+    /// Whether it is closed and may still have other figures: its own stay as long (`domain.md` C6).
+    pub(super) fn is_restatable(&self, calendar: &Calendar, horizon_s: i64, now: UnixTime) -> bool {
+        let closes = calendar.day_start(self.end).saturating_add(horizon_s);
+        self.closed && now < closes.saturating_add(RESTATED_S_MAX)
+    }
+
+    /// Corrects a closed cycle by a signed figure, not below zero; answers what was taken of it. The correction is no complete
+    /// day's: what was settled stays, as far as so much is left.
+    pub(super) fn restate(&mut self, bytes: i64, offset: LogOffset) -> i64 {
+        let taken = bytes.max(i64::try_from(self.used).map_or(i64::MIN, |used| -used));
+        if taken != 0 {
+            self.used = self.used.saturating_add_signed(taken);
+            self.settled = self.settled.min(self.used);
+            self.revision = self.revision.saturating_add(1);
+            self.changed_at = offset;
+        }
+        taken
     }
 
     /// The greatest estimate of the cycle.

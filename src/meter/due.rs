@@ -106,10 +106,13 @@ fn complete(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     }
 }
 
-/// Drops what is closed and in ClickHouse.
+/// Drops what is closed and in ClickHouse, and can no longer be restated.
 fn prune(card: &mut Card, ctx: &Ctx<'_>) {
     if let Some(flushed_through) = ctx.flushed_through {
-        card.usage.prune(ctx.calendar(), flushed_through, card.changed_at);
+        let alive = card.state != CardState::Cancelled;
+        card.usage.prune(ctx.calendar(), flushed_through, card.changed_at, |cycle| {
+            alive && cycle.is_restatable(ctx.calendar(), ctx.index.horizon_s, ctx.now)
+        });
         if let Some(first) = card.usage.cycles().first() {
             let first = first.start;
             card.account.forget_cycles_before(first);

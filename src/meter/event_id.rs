@@ -31,7 +31,9 @@ pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) ->
                 None => format!("{card}/{kind}/{}/{cause}", because.at),
             }
         }
-        EventBody::CycleClosed { cycle, revision, .. } => format!("{card}/{kind}/{cycle}/{revision}"),
+        EventBody::CycleClosed { cycle, revision, .. } | EventBody::CycleRestated { cycle, revision, .. } => {
+            format!("{card}/{kind}/{cycle}/{revision}")
+        }
         EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
             command_answer_id(card, command)
         }

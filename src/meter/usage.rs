@@ -358,12 +358,23 @@ impl Usage {
         Some(cycle)
     }
 
-    /// Drops what is closed and flushed: changed at or before `flushed_through`.
-    pub(super) fn prune(&mut self, calendar: &Calendar, flushed_through: LogOffset, card: LogOffset) {
+    /// The cycle of a day that is closed and whose figures are held.
+    pub(super) fn closed_cycle(&mut self, day: Day) -> Option<&mut Cycle> {
+        self.cycles.iter_mut().find(|cycle| cycle.closed && cycle.start <= day && day < cycle.end)
+    }
+
+    /// Drops what is closed and flushed (changed at or before `flushed_through`), but for the cycles that are to stay.
+    pub(super) fn prune(
+        &mut self,
+        calendar: &Calendar,
+        flushed_through: LogOffset,
+        card: LogOffset,
+        stays: impl Fn(&Cycle) -> bool,
+    ) {
         let closed = self.closed_through;
         let kept_from = if closed == Day::MIN { UnixTime::MIN } else { calendar.day_end(closed) };
         self.pieces.retain(|piece| piece.start() >= kept_from || piece.changed_at(card) > flushed_through);
-        self.cycles.retain(|cycle| !cycle.closed || cycle.changed_at > flushed_through);
+        self.cycles.retain(|cycle| !cycle.closed || cycle.changed_at > flushed_through || stays(cycle));
         let held = self.cycles.iter().flat_map(|cycle| cycle.by).map(Volume::total);
         self.held = held.fold(0, u64::saturating_add);
     }

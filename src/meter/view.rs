@@ -151,6 +151,8 @@ fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle) -> MonthRow {
     let (burnt, totals) = book::read(card, ctx, ctx.now.min(last_second), |account, told| {
         account.cycle_burnt_and_totals(told, cycle.start)
     });
+    // A restatement may leave less than what was burnt.
+    let burnt = burnt.min(cycle.used);
     let (quota, remaining) = cycle.ended_with.as_deref().copied().unwrap_or((totals.quota, totals.remaining));
     MonthRow {
         card: card.id,

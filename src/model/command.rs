@@ -82,10 +82,31 @@ pub enum CommandBody {
         reference: String,
         quarantined_at: UnixTime,
         record: Box<PostedCdr>,
+        /// Where it goes if its day is closed.
+        #[serde(default, skip_serializing_if = "PostInto::is_open")]
+        into: PostInto,
     },
     /// A type of the contract that this version refuses, with its name, so that the sender is answered.
     #[serde(rename = "unsupported")]
     Unsupported { name: String },
+}
+
+/// The cycle that takes a posted record whose day is closed (`domain.md` C5).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostInto {
+    /// The running one, today.
+    #[default]
+    Open,
+    /// The one that its day is of, which is restated if it has closed.
+    Original,
+}
+
+impl PostInto {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_open(&self) -> bool {
+        *self == Self::Open
+    }
 }
 
 /// How a carrier has set a card: what the vendor desires is asked for by events, this is what was done.

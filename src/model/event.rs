@@ -101,6 +101,18 @@ pub enum EventBody {
         unsettled_days: u16,
         revision: u32,
     },
+    /// A cycle that was closed has other figures now (`domain.md` C6).
+    #[serde(rename = "cycle.restated")]
+    CycleRestated {
+        cycle: Day,
+        used: u64,
+        settled: u64,
+        estimate: u64,
+        overage: u64,
+        unsettled_days: u16,
+        /// 1 for the first restatement.
+        revision: u32,
+    },
     /// A 32-bit counter of a device has begun anew above 2^32.
     #[serde(rename = "counter.wrapped")]
     CounterWrapped(CounterData),
@@ -270,7 +282,7 @@ pub struct VoidData {
 
 impl EventBody {
     /// Every [`Self::kind`], as `schemas/event` names them.
-    pub const KINDS: [&'static str; 29] = [
+    pub const KINDS: [&'static str; 30] = [
         "alert.fired",
         "alert.resolved",
         "package.queued",
@@ -289,6 +301,7 @@ impl EventBody {
         "card.confirmed",
         "card.used.stopped",
         "cycle.closed",
+        "cycle.restated",
         "counter.wrapped",
         "counter.restarted",
         "counter.unexplained",
@@ -339,6 +352,7 @@ impl EventBody {
             Self::CardConfirmed { .. } => "card.confirmed",
             Self::CardUsedWhileStopped { .. } => "card.used.stopped",
             Self::CycleClosed { .. } => "cycle.closed",
+            Self::CycleRestated { .. } => "cycle.restated",
             Self::CounterWrapped(_) => "counter.wrapped",
             Self::CounterRestarted(_) => "counter.restarted",
             Self::CounterUnexplained(_) => "counter.unexplained",

@@ -21,7 +21,7 @@ pub use catalogue::{
 };
 pub use command::{
     Amount, Broadcast, BurntBecomes, CardCommand, CarrierState, CommandBody, Mode, PackageKind, PackageSpec,
-    Payment, Per, PostedCdr, Register, Validity,
+    Payment, Per, PostInto, PostedCdr, Register, Validity,
 };
 pub use credit::{Channel, CreditsPolicy, Delivery, Move, Recipient, Withheld};
 pub use directory::{CardName, DirectoryEntry};

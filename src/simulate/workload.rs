@@ -1,6 +1,7 @@
 //! What the outside world sends: carriers, modems and the vendor's systems, in all the ways that are met: twice, late,
 //! early, contradictory, absurd, unreadable, before the card is known.
 
+mod corrections;
 mod counters;
 mod credits;
 mod opening;
@@ -13,9 +14,6 @@ use credits::recipients;
 use serde_json::{Value, json};
 
 use super::places::{FOREIGN_CHANNEL, OWN_CHANNEL, PLACES, PLANS, ROAMING};
-use crate::codec;
-use crate::codec::json::Scratch;
-use crate::codec::quarantine::Qid;
 use crate::log::Topic;
 use crate::log::sim::{Chance, Rng};
 
@@ -119,12 +117,15 @@ impl Workload {
         out
     }
 
-    /// Registrations that have not been sent, and the end of the story.
+    /// Registrations that have not been sent, and the end of the story: cycles have closed by now, and are corrected.
     pub(super) fn last_phase(&mut self, now: i64) -> Vec<Outside> {
         let mut out = Vec::new();
         for n in 0..self.cards.len() {
             if self.cards[n].registered_in >= self.phase && self.rng.coin() {
                 self.register(n, now, &mut out);
+            }
+            if self.rng.below(3) == 0 {
+                self.correct(n, now, &mut out);
             }
         }
         out
@@ -143,9 +144,9 @@ impl Workload {
             82 => self.credits(n, now, out),
             83 if self.rng.below(6) == 0 => self.register(n, now, out),
             83 => self.state(n, now, out),
-            84..89 => self.again(out),
-            89..91 => self.contradiction(out),
-            91 => self.correct(n, now, out),
+            84..88 => self.again(out),
+            88..90 => self.contradiction(out),
+            90..92 => self.correct(n, now, out),
             92..95 => self.complete(now, out),
             95..97 => self.advance(now, out),
             _ => self.rubbish(out),
@@ -275,36 +276,6 @@ impl Workload {
         rules.truncate(rng.below(6) as usize);
         let command = json!({
             "id": format!("l{serial}"), "card": self.cards[n].iccid, "type": "rules.set", "at": time(now, rng), "rules": rules,
-        });
-        self.command(command, out);
-    }
-
-    /// Usage is adjusted by hand, or a record that may have been set aside is posted.
-    fn correct(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
-        let serial = self.serial();
-        let rng = &mut self.rng;
-        let at = time(now, rng);
-        if rng.coin() {
-            let day = DateTime::from_timestamp(now - rng.between(-DAY, 12 * DAY), 0).unwrap_or_default();
-            let mut command = json!({
-                "id": format!("j{serial}"), "card": self.cards[n].iccid, "type": "usage.adjust", "at": at,
-                "reference": format!("correction-{}", serial / 30), "bytes": rng.between(-(1 << 25), 1 << 22),
-            });
-            if rng.below(3) == 0 {
-                command["day"] = json!(day.format("%Y-%m-%d").to_string());
-            }
-            return self.command(command, out);
-        }
-        let Some(cdr) = rng.pick(&self.cdrs).cloned().filter(|cdr| cdr.get("iccid").is_some()) else {
-            return;
-        };
-        let (bytes, mut scratch) = (cdr.to_string().into_bytes(), Scratch::default());
-        let Ok(read) = codec::json::cdr(&bytes, &mut scratch) else { return };
-        let reference = if rng.below(9) == 0 { "0".to_owned() } else { Qid::of_cdr_in(&read).to_string() };
-        let set_aside = now - if rng.below(9) == 0 { 100 * DAY } else { rng.between(0, 10 * DAY) };
-        let command = json!({
-            "id": format!("q{serial}"), "card": cdr["iccid"], "type": "record.post", "at": at,
-            "reference": reference, "quarantined_at": time(set_aside, rng), "record": cdr,
         });
         self.command(command, out);
     }

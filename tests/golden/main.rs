@@ -72,6 +72,7 @@ scripts! {
     calendars
     whole_by_rule
     corrections
+    restated
     opening
     opening_past
     opening_refused

@@ -90,7 +90,8 @@ fn body(body: &EventBody, zone: &Zone) -> String {
             confirmed.map_or("nothing", CarrierState::name)
         ),
         EventBody::PackageVoided(void) => voided(void, zone),
-        EventBody::CycleClosed { cycle, used, settled, estimate, overage, unsettled_days, revision } => {
+        EventBody::CycleClosed { cycle, used, settled, estimate, overage, unsettled_days, revision }
+        | EventBody::CycleRestated { cycle, used, settled, estimate, overage, unsettled_days, revision } => {
             format!(
                 "{} used {used} settled {settled} estimate {estimate} overage {overage} unsettled {unsettled_days} \
              revision {revision}",

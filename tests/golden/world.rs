@@ -9,8 +9,8 @@ use tidegauge::limits::SHARDS;
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
     Broadcast, BurntBecomes, CardCommand, CardId, CarrierState, Cdr, CommandBody, CounterKind, FeedName,
-    LogOffset, Mode, Move, Number, NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostedCdr,
-    Reading, Recipient, Record, Register, Slice, Slices, Tick, UnixTime, Validity,
+    LogOffset, Mode, Move, Number, NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostInto,
+    PostedCdr, Reading, Recipient, Record, Register, Slice, Slices, Tick, UnixTime, Validity,
 };
 
 use crate::catalogue::{catalogue, day_of, rules};
@@ -245,6 +245,7 @@ impl World {
         let start = self.zone.time(&words.need("start")?)?;
         let (feed, id, up) = (words.or("feed", "pgw"), words.need("record")?, words.number("up", 0)?);
         let set_aside = words.take("set_aside").map_or(Ok(self.now), |at| self.zone.time(&at))?;
+        let into = one(words, "into", &[("open", PostInto::Open), ("original", PostInto::Original)])?;
         let record = PostedCdr { feed, id, start, end: start, up, down: 0, slices: vec![] };
         let (feed, slices) = (FeedName::new(&record.feed), Slices::default());
         let cdr = Cdr {
@@ -260,7 +261,7 @@ impl World {
             origin: origin(),
         };
         let reference = words.or("reference", &Qid::of(&Record::Cdr(cdr)).to_string());
-        Ok(CommandBody::RecordPost { reference, quarantined_at: set_aside, record: Box::new(record) })
+        Ok(CommandBody::RecordPost { reference, quarantined_at: set_aside, record: Box::new(record), into })
     }
 
     fn recharge(&self, words: &mut Words) -> Result<CommandBody, String> {

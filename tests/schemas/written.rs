@@ -7,8 +7,8 @@ use tidegauge::model::{
     AlertData, Broadcast, BurntBecomes, CardCommand, CardId, CardName, CarrierState, Cdr, Channel,
     CommandBody, CounterData, CounterKind, Delivery, DirectoryEntry, Event, EventBody, FeedName, LogOffset,
     Mode, Move, Number, NumberKind, Occasion, OpenedPackage, OpenedState, Opening, Origin, Outcome,
-    PackageData, PackageKind, PackageSpec, Payment, Per, Position, PostedCdr, Reading, Recipient, Record,
-    Register, Rule, RuleKind, Slice, Slices, Stopped, Validity, VoidData, Withheld, Yes,
+    PackageData, PackageKind, PackageSpec, Payment, Per, Position, PostInto, PostedCdr, Reading, Recipient,
+    Record, Register, Rule, RuleKind, Slice, Slices, Stopped, Validity, VoidData, Withheld, Yes,
 };
 
 use super::files::{assert_valid, validator};
@@ -180,6 +180,7 @@ fn bodies() -> Vec<CommandBody> {
                 down: 6,
                 slices: vec![(7, 4, 6)],
             }),
+            into: PostInto::Original,
         },
         CommandBody::RecipientsSet { recipients: recipients() },
         CommandBody::CreditsAdd { credits: 7, payment: Some(payment()) },
@@ -381,6 +382,15 @@ fn events() -> Vec<EventBody> {
             overage: 4,
             unsettled_days: 31,
             revision: 0,
+        },
+        EventBody::CycleRestated {
+            cycle: 20_666,
+            used: 1,
+            settled: 2,
+            estimate: 3,
+            overage: 4,
+            unsettled_days: 31,
+            revision: 1,
         },
         EventBody::CommandApplied { command: text("c") },
         EventBody::CommandRefused { command: text("c"), reason: text("no such plan") },

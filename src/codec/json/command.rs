@@ -12,7 +12,8 @@ use super::opening;
 use crate::limits::COMMAND_BYTES_MAX;
 use crate::model::{
     Broadcast, BurntBecomes, CardCommand, CarrierState, CommandBody, Mode, Move, NumberKind, PackageKind,
-    PackageSpec, Payment, Per, PostedCdr, Recipient, Register, Rule, RuleKind, UnixTime, Validity, Yes,
+    PackageSpec, Payment, Per, PostInto, PostedCdr, Recipient, Register, Rule, RuleKind, UnixTime, Validity,
+    Yes,
 };
 
 /// A command as read.
@@ -124,6 +125,7 @@ fn usage_adjust(object: Object<'_>) -> Result<CommandBody, JsonError> {
 
 /// The record in its outside form, as the quarantine has it.
 fn record_post(object: Object<'_>) -> Result<CommandBody, JsonError> {
+    const INTO: [(&str, PostInto); 2] = [("open", PostInto::Open), ("original", PostInto::Original)];
     let record = object.object("record", |record| {
         let bytes = record.to_vec();
         let mut scratch = super::Scratch::default();
@@ -138,10 +140,12 @@ fn record_post(object: Object<'_>) -> Result<CommandBody, JsonError> {
             slices: cdr.slices.iter().map(|slice| (slice.end, slice.up, slice.down)).collect(),
         })
     })?;
+    let into = object.field("into");
     Ok(CommandBody::RecordPost {
         reference: object.field("reference").name("reference")?.into_owned(),
         quarantined_at: object.field("quarantined_at").time("quarantined_at")?,
         record: Box::new(record),
+        into: if into.is_said() { into.choice("into", &INTO, "open or original")? } else { PostInto::Open },
     })
 }
 

@@ -185,10 +185,11 @@ fn body(body: &CommandBody, card: CardId) -> Value {
             }
             out
         }
-        CommandBody::RecordPost { reference, quarantined_at, record } => json!({
+        CommandBody::RecordPost { reference, quarantined_at, record, into } => json!({
             "reference": reference,
             "quarantined_at": time::text(*quarantined_at),
             "record": posted_out(record, card),
+            "into": into,
         }),
         CommandBody::CreditsAdd { credits, payment } => {
             let mut out = json!({ "credits": credits });

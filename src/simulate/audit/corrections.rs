@@ -9,7 +9,8 @@ use super::logbook::Cdr;
 use super::obey::{emit, look};
 use crate::codec::quarantine::Qid;
 use crate::model::{
-    CardId, CommandBody, Day, EventBody, FeedName, Origin, Outcome, PostedCdr, Record, Slices, UnixTime,
+    CardId, CommandBody, Day, EventBody, FeedName, Origin, Outcome, PostInto, PostedCdr, Record, Slices,
+    UnixTime,
 };
 
 /// A correction of a day: where it burns, and its signed figure.
@@ -23,7 +24,37 @@ pub(super) struct Correction {
 /// What was asked under a reference, and when.
 pub(super) type References = BTreeMap<String, (String, UnixTime)>;
 
+/// What was added to a closed cycle and taken from it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Restated {
+    bytes: i64,
+    pub(super) revision: u32,
+    /// The least that it has come down to: no more of it can be settled.
+    least: u64,
+}
+
+impl Restated {
+    /// Used and settled of a cycle, restated.
+    pub(super) fn of(self, (used, settled): (u64, u64)) -> (u64, u64) {
+        ((used as i64 + self.bytes) as u64, settled.min(self.least))
+    }
+}
+
 impl Line {
+    /// Gives a closed cycle another sum, not below zero; what was taken of it.
+    fn restate(&mut self, cycle: Day, bytes: i64, terms: Terms<'_>) -> i64 {
+        let used = self.used_of_cycle(terms.zone, cycle).0 as i64;
+        let taken = bytes.max(-used);
+        if taken != 0 {
+            let new = Restated { bytes: 0, revision: 0, least: u64::MAX };
+            let held = self.restated.entry(cycle).or_insert(new);
+            held.bytes += taken;
+            held.revision += 1;
+            held.least = held.least.min((used + taken) as u64);
+        }
+        taken
+    }
+
     pub(super) fn corrected_days(&self) -> impl Iterator<Item = Day> + '_ {
         self.corrections.iter().map(|correction| correction.day)
     }
@@ -120,6 +151,7 @@ pub(super) fn adjust(
         |line: &Line, day: Day| day <= today && terms.zone.cycle(day).is_some() && line.is_open(day, terms);
     let days: Vec<Day> = match day {
         Some(day) if takes(line, *day) => vec![*day],
+        Some(day) if *day <= today && restatable(line, *day, terms).is_some() => vec![],
         Some(_) => return false,
         None if *bytes > 0 => vec![today],
         None => {
@@ -132,10 +164,55 @@ pub(super) fn adjust(
         None => false,
         Some(false) => true,
         Some(true) => {
+            let closed = day.and_then(|day| restatable(line, day, terms).map(|cycle| (day, cycle)));
+            if let Some(closed) = closed {
+                let asked = (&**reference, *bytes, reason.clone());
+                restate(card, line, asked, closed, cause, terms, out);
+                return true;
+            }
             let done = line.take(&days, *bytes, terms);
             say(card, line, (reference, *bytes, reason.clone()), done, cause, terms, out);
             true
         }
+    }
+}
+
+/// The cycle of a day, if it has closed in the last fourteen days.
+fn restatable(line: &Line, day: Day, terms: Terms<'_>) -> Option<Day> {
+    let (cycle, next) = terms.zone.cycle(day)?;
+    let closed = line.cycles.get(&cycle).is_some_and(|held| held.closed);
+    let until = terms.zone.start(next) + terms.horizon() + 14 * 86_400;
+    (closed && terms.now < until).then_some(cycle)
+}
+
+/// A closed cycle gets another sum, which is said.
+fn restate(
+    card: CardId,
+    line: &mut Line,
+    (reference, bytes, reason): (&str, i64, Option<String>),
+    (day, cycle): (Day, Day),
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    let taken = line.restate(cycle, bytes, terms);
+    let (used, settled) = line.used_of_cycle(terms.zone, cycle);
+    let (reference, left_over) = (reference.to_owned(), bytes - taken);
+    let body = EventBody::UsageAdjusted { reference, bytes: taken, left_over, day, cycle, used, reason };
+    emit(card, line, cause, terms, body, out);
+    if let Some(restated) = line.restated.get(&cycle).copied().filter(|_| taken != 0) {
+        let by_estimates = line.of_cycle(terms.zone, cycle);
+        let estimates = by_estimates.iter().filter(|(source, _)| **source != super::line::Source::Settling);
+        let body = EventBody::CycleRestated {
+            cycle,
+            used,
+            settled,
+            estimate: estimates.map(|(_, (up, down))| up + down).max().unwrap_or(0),
+            overage: used.saturating_sub(line.burnt_in(terms, cycle)),
+            unsettled_days: line.unsettled(terms.zone, cycle),
+            revision: restated.revision,
+        };
+        emit(card, line, cause, terms, body, out);
     }
 }
 
@@ -165,7 +242,7 @@ pub(super) fn post(
     terms: Terms<'_>,
     out: &mut Vec<Expected>,
 ) -> bool {
-    let CommandBody::RecordPost { reference, quarantined_at, record } = body else { return false };
+    let CommandBody::RecordPost { reference, quarantined_at, record, into } = body else { return false };
     let (feed, id) = (record.feed.clone(), record.id.clone());
     let (start, end, up, down) = (record.start, record.end, record.up, record.down);
     let cdr = Cdr { card, feed, id, start, end, up, down, slices: record.slices(), number: None };
@@ -187,6 +264,16 @@ pub(super) fn post(
         }
         Outcome::Late => {
             let bytes = (cdr.up + cdr.down) as i64;
+            let (day, today) = (terms.zone.day(cdr.start), terms.zone.day(terms.now));
+            if *into == PostInto::Original && terms.zone.cycle(day) != terms.zone.cycle(today) {
+                let Some(cycle) = restatable(line, day, terms) else {
+                    line.references = known;
+                    return false;
+                };
+                let asked = (&**reference, bytes, Some("posted, its day is closed".to_owned()));
+                restate(card, line, asked, (day, cycle), cause, terms, out);
+                return true;
+            }
             let done = line.take(&[terms.zone.day(terms.now)], bytes, terms);
             let why = Some("posted, its day is closed".to_owned());
             say(card, line, (reference, bytes, why), done, cause, terms, out);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::corrections::{Correction, References};
+use super::corrections::{Correction, References, Restated};
 use super::credits::Credits;
 use super::dating;
 use super::life::Stop;
@@ -76,6 +76,8 @@ pub(super) struct Line {
     pub(super) brought: Option<Brought>,
     pub(super) corrections: Vec<Correction>,
     pub(super) references: References,
+    /// Closed cycles that were given other figures.
+    pub(super) restated: BTreeMap<Day, Restated>,
     pub(super) commands: BTreeMap<String, (Vec<u8>, UnixTime)>,
     pub(super) cycles: BTreeMap<Day, Cycle>,
     pub(super) closed_through: Day,
@@ -146,6 +148,7 @@ impl Line {
             brought: None,
             corrections: Vec::new(),
             references: References::new(),
+            restated: BTreeMap::new(),
             commands: BTreeMap::new(),
             cycles: BTreeMap::new(),
             closed_through: Day::MIN,
@@ -328,10 +331,11 @@ impl Line {
         let days =
             self.days().into_iter().filter(|day| zone.cycle(*day).is_some_and(|(first, _)| first == cycle));
         let brought = self.brought.filter(|brought| brought.cycle == cycle).map_or(0, |brought| brought.used);
-        days.fold((brought, 0), |(used, settled), day| {
+        let sums = days.fold((brought, 0), |(used, settled), day| {
             let of_day = self.used_of_day(day).1;
             (used + of_day, settled + if self.is_complete(day) { of_day } else { 0 })
-        })
+        });
+        self.restated.get(&cycle).map_or(sums, |restated| restated.of(sums))
     }
 
     /// Up and down of a cycle by source.

@@ -424,7 +424,9 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
         EventBody::CardSuspended { cause: why } if why == "exhaustion" => {
             format!("{card}/{kind}/{}/exhaustion", cause.command.unwrap_or_default())
         }
-        EventBody::CycleClosed { cycle, revision, .. } => format!("{card}/{kind}/{cycle}/{revision}"),
+        EventBody::CycleClosed { cycle, revision, .. } | EventBody::CycleRestated { cycle, revision, .. } => {
+            format!("{card}/{kind}/{cycle}/{revision}")
+        }
         EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
             format!("{card}/command/{command}")
         }

@@ -45,14 +45,15 @@ fn judge_month(
         ));
     };
     let (used, settled) = line.used_of_cycle(terms.zone, cycle);
-    let burnt = line.burnt_in(terms, cycle);
+    let burnt = line.burnt_in(terms, cycle).min(used);
     let of = line.of_cycle(terms.zone, cycle);
     let [settling, estimate, modem] = columns(line, |source| of.get(source).copied().unwrap_or_default());
     let closed = line.cycles.get(&cycle).is_some_and(|c| c.closed);
-    let want =
-        (used, settled, used - settled, burnt, used - burnt, closed, line.unsettled(terms.zone, cycle));
-    let have =
-        (row.used, row.settled, row.provisional, row.burnt, row.overage, row.closed, row.unsettled_days);
+    let revision = line.restated.get(&cycle).map_or(0, |restated| restated.revision);
+    let ended = (closed, line.unsettled(terms.zone, cycle), revision);
+    let want = (used, settled, used - settled, burnt, used - burnt, ended);
+    let ended = (row.closed, row.unsettled_days, row.revision);
+    let have = (row.used, row.settled, row.provisional, row.burnt, row.overage, ended);
     let by = (
         (row.settling_up, row.settling_down),
         (row.estimate_up, row.estimate_down),

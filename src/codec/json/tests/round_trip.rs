@@ -7,8 +7,8 @@ use super::{CDR, READING, RECHARGE, card};
 use crate::model::{
     Broadcast, BurntBecomes, CardCommand, CardId, CardName, CarrierState, Cdr, CommandBody, CounterKind,
     FeedName, Mode, Move, Number, NumberKind, OpenedPackage, OpenedState, Opening, Origin, PackageKind,
-    PackageSpec, Payment, Per, PostedCdr, Reading, Recipient, Register, Rule, RuleKind, Slice, Slices,
-    Stopped, Validity, Yes,
+    PackageSpec, Payment, Per, PostInto, PostedCdr, Reading, Recipient, Register, Rule, RuleKind, Slice,
+    Slices, Stopped, Validity, Yes,
 };
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -90,9 +90,12 @@ fn any_body() -> impl Strategy<Value = CommandBody> {
         (any_name(), -(1i64 << 53)..(1 << 53), prop::option::of(-700_000..2_000_000), reason()).prop_map(
             |(reference, bytes, day, reason)| CommandBody::UsageAdjust { reference, bytes, day, reason }
         ),
-        (any_name(), any_time(), any_posted()).prop_map(|(reference, quarantined_at, record)| {
-            CommandBody::RecordPost { reference, quarantined_at, record: Box::new(record) }
-        }),
+        (any_name(), any_time(), any_posted(), any::<bool>()).prop_map(
+            |(reference, quarantined_at, record, open)| {
+                let into = if open { PostInto::Open } else { PostInto::Original };
+                CommandBody::RecordPost { reference, quarantined_at, record: Box::new(record), into }
+            }
+        ),
         any::<u32>().prop_map(|credits| CommandBody::CreditsAdd { credits, payment: None }),
         (any_name(), any::<u32>(), any::<bool>()).prop_map(|(reference, credits, leaves)| {
             let other = if leaves { Move::To(card()) } else { Move::From(card()) };
