@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Patience, spawn_with_us};
+use support::{Patience, signal, spawn_with_us};
 
 /// What Grafana would put in for its variable, at this scrape interval.
 const RATE_INTERVAL: &str = "10s";
@@ -22,12 +22,12 @@ const RATE_INTERVAL: &str = "10s";
 const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Ends what it runs.
+/// Ends what it runs, in good order: the demo ends its ClickHouse engine.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        drop(self.0.kill());
+        signal(self.0.id(), "TERM");
         drop(self.0.wait());
     }
 }
