@@ -138,7 +138,7 @@ impl Deployment {
         Path::new(self.directory.path()).join("run.log")
     }
 
-    fn client() -> ClientConfig {
+    pub(crate) fn client() -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", broker()).set("enable.idempotence", "true");
         config
@@ -146,10 +146,18 @@ impl Deployment {
 
     /// Sends messages as other programs do, each with its time.
     pub(crate) fn send<'m>(&self, topic: &str, messages: impl IntoIterator<Item = (&'m str, &'m [u8], i64)>) {
+        self.send_to(&format!("{}{topic}", self.prefix), messages);
+    }
+
+    /// The same to a topic that is not ours.
+    pub(crate) fn send_to<'m>(
+        &self,
+        topic: &str,
+        messages: impl IntoIterator<Item = (&'m str, &'m [u8], i64)>,
+    ) {
         let producer = self.producer.get_or_init(|| Self::client().create().expect("producer"));
-        let topic = format!("{}{topic}", self.prefix);
         for (key, value, time_ms) in messages {
-            let record = BaseRecord::to(&topic).key(key).payload(value).timestamp(time_ms);
+            let record = BaseRecord::to(topic).key(key).payload(value).timestamp(time_ms);
             producer.send(record).map_err(|(error, _)| error).expect("queued");
         }
         producer.flush(PATIENCE).expect("written");

@@ -7,6 +7,7 @@ mod commands;
 mod deployment;
 #[path = "../support/clickhouse.rs"]
 mod engine;
+mod feeds;
 mod gateway;
 mod http;
 mod instances;

@@ -1,0 +1,97 @@
+//! A feed by a topic of its own on a real Kafka: 1NCE's stream, as its carrier sends it, metered to the byte.
+
+use std::collections::BTreeMap;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, Running};
+use crate::eventually;
+use crate::support::block_on;
+
+/// After the newest record, and within the horizon of the oldest.
+const SENT_MS: i64 = 1_787_184_000_000;
+const SENT: &str = "2026-08-20T00:00:00Z";
+const FILE: &str = "1nce-shape.jsonl";
+const CATALOGUE: &str = "version = 1\nlate_horizon_days = 35\ncalendar_from = \"2026-06-01\"\nown_channels = [\"web\"]\n\
+    [[feeds]]\nname = \"one\"\nrole = \"settling\"\n[[carriers]]\nname = \"east\"\nzone = \"UTC\"\nanchor_day = 1\n\
+    settling_feed = \"one\"\nsplit = \"end\"\n[[plans]]\nname = \"standard\"\n";
+
+fn data(name: &str) -> String {
+    let path = format!("{}/tests/data/platform-feeds/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Makes the carrier's topic: it is none of ours.
+fn make_topic(topic: &str) {
+    let admin: AdminClient<DefaultClientContext> = Deployment::client().create().expect("a client");
+    let topic = NewTopic::new(topic, 2, TopicReplication::Fixed(1));
+    let made = block_on(admin.create_topics([&topic], &AdminOptions::new())).expect("an answer");
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
+}
+
+fn register(deployment: &Deployment, running: &Running<'_>) {
+    let cards = data("cards.csv");
+    let cards: Vec<Vec<&str>> = cards.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let commands: Vec<String> = cards
+        .iter()
+        .map(|card| {
+            json!({"id": "r", "card": card[0], "type": "card.register", "at": SENT, "channel": "web",
+                "carrier": "east", "plan": "standard", "imsi": card[1]})
+            .to_string()
+        })
+        .collect();
+    let messages = cards.iter().zip(&commands);
+    deployment.send("card.commands", messages.map(|(card, json)| (card[0], json.as_bytes(), SENT_MS)));
+    eventually("every card registered", || {
+        let registered = running.counter("tidegauge_events_total", &[("type", "card.registered")]);
+        (registered == cards.len() as u64).then_some(())
+    });
+}
+
+fn folded(running: &Running<'_>, outcome: &str) -> u64 {
+    running.counter("tidegauge_records_total", &[("input", "cdr"), ("outcome", outcome)])
+}
+
+#[test]
+fn a_carriers_own_topic_is_metered_to_the_byte() {
+    let deployment = Deployment::new("raw-feed");
+    let topic = "carriers.raw-feed";
+    let feeds = format!("[[feeds]]\nid = \"one\"\nformat = \"1nce\"\ntopic = \"{topic}\"\n");
+    deployment.file("tidegauge.toml", &feeds);
+    make_topic(topic);
+    let running = deployment.start();
+    let catalogue = deployment.file("catalogue.toml", CATALOGUE);
+    deployment.tell(&["catalogue", "apply", &catalogue.display().to_string()]);
+    register(&deployment, &running);
+
+    let stream = data(FILE);
+    deployment.send_to(topic, stream.lines().map(|line| ("", line.as_bytes(), SENT_MS)));
+    let expected: Value = serde_json::from_str(&data("expected.json")).expect("JSON");
+    let expected = &expected[FILE];
+    let count = |name: &str| expected[name].as_u64().expect("a count");
+    eventually("the stream folded", || (folded(&running, "counted") == count("data_records")).then_some(()));
+    let bytes = running.counter("tidegauge_bytes_total", &[("input", "cdr"), ("outcome", "counted")]);
+    assert_eq!(bytes, count("up") + count("down"));
+    eventually("its repeats folded", || {
+        let repeats = count("records_in_file") - count("data_records") - count("sms");
+        (folded(&running, "duplicate") == repeats).then_some(())
+    });
+    let used: BTreeMap<String, u64> = expected["by_iccid"]
+        .as_object()
+        .expect("cards")
+        .iter()
+        .map(|(card, sums)| {
+            (card.clone(), sums["up"].as_u64().expect("bytes") + sums["down"].as_u64().expect("bytes"))
+        })
+        .collect();
+    for (card, used) in used {
+        let view = running.ask(&format!("/v1/cards/{card}")).json();
+        let months = view["months"].as_array().expect("months").iter();
+        assert_eq!(months.map(|month| month["used"].as_u64().expect("bytes")).sum::<u64>(), used, "{view}");
+    }
+    let read = running.counter("tidegauge_ingest_read_total", &[("input", "feed")]);
+    let became = running.counter("tidegauge_ingest_records_total", &[("input", "feed")]);
+    assert_eq!(read, became, "ingest's ledger adds up");
+}
