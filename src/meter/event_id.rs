@@ -41,8 +41,10 @@ pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) ->
         | EventBody::CounterRestarted(_)
         | EventBody::CounterUnexplained(_)
         | EventBody::CounterBegun(_)
-        | EventBody::CounterLowered(_) => {
-            // Several counters of a card may be read in one second: the record tells them apart.
+        | EventBody::CounterLowered(_)
+        | EventBody::CardUsedWhileStopped { .. } => {
+            // Several counters of a card may be read in one second, and it may be stopped, resumed and stopped again: the
+            // record tells them apart.
             let place = because.position.map_or((0, 0), |at| (at.offset.0, at.index));
             format!("{card}/{kind}/{}/{}/{}", because.at, place.0, place.1)
         }

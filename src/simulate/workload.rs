@@ -233,7 +233,7 @@ impl Workload {
             now - if rng.below(6) == 0 { rng.between(0, 3 * DAY) } else { rng.between(0, 10 * MINUTE) };
         let command = json!({
             "id": format!("o{serial}"), "card": card.iccid, "type": "recharge", "at": time(now, rng),
-            "order": format!("order-{}-{order}", card.iccid),
+            "order": order_id(&card.iccid, order, now),
             "channel": if rng.below(15) == 0 { FOREIGN_CHANNEL } else { OWN_CHANNEL },
             "payment": {"provider": "bank", "reference": format!("p{serial}"), "paid_at": time(paid_at, rng)},
             "package": {
@@ -253,7 +253,7 @@ impl Workload {
         let order = i64::from(card.orders) - rng.between(-1, 4);
         let command = json!({
             "id": format!("v{serial}"), "card": card.iccid, "type": "recharge.void", "at": time(now, rng),
-            "order": format!("order-{}-{order}", card.iccid), "reference": format!("refund-{}", rng.below(2)),
+            "order": order_id(&card.iccid, order, now), "reference": format!("refund-{}", rng.below(2)),
             "burnt": if rng.coin() { "overage" } else { "waived" },
         });
         self.command(command, out);
@@ -392,4 +392,10 @@ fn slice(cdr: &mut Value, start: i64, end: i64, rng: &mut Rng) {
 
 fn send(topic: Topic, value: &Value, out: &mut Vec<Outside>) {
     out.push(Outside { topic, value: value.to_string().into_bytes() });
+}
+
+/// The id of a card's order. Ids are remembered for 90 days, and a vendor's books do not begin anew: no order of another
+/// season goes by it.
+fn order_id(iccid: &str, order: impl std::fmt::Display, now: i64) -> String {
+    format!("order-{iccid}-{order}-{}", now / (80 * DAY))
 }

@@ -430,7 +430,7 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
         EventBody::CommandApplied { command } | EventBody::CommandRefused { command, .. } => {
             format!("{card}/command/{command}")
         }
-        _ if kind.starts_with("counter.") => {
+        _ if kind.starts_with("counter.") || kind == "card.used.stopped" => {
             let place = cause.position.map(|at| (at.offset.0, at.index)).unwrap_or_default();
             format!("{card}/{kind}/{}/{}/{}", cause.at, place.0, place.1)
         }

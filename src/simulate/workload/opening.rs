@@ -27,7 +27,7 @@ pub(super) fn of(card: &str, now: i64, rng: &mut Rng) -> Value {
 
 fn package(card: &str, n: u64, now: i64, rng: &mut Rng) -> Value {
     // The order of a recharge, now and then.
-    let order = if rng.below(8) == 0 { format!("order-{card}-1") } else { format!("before-{card}-{n}") };
+    let order = if rng.below(8) == 0 { super::order_id(card, 1, now) } else { format!("before-{card}-{n}") };
     let quota = 1 + rng.below(1 << 24);
     let burnt = match rng.below(8) {
         0 => quota,

@@ -129,7 +129,7 @@ impl Workload {
         out: &mut Vec<Outside>,
     ) {
         self.cards[n].orders += 1;
-        let order = format!("order-{}-{}", self.cards[n].iccid, self.cards[n].orders);
+        let order = super::order_id(&self.cards[n].iccid, self.cards[n].orders, now);
         let paid_at = time(now, &mut self.rng);
         let with = json!({
             "type": "recharge", "order": order, "channel": OWN_CHANNEL, "mode": mode,
