@@ -28,7 +28,11 @@ pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) ->
         EventBody::CardSuspended { cause } if because.command.is_none() || cause == "exhaustion" => {
             match because.command {
                 Some(command) => format!("{card}/{kind}/{command}/{cause}"),
-                None => format!("{card}/{kind}/{}/{cause}", because.at),
+                // Exhausted, resumed by a recharge and exhausted again: the records tell them apart.
+                None => match because.position {
+                    Some(at) => format!("{card}/{kind}/{}/{cause}/{}/{}", because.at, at.offset.0, at.index),
+                    None => format!("{card}/{kind}/{}/{cause}", because.at),
+                },
             }
         }
         EventBody::CycleClosed { cycle, revision, .. } | EventBody::CycleRestated { cycle, revision, .. } => {

@@ -155,7 +155,9 @@ impl Alerts {
 
     fn schedule(&mut self, level: &Level<'_>) {
         if self.listens() {
-            let begun = level.ctx.usage.used > 0 || !level.ctx.segments.is_empty();
+            // A day whose use was taken away by hand is none.
+            let begun =
+                level.ctx.usage.used > 0 || level.ctx.segments.iter().any(|segment| segment.bytes > 0);
             let now = LastHeard { at: level.ctx.at, feed: 0 };
             if self.heard.is_none() && begun {
                 self.heard = Some(Box::new(now));

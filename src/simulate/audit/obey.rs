@@ -419,7 +419,8 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
         | EventBody::PackageExhausted(package) => format!("{card}/{kind}/{}", package.order),
         EventBody::PackageVoided(void) => format!("{card}/{kind}/{}", void.package.order),
         EventBody::CardSuspended { cause: why } if cause.command.is_none() => {
-            format!("{card}/{kind}/{}/{why}", cause.at)
+            let place = cause.position.map(|at| format!("/{}/{}", at.offset.0, at.index)).unwrap_or_default();
+            format!("{card}/{kind}/{}/{why}{place}", cause.at)
         }
         EventBody::CardSuspended { cause: why } if why == "exhaustion" => {
             format!("{card}/{kind}/{}/exhaustion", cause.command.unwrap_or_default())

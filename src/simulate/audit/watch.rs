@@ -145,7 +145,7 @@ impl Watches {
     /// A silence counts from when a rule first asks, if the card has been used.
     fn note_first(&mut self, scene: &Scene<'_>) {
         let asks = self.list.iter().any(|w| of_silence(w).is_some());
-        let used = scene.used > 0 || scene.open_days().next().is_some();
+        let used = scene.used > 0 || scene.open_days().any(|(_, bytes)| bytes > 0);
         if !asks {
             self.last = None;
         } else if self.last.is_none() && used {
