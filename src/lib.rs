@@ -16,6 +16,8 @@
 //!
 //! Dependencies point downward only. Without the feature `full` nothing here has a socket, a file or a clock.
 
+#![warn(clippy::print_stdout)]
+
 pub mod checkpoint;
 pub mod codec;
 pub mod ingest;
@@ -37,3 +39,5 @@ pub mod config;
 pub mod demo;
 #[cfg(feature = "full")]
 pub mod shell;
+#[cfg(feature = "full")]
+mod stdout;

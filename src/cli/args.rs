@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 65 bad data, 69 Kafka or ClickHouse away, 75 taken but not answered yet, 78 configuration."
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 65 bad data, 69 Kafka or ClickHouse away, 75 taken but not answered yet, 78 configuration; 141 when nobody reads what it prints."
 )]
 pub(super) struct Cli {
     /// Configuration file [default: tidegauge.toml, then /etc/tidegauge/tidegauge.toml].

@@ -16,6 +16,7 @@ use crate::log::kafka::{KafkaIngestLog, KafkaLook};
 use crate::log::{IngestLog as _, LogError};
 use crate::model::Catalogue;
 use crate::shell::{Clocks, wall_ms};
+use crate::stdout::say;
 
 /// How long running instances may take to show the version.
 const WITHIN_MS: i64 = 60_000;
@@ -41,7 +42,7 @@ fn compiled(file: &Path, deployment: &str, previous: Option<&Catalogue>) -> Resu
 }
 
 fn show(file: &Path) -> Result<Exit, Failed> {
-    println!("{:#}", serde_json::json!(compiled(file, "shown", None)?));
+    say!("{:#}", serde_json::json!(compiled(file, "shown", None)?));
     Ok(Exit::Done)
 }
 
@@ -62,7 +63,7 @@ fn apply(args: &CatalogueApplyArgs, config: &Config) -> Result<Exit, Failed> {
         )));
     }
     send(&catalogue, config)?;
-    println!("version {} is in every partition of the log", catalogue.version);
+    say!("version {} is in every partition of the log", catalogue.version);
     if args.no_wait { Ok(Exit::Done) } else { wait(&mut look, &catalogue, config) }
 }
 
@@ -102,10 +103,7 @@ fn wait(look: &mut KafkaLook, catalogue: &Catalogue, config: &Config) -> Result<
             .filter(|c| c.as_ref().is_none_or(|c| c.version < catalogue.version))
             .count();
         if behind == 0 {
-            println!(
-                "version {} is in force in all {} partitions",
-                catalogue.version, config.kafka.partitions
-            );
+            say!("version {} is in force in all {} partitions", catalogue.version, config.kafka.partitions);
             return Ok(Exit::Done);
         }
         eprintln!("{behind} of {} partitions do not show it yet", config.kafka.partitions);

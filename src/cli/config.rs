@@ -5,15 +5,16 @@ use std::path::Path;
 use super::args::ConfigCommand;
 use super::exit::{Exit, Failed};
 use crate::config::{self, Config, said::KEYS};
+use crate::stdout::say;
 
 pub(super) fn run(command: &ConfigCommand, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
     match command {
         ConfigCommand::Check => {
             let config = config::load(path)?;
             config.api_tokens.as_deref().map(config::tokens).transpose()?;
-            println!("the configuration of deployment {:?} is sound", config.deployment);
+            say!("the configuration of deployment {:?} is sound", config.deployment);
         }
-        ConfigCommand::Show if json => println!("{:#}", meant(&config::load(path)?)),
+        ConfigCommand::Show if json => say!("{:#}", meant(&config::load(path)?)),
         ConfigCommand::Show => show(&meant(&config::load(path)?), ""),
         ConfigCommand::Schema => schema(json),
     }
@@ -53,7 +54,7 @@ fn show(value: &serde_json::Value, prefix: &str) {
     for (name, value) in table {
         match value {
             serde_json::Value::Object(_) => show(value, &format!("{name}.")),
-            value => println!("{prefix}{name} = {value}"),
+            value => say!("{prefix}{name} = {value}"),
         }
     }
 }
@@ -64,10 +65,10 @@ fn schema(json: bool) {
             .iter()
             .map(|k| serde_json::json!({"key": k.name, "type": k.kind, "default": k.default, "means": k.means}))
             .collect();
-        println!("{:#}", serde_json::Value::Array(keys));
+        say!("{:#}", serde_json::Value::Array(keys));
         return;
     }
     for key in KEYS {
-        println!("{}  ({}; default {})\n    {}", key.name, key.kind, key.default, key.means);
+        say!("{}  ({}; default {})\n    {}", key.name, key.kind, key.default, key.means);
     }
 }

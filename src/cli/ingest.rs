@@ -15,6 +15,7 @@ use crate::ingest::{Clock, IngestOutcome, Options, Source};
 use crate::log::LogError;
 use crate::log::kafka::KafkaIngestLog;
 use crate::shell::{Clocks, SharedDirectory, wall_ms};
+use crate::stdout::say;
 
 /// Pause between two steps in which nothing moved.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
@@ -62,9 +63,9 @@ fn look(args: &FilesArgs, feeds: &[Feed], json: bool) -> Result<Exit, Failed> {
             exit = Exit::BadData;
         }
         if json {
-            println!("{}", serde_json::json!({"file": file, "summary": summary}));
+            say!("{}", serde_json::json!({"file": file, "summary": summary}));
         } else {
-            println!("{}\n{summary}", file.display());
+            say!("{}\n{summary}", file.display());
         }
     }
     Ok(exit)
@@ -128,10 +129,10 @@ fn report(name: &str, import: &FileImport<'_, SharedDirectory>, json: bool) {
     if json {
         let outcomes: serde_json::Map<String, serde_json::Value> =
             IngestOutcome::ALL.into_iter().map(|o| (o.name().to_owned(), of(o).into())).collect();
-        println!("{}", serde_json::json!({"file": name, "read": read, "outcomes": outcomes}));
+        say!("{}", serde_json::json!({"file": name, "read": read, "outcomes": outcomes}));
         return;
     }
     let parts: Vec<String> =
         IngestOutcome::ALL.into_iter().map(|o| format!("{} {}", of(o), o.name())).collect();
-    println!("{name}: {read} read = {}", parts.join(" + "));
+    say!("{name}: {read} read = {}", parts.join(" + "));
 }

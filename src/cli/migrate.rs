@@ -4,6 +4,7 @@ use super::exit::{Exit, Failed};
 use super::rollups;
 use crate::config::{Config, ConfigError};
 use crate::rollup::migrate::{Applied, MIGRATIONS, MigrateError, migrate};
+use crate::stdout::say;
 
 pub(super) fn run(config: &Config, json: bool) -> Result<Exit, Failed> {
     let runtime = super::runtime()?;
@@ -27,13 +28,13 @@ fn failed(error: MigrateError) -> Failed {
 
 fn print(applied: &[Applied], json: bool) {
     if json {
-        println!("{:#}", serde_json::json!(applied));
+        say!("{:#}", serde_json::json!(applied));
         return;
     }
     if applied.is_empty() {
-        println!("the tables are those of this version");
+        say!("the tables are those of this version");
     }
     for migration in applied {
-        println!("{:04} {}: {} statements", migration.number, migration.name, migration.statements);
+        say!("{:04} {}: {} statements", migration.number, migration.name, migration.statements);
     }
 }

@@ -23,6 +23,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::load;
 use crate::demo::clickhouse;
+use crate::stdout;
 use args::{Cli, ClickhouseArgs, Command};
 pub use exit::Exit;
 use exit::Failed;
@@ -61,11 +62,15 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Config(command) => config::run(&command, path, cli.json),
         Command::Clickhouse(args) => serve_clickhouse(args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "tidegauge", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tidegauge", &mut script);
+            stdout::raw(&script);
             Ok(Exit::Done)
         }
         Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()).map_err(Failed::from)?;
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Failed::from)?;
+            stdout::raw(&page);
             Ok(Exit::Done)
         }
     }

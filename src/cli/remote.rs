@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::args::{CardArgs, InstanceArgs, SkipArgs};
 use super::exit::{Exit, Failed};
 use crate::config::Config;
+use crate::stdout::say;
 
 pub(super) fn card(args: &CardArgs, config: &Config) -> Result<Exit, Failed> {
     call(Ask::new(Method::GET, &format!("/v1/cards/{}", args.iccid)), &args.instance, config)
@@ -52,7 +53,7 @@ pub(super) fn call(mut ask: Ask<'_>, instance: &InstanceArgs, config: &Config) -
     let waits = ask.headers.iter().any(|(name, _)| *name == "prefer");
     let (status, answer) = super::runtime()?.block_on(send(ask, &url))?;
     if status.is_success() {
-        println!("{answer:#}");
+        say!("{answer:#}");
         return Ok(if waits && status == StatusCode::ACCEPTED { Exit::Unanswered } else { Exit::Done });
     }
     let detail = answer.pointer("/detail").and_then(Value::as_str).unwrap_or("no detail");

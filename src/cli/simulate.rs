@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use super::args::SimulateArgs;
 use super::exit::{Exit, Failed};
 use crate::simulate::{self, Fault, Options, Outcome, Progress};
+use crate::stdout::{self, say};
 
 /// Failed seeds shown.
 const SHOWN: usize = 10;
@@ -29,10 +30,10 @@ fn fault(name: &str) -> Result<Fault, Failed> {
 fn one(seed: u64, fault: Option<Fault>) -> Exit {
     let (lines, findings) = simulate::trace(seed, fault);
     for line in lines {
-        println!("{line}");
+        say!("{line}");
     }
     for finding in &findings {
-        println!("finding: {finding}");
+        say!("finding: {finding}");
     }
     if findings.is_empty() { Exit::Done } else { Exit::Failed }
 }
@@ -42,13 +43,8 @@ fn many(args: &SimulateArgs, fault: Option<Fault>) -> Exit {
     let options = Options { seeds: args.seeds, first: args.first, fault, threads };
     let summary = simulate::run(&options, &tell);
     eprintln!();
-    print!("{}", summary.coverage);
-    println!(
-        "{} seeds, {} outside messages, {} failed",
-        summary.seeds,
-        summary.messages,
-        summary.failed.len()
-    );
+    stdout::raw(summary.coverage.to_string().as_bytes());
+    say!("{} seeds, {} outside messages, {} failed", summary.seeds, summary.messages, summary.failed.len());
     summary.failed.iter().take(SHOWN).for_each(|outcome| show(outcome, fault));
     if summary.failed.is_empty() { Exit::Done } else { Exit::Failed }
 }
@@ -62,8 +58,8 @@ fn tell(progress: Progress) {
 
 fn show(outcome: &Outcome, fault: Option<Fault>) {
     for finding in outcome.findings.iter().take(SHOWN) {
-        println!("seed {}: {finding}", outcome.seed);
+        say!("seed {}: {finding}", outcome.seed);
     }
     let fault = fault.map_or(String::new(), |fault| format!(" --fault {}", fault.name()));
-    println!("  again, with its trace: tidegauge simulate --seed {}{fault}", outcome.seed);
+    say!("  again, with its trace: tidegauge simulate --seed {}{fault}", outcome.seed);
 }

@@ -5,6 +5,7 @@ use super::exit::{Exit, Failed};
 use super::kafka;
 use crate::config::Config;
 use crate::log::kafka::topics::{self, Difference, Remedy, Stamps, Wanted};
+use crate::stdout::say;
 
 pub(super) fn run(command: &TopicsCommand, config: &Config, json: bool) -> Result<Exit, Failed> {
     let client = kafka::member(config, &config.kafka.group, "topics");
@@ -35,14 +36,14 @@ fn print(differences: &[Difference], json: bool) {
             .iter()
             .map(|d| serde_json::json!({ "difference": d.to_string(), "by_hand": d.remedy() == Remedy::ByHand }))
             .collect();
-        println!("{:#}", serde_json::Value::Array(lines));
+        say!("{:#}", serde_json::Value::Array(lines));
         return;
     }
     if differences.is_empty() {
-        println!("all topics are as they should be");
+        say!("all topics are as they should be");
     }
     for difference in differences {
         let sign = if difference.remedy() == Remedy::ByHand { "by hand:" } else { "+" };
-        println!("{sign} {difference}");
+        say!("{sign} {difference}");
     }
 }

@@ -5,6 +5,7 @@ use super::kafka;
 use crate::checkpoint::{Clock, Expected, New, PartitionReport, Refused, verify};
 use crate::config::Config;
 use crate::log::kafka::KafkaLook;
+use crate::stdout::say;
 
 pub(super) fn run(config: &Config, json: bool) -> Result<Exit, Failed> {
     let mut look =
@@ -28,18 +29,21 @@ pub(super) fn run(config: &Config, json: bool) -> Result<Exit, Failed> {
 
 fn print(partition: u32, found: &Result<PartitionReport, Refused>, json: bool) {
     match found {
-        Ok(report) if json => println!("{}", serde_json::json!(report)),
+        Ok(report) if json => say!("{}", serde_json::json!(report)),
         Err(refused) if json => {
-            println!("{}", serde_json::json!({"partition": partition, "refused": refused.to_string()}));
+            say!("{}", serde_json::json!({"partition": partition, "refused": refused.to_string()}));
         }
-        Err(refused) => println!("partition {partition}: {refused}"),
+        Err(refused) => say!("partition {partition}: {refused}"),
         Ok(report) => {
             let verdict = if report.problems.is_empty() { "clean" } else { "NOT CLEAN" };
-            println!(
+            say!(
                 "partition {partition}: {verdict} at offset {}, {} chunks, {} compared, {} messages replayed",
-                report.offset.0, report.chunks, report.compared, report.replayed
+                report.offset.0,
+                report.chunks,
+                report.compared,
+                report.replayed
             );
-            report.problems.iter().for_each(|problem| println!("  {problem}"));
+            report.problems.iter().for_each(|problem| say!("  {problem}"));
         }
     }
 }

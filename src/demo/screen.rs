@@ -16,6 +16,7 @@ use crate::codec::time;
 use crate::log::file::Store;
 use crate::model::{CardId, Input};
 use crate::shell::{Clocks, Instance};
+use crate::stdout::say;
 use crate::worker::CardAnswer;
 
 /// Frames between two lines of summary on a pipe.
@@ -164,14 +165,14 @@ impl Screen {
         let followed = seen.iter().filter(|event| event.iccid.starts_with(&self.scene.hero.iccid));
         let others = seen.iter().filter(|event| !event.iccid.starts_with(&self.scene.hero.iccid));
         for event in followed.chain(others.take(LINES_PER_FRAME)) {
-            println!("{}", event.line());
+            say!("{}", event.line());
         }
         if self.frames == 0 {
-            self.scene.next_steps().iter().for_each(|line| println!("{line}"));
+            self.scene.next_steps().iter().for_each(|line| say!("{line}"));
         }
         if self.frames.is_multiple_of(SUMMARY_EVERY) {
-            self.scene.lines().iter().skip(2).take(4).for_each(|line| println!("{line}"));
-            println!("  {} records/s", grouped(self.scene.records_per_s));
+            self.scene.lines().iter().skip(2).take(4).for_each(|line| say!("{line}"));
+            say!("  {} records/s", grouped(self.scene.records_per_s));
         }
     }
 
@@ -182,7 +183,7 @@ impl Screen {
             // A terminal that has gone needs nothing given back.
             drop(queue!(out, cursor::Show, terminal::LeaveAlternateScreen));
             drop(out.flush());
-            self.scene.lines().iter().for_each(|line| println!("{line}"));
+            self.scene.lines().iter().for_each(|line| say!("{line}"));
         }
     }
 }

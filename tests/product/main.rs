@@ -12,6 +12,7 @@ mod gateway;
 mod http;
 mod instances;
 mod lines;
+mod pipe;
 mod refusals;
 mod story;
 #[path = "../support/mod.rs"]

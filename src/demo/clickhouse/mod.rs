@@ -37,6 +37,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::stdout::say;
 use answer::Refusal;
 use blocks::Blocks;
 use ffi::{Answer, Engine};
@@ -101,7 +102,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}: choose another with --listen", options.listen))?;
     let address = listener.local_addr()?;
     let engine = tokio::task::spawn_blocking(move || boot(&options)).await??;
-    println!("ready http://{address}");
+    say!("ready http://{address}");
     // Answers are small and their client waits for them: never hold one back.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let (stop, mut stopped) = mpsc::channel::<()>(1);
