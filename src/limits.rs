@@ -58,6 +58,8 @@ pub const UNSTABLE_OFFSET_MS: i64 = 2_000;
 pub const COMMIT_WATCHDOG_MS: i64 = 30_000;
 /// How often `verify` reads head and offset anew while a worker commits.
 pub const VERIFY_ATTEMPTS: u32 = 5;
+/// Records of a checkpoint partition that a search for its newest head reads first, from its end.
+pub const HEAD_LOOK_BACK: u64 = 256;
 /// A tick carries `flushed_through` at least this often, also under traffic.
 pub const FLUSHED_TICK_EVERY_MS: i64 = 10_000;
 /// Messages and bytes that one poll of a worker may take.

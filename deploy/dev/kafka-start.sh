@@ -11,6 +11,7 @@
 # DIR, PORT, NODES, NODE may also be given in the environment. All listen on 127.0.0.1 only:
 # broker N (from 1) on PORT + 2(N-1), its controller on the port after that.
 #   HEAP                                            java heap of a broker, default 512m
+#   PROPERTIES                                      lines for the end of server.properties
 #   FOR=measuring                                   slower to start, faster to run: for benchmarks
 set -euo pipefail
 
@@ -55,6 +56,7 @@ configure() {
         -e "s|@VOTERS@|$(IFS=,; echo "${voters[*]}")|g" \
         -e "s|@REPLICAS@|$nodes|g" -e "s|@IN_SYNC@|$(((nodes + 1) / 2))|g" \
         "$here/kafka/server.properties.in" >"$home/server.properties"
+    printf '%s\n' "${PROPERTIES:-}" >>"$home/server.properties"
 }
 
 # An empty data directory needs the cluster's identity written into it, once.

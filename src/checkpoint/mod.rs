@@ -13,6 +13,7 @@ mod checks;
 mod chunk;
 mod found;
 mod frame;
+mod glance;
 mod head;
 mod in_force;
 mod key;
@@ -24,6 +25,7 @@ mod verify;
 
 pub use chunk::{ChunkError, ChunkInfo, Part, cut, join, record};
 pub use frame::{FrameError, decode, encode};
+pub use glance::{Glance, glance};
 pub use head::{Clock, Expected, Head, New, Skip};
 pub use in_force::catalogue_in_force;
 pub use key::Key;

@@ -53,6 +53,8 @@ pub(super) enum Command {
     Credits(CreditsArgs),
     /// How fresh the feeds are, as a running instance has heard of them.
     Feeds(InstanceArgs),
+    /// Look at all that a deployment rests on: what is wrong, where, and how to mend it.
+    Doctor(DoctorArgs),
     /// Restore every partition two ways and compare byte for byte. Read only.
     Verify,
     /// Have running instances write all chunks at their last offset, before an upgrade.
@@ -89,6 +91,12 @@ pub(super) struct DemoArgs {
     /// Lines instead of the live view; so it is when standard output is no terminal.
     #[arg(long)]
     pub plain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub instance: InstanceArgs,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::checkpoint::{Clock, Expected, New};
 use crate::config::Config;
 use crate::log::kafka::KafkaConfig;
 
@@ -19,4 +20,16 @@ pub(super) fn member(config: &Config, group: &str, part: &str) -> KafkaConfig {
 /// The group that reads the outside topics.
 pub(super) fn ingest_group(config: &Config) -> String {
     format!("{}-ingest", config.kafka.group)
+}
+
+/// What a worker of this configuration expects of every head.
+pub(super) fn expected(config: &Config) -> Expected {
+    Expected {
+        deployment: config.deployment.clone(),
+        generation: 0,
+        clock: if config.clock_supplied { Clock::Supplied } else { Clock::Log },
+        partitions: config.kafka.partitions,
+        new: New::Refused,
+        faults: crate::meter::Faults::default(),
+    }
 }

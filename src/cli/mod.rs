@@ -6,6 +6,7 @@ mod args;
 mod catalogue;
 mod config;
 mod demo;
+mod doctor;
 mod exit;
 mod ingest;
 mod kafka;
@@ -55,6 +56,7 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Rules(args) => order::rules(&args, &load(path)?),
         Command::Credits(args) => order::credits(&args, &load(path)?),
         Command::Feeds(args) => remote::feeds(&args, &load(path)?),
+        Command::Doctor(args) => doctor::run(&args, &load(path)?, cli.json),
         Command::Verify => verify::run(&load(path)?, cli.json),
         Command::Drain(args) => remote::drain(&args, &load(path)?),
         Command::Skip(args) => remote::skip(&args, &load(path)?),

@@ -60,6 +60,18 @@ pub(super) fn call(mut ask: Ask<'_>, instance: &InstanceArgs, config: &Config) -
     Err(anyhow!("{url}: {status}: {detail}").into())
 }
 
+/// Asks an instance at `base`, for whoever judges the answer.
+pub(super) async fn ask(
+    method: Method,
+    base: &str,
+    path: &str,
+    instance: &InstanceArgs,
+) -> Result<(StatusCode, Value), Failed> {
+    let mut ask = Ask::new(method, path);
+    ask.headers.extend(instance.token.iter().map(|token| ("authorization", format!("Bearer {token}"))));
+    send(ask, &format!("{}{path}", base.trim_end_matches('/'))).await
+}
+
 async fn send(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let body = ask.body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));

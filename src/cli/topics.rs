@@ -21,7 +21,7 @@ pub(super) fn run(command: &TopicsCommand, config: &Config, json: bool) -> Resul
 }
 
 /// The topics as the configuration wants them: all with the log's partitions, so that the default serves small and large.
-fn wanted(config: &Config) -> Wanted {
+pub(super) fn wanted(config: &Config) -> Wanted {
     Wanted {
         log_partitions: config.kafka.partitions,
         other_partitions: config.kafka.partitions,

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failed};
 use super::kafka;
-use crate::checkpoint::{Clock, Expected, New, PartitionReport, Refused, verify};
+use crate::checkpoint::{PartitionReport, Refused, verify};
 use crate::config::Config;
 use crate::log::kafka::KafkaLook;
 use crate::stdout::say;
@@ -10,14 +10,7 @@ use crate::stdout::say;
 pub(super) fn run(config: &Config, json: bool) -> Result<Exit, Failed> {
     let mut look =
         KafkaLook::open(kafka::member(config, &config.kafka.group, "verify")).map_err(Failed::unavailable)?;
-    let expected = Expected {
-        deployment: config.deployment.clone(),
-        generation: 0,
-        clock: if config.clock_supplied { Clock::Supplied } else { Clock::Log },
-        partitions: config.kafka.partitions,
-        new: New::Refused,
-        faults: crate::meter::Faults::default(),
-    };
+    let expected = kafka::expected(config);
     let mut clean = true;
     for partition in 0..config.kafka.partitions {
         let found = verify(&mut look, partition, &expected);

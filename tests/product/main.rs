@@ -5,6 +5,7 @@
 mod carrier;
 mod commands;
 mod deployment;
+mod doctor;
 #[path = "../support/clickhouse.rs"]
 mod engine;
 mod feeds;

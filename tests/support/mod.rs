@@ -22,6 +22,7 @@ use tidegauge::log::{Retention, Topic};
 pub struct Broker {
     port: u16,
     directory: PathBuf,
+    properties: String,
     child: Child,
 }
 
@@ -35,11 +36,16 @@ pub fn broker() -> &'static str {
 impl Broker {
     /// A broker of the caller's own, over an empty directory.
     pub fn start(name: &str) -> Self {
+        Self::start_with(name, &[])
+    }
+
+    /// One with lines of its own in `server.properties`.
+    pub fn start_with(name: &str, properties: &[&str]) -> Self {
         remove_leftovers();
-        let port = free_ports();
+        let (port, properties) = (free_ports(), properties.join("\n"));
         let directory = tmp().join(format!("kafka-{}-{name}", std::process::id()));
-        let child = spawn(&directory, port);
-        Self { port, directory, child }
+        let child = spawn(&directory, port, &properties);
+        Self { port, directory, properties, child }
     }
 
     pub fn address(&self) -> String {
@@ -54,7 +60,7 @@ impl Broker {
 
     /// The same broker again, over its data.
     pub fn restart(&mut self) {
-        self.child = spawn(&self.directory, self.port);
+        self.child = spawn(&self.directory, self.port, &self.properties);
     }
 
     pub fn pid(&self) -> u32 {
@@ -99,11 +105,11 @@ pub fn spawn_with_us(mut command: Command) -> Child {
     told.recv().expect("the thread answers").expect("setpriv and the command are installed")
 }
 
-fn spawn(directory: &Path, port: u16) -> Child {
+fn spawn(directory: &Path, port: u16, properties: &str) -> Child {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/dev/kafka-start.sh");
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(script).arg(directory).arg(port.to_string());
-    command.env("HEAP", "320m").stdin(Stdio::null()).stdout(Stdio::piped());
+    command.env("HEAP", "320m").env("PROPERTIES", properties).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = spawn_with_us(command);
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     let ready = lines.map_while(Result::ok).any(|line| line == "ready");

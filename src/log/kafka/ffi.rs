@@ -1,7 +1,7 @@
 //! The calls of librdkafka that the `rdkafka` crate does not offer, behind safe ones: batches, group metadata with its
 //! generation, the flush that wakes at once, topic ids.
 //!
-//! Invariants, and all the unsafe code of the Kafka log is here to keep them: what librdkafka hands out is given back
+//! Invariants, and all the unsafe code of the Kafka log is here (and in `granted`) to keep them: what librdkafka hands out is given back
 //! exactly once; a queue and the messages taken from it never outlive their client (they are fields of one struct, in the
 //! order in which they must end); what is borrowed from a message is borrowed from the [`BatchConsumer`] that owns it.
 #![allow(unsafe_code)]
@@ -254,7 +254,7 @@ unsafe fn bytes_of<'a>(at: *const u8, size: usize) -> Option<&'a [u8]> {
 }
 
 /// SAFETY, for callers: `text` must be a C string, or null.
-unsafe fn text_of(text: *const c_char) -> String {
+pub(super) unsafe fn text_of(text: *const c_char) -> String {
     if text.is_null() {
         return String::new();
     }
@@ -421,6 +421,6 @@ unsafe fn described(event: *mut sys::rd_kafka_event_t) -> Result<Description, Na
     }
 }
 
-fn millis(wait: Duration) -> i32 {
+pub(super) fn millis(wait: Duration) -> i32 {
     i32::try_from(wait.as_millis()).unwrap_or(i32::MAX)
 }

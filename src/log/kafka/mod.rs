@@ -14,12 +14,14 @@
 //! | `follow` | the directory, read whole and then followed |
 //! | `commands` | [`KafkaCommands`]: commands that came by HTTP; [`KafkaTail`]: their answers, and who holds what |
 //! | `look` | [`KafkaLook`]: everything readable, nothing joined, for `verify` |
+//! | `brokers`, `version`, `granted` | who the brokers are, how they are set, what their clocks say, what they allow: for `doctor` |
 //! | `topics` | what the topics should be, what they are, and how to get there |
 //!
 //! Invariant 2: a commit is one transaction, fenced by the offsets of every partition it speaks for and by the group
 //! metadata of the generation it was sealed in. Loss of a partition is told by the group alone, never by a failed commit.
 
 mod asking;
+mod brokers;
 mod commands;
 mod commit;
 mod config;
@@ -27,6 +29,7 @@ mod deadline;
 mod error;
 mod ffi;
 mod follow;
+mod granted;
 mod group;
 mod ingest;
 mod judge;
@@ -37,11 +40,15 @@ mod producer;
 mod reader;
 mod scan;
 pub mod topics;
+mod version;
 mod worker;
 
+pub use brokers::{BrokerFound, Skew, brokers, skew};
 pub use commands::{KafkaCommands, KafkaTail};
 pub use config::{KafkaConfig, Timeouts};
+pub use granted::{GroupFound, KafkaGranted, Operation};
 pub use ingest::KafkaIngestLog;
 pub use look::KafkaLook;
 pub use reader::KafkaReader;
+pub use version::{BrokerVersion, broker_version, is_newest_known, release};
 pub use worker::KafkaWorkerLog;

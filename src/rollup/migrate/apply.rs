@@ -54,6 +54,27 @@ pub async fn migrate(client: &Client, migrations: &[Migration]) -> Result<Vec<Ap
     Ok(done)
 }
 
+/// What [`migrate`] would apply; nothing is changed.
+///
+/// # Errors
+/// As [`migrate`], before it applies anything.
+pub async fn pending<'m>(
+    client: &Client,
+    migrations: &'m [Migration],
+) -> Result<Vec<&'m Migration>, MigrateError> {
+    let server = |failure| MigrateError::Server { database: client.database().to_owned(), failure };
+    let there = "SELECT name FROM system.tables WHERE database = currentDatabase() AND name = 'migrations'";
+    let there = client.rows::<String>(there).await;
+    let recorded = match there {
+        // No such database.
+        Err(failure) if failure.code == "81" => Vec::new(),
+        Err(failure) => return Err(server(failure)),
+        Ok(tables) if tables.is_empty() => Vec::new(),
+        Ok(_) => recorded(client).await.map_err(server)?,
+    };
+    Ok(plan(migrations, &recorded)?)
+}
+
 async fn recorded(client: &Client) -> Result<Vec<Recorded>, Failure> {
     let sql = "SELECT number, name, checksum FROM migrations FINAL ORDER BY number";
     let rows = client.rows::<Record>(sql).await?;

@@ -10,6 +10,6 @@ mod statements;
 mod apply;
 
 #[cfg(feature = "full")]
-pub use apply::{Applied, MigrateError, migrate};
+pub use apply::{Applied, MigrateError, migrate, pending};
 pub use plan::{MIGRATIONS, Migration, PlanError, Recorded, plan};
 pub use statements::statements;

@@ -22,9 +22,16 @@ use crate::log::{LogError, Topic};
 /// # Errors
 /// As the brokers have them.
 pub async fn plan(config: &KafkaConfig, wanted: &Wanted) -> Result<Vec<Difference>, LogError> {
-    let admin = Admin::connect(config)?;
-    let found = admin.found().await?;
+    let found = found(config, &Topic::ALL).await?;
     Ok(wanted.topics().iter().flat_map(|spec| spec.compare(found.get(&spec.topic))).collect())
+}
+
+/// Those of the topics that are there, as the brokers have them.
+///
+/// # Errors
+/// As the brokers have them.
+pub async fn found(config: &KafkaConfig, topics: &[Topic]) -> Result<BTreeMap<Topic, Found>, LogError> {
+    Admin::connect(config)?.found(topics).await
 }
 
 /// Creates what is missing and sets what differs; answers what is left to be done by hand. To be repeated at will.
@@ -65,9 +72,8 @@ impl<'a> Admin<'a> {
         AdminOptions::new().request_timeout(timeout).operation_timeout(timeout)
     }
 
-    /// Those of our topics that exist.
-    async fn found(&self) -> Result<BTreeMap<Topic, Found>, LogError> {
-        let mut found = self.partitions()?;
+    async fn found(&self, topics: &[Topic]) -> Result<BTreeMap<Topic, Found>, LogError> {
+        let mut found = self.partitions(topics)?;
         let names: Vec<_> = found.keys().map(|topic| self.config.topic_name(*topic)).collect();
         let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
         if asked.is_empty() {
@@ -84,13 +90,13 @@ impl<'a> Admin<'a> {
         Ok(found)
     }
 
-    fn partitions(&self) -> Result<BTreeMap<Topic, Found>, LogError> {
+    fn partitions(&self, topics: &[Topic]) -> Result<BTreeMap<Topic, Found>, LogError> {
         let metadata = self
             .client
             .inner()
             .fetch_metadata(None, self.config.timeouts.request)
             .map_err(|e| from_kafka(&format!("asking {} for its topics", self.config.brokers), &e))?;
-        let ours = |name: &str| Topic::ALL.into_iter().find(|t| self.config.topic_name(*t) == name);
+        let ours = |name: &str| topics.iter().copied().find(|t| self.config.topic_name(*t) == name);
         Ok(metadata
             .topics()
             .iter()

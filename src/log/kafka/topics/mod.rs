@@ -6,8 +6,8 @@
 mod admin;
 mod wanted;
 
-pub use admin::{apply, plan};
-pub use wanted::{Stamps, TopicSpec, Wanted};
+pub use admin::{apply, found, plan};
+pub use wanted::{Found, Stamps, TopicSpec, Wanted};
 
 use std::fmt;
 

@@ -1,0 +1,112 @@
+//! A running instance: is it ready, and how old is what ClickHouse has not acknowledged?
+//!
+//! The log is kept for so long only. What is unflushed for almost as long is held by memory and checkpoint alone; and a
+//! closed month that no table has is what nobody wants to find out about at the end.
+
+use hyper::Method;
+use serde_json::Value;
+
+use super::finding::{Finding, Findings};
+use crate::cli::args::InstanceArgs;
+use crate::cli::remote;
+use crate::config::Config;
+use crate::limits::{DAY_S, UNFLUSHED_S_MAX};
+use crate::log::kafka::{KafkaConfig, KafkaLook};
+use crate::log::{Topic, WorkerLog as _};
+use crate::model::LogOffset;
+use crate::shell::wall_ms;
+
+pub(super) async fn look(
+    config: &Config,
+    client: &KafkaConfig,
+    instance: &InstanceArgs,
+    kafka_answers: bool,
+) -> Vec<Finding> {
+    let mut findings = Findings::of("instance");
+    let base = instance.url.clone().unwrap_or_else(|| format!("http://{}", config.api_listen));
+    let Ok((_, ready)) = remote::ask(Method::GET, &base, "/health/ready", instance).await else {
+        let fix = "start it, or name one that runs with --url";
+        findings.warning(base, "no instance answers, so none was looked at", fix);
+        return findings.done();
+    };
+    if ready["ready"] == true {
+        findings.ok(base.clone(), "ready");
+    }
+    for why in ready["why"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let fix = "what the sentence says; docs/operations.md has more";
+        findings.error(base.clone(), why, fix);
+    }
+    if config.clickhouse.is_some() && kafka_answers && !config.clock_supplied {
+        match remote::ask(Method::GET, &base, "/v1/partitions", instance).await {
+            Ok((status, partitions)) if status.is_success() => unflushed(client, &partitions, &mut findings),
+            Ok((status, _)) => {
+                findings.warning(base, format!("GET /v1/partitions: {status}"), "name a token with --token");
+            }
+            Err(failed) => findings.warning(base, format!("{:#}", failed.error), "try again"),
+        }
+    }
+    findings.done()
+}
+
+/// The age of the oldest change that ClickHouse lacks, of the partitions that the instance holds.
+fn unflushed(client: &KafkaConfig, partitions: &Value, findings: &mut Findings) {
+    let Ok(mut look) = KafkaLook::open(client.clone()) else { return };
+    let mut oldest: Option<(i64, u64)> = None;
+    for status in partitions.as_array().into_iter().flatten() {
+        let number = |name: &str| status[name].as_u64();
+        let (Some(partition), Some(flushed), Some(committed)) =
+            (number("partition"), number("flushed_through"), number("committed"))
+        else {
+            continue;
+        };
+        let from = LogOffset(flushed + 1);
+        if number("dirty_cards") == Some(0) || from.0 >= committed {
+            continue;
+        }
+        let mut time_ms = None;
+        let each = &mut |message: crate::log::Message<'_>| {
+            time_ms = Some(message.time_ms);
+            false
+        };
+        let scanned = look.scan(Topic::Log, partition as u32, from, LogOffset(committed), each);
+        if let (Ok(()), Some(time_ms)) = (scanned, time_ms) {
+            let age = ((wall_ms() - time_ms) / 1_000, partition);
+            oldest = oldest.max(Some(age));
+        }
+    }
+    let Some((age_s, partition)) = oldest else {
+        findings.ok("ClickHouse", "has what is committed");
+        return;
+    };
+    judge(age_s, partition, findings);
+}
+
+fn judge(age_s: i64, partition: u64, findings: &mut Findings) {
+    let days = UNFLUSHED_S_MAX / DAY_S;
+    let text = format!(
+        "partition {partition}: the oldest change that ClickHouse lacks is {age_s} s old; the log is kept for {days} days"
+    );
+    let fix = "bring ClickHouse back: its findings stand above; rows come by themselves then";
+    match age_s {
+        _ if age_s > UNFLUSHED_S_MAX - 5 * DAY_S => findings.error("ClickHouse", text, fix),
+        _ if age_s > DAY_S => findings.warning("ClickHouse", text, fix),
+        _ => findings.ok("ClickHouse", format!("partition {partition}: {age_s} s behind")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Level;
+    use super::*;
+
+    #[test]
+    fn what_clickhouse_lacks_is_an_error_before_the_log_forgets_it() {
+        for (days, expected) in
+            [(0, Level::Ok), (2, Level::Warning), (34, Level::Warning), (36, Level::Error)]
+        {
+            let mut findings = Findings::of("instance");
+            judge(days * DAY_S, 3, &mut findings);
+            assert_eq!(findings.done()[0].level, expected, "{days}");
+        }
+    }
+}
