@@ -252,6 +252,19 @@ pub const HISTORY_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 /// How long it waits for more of them.
 pub const HISTORY_LINGER_MS: u64 = 200;
 
+/// How long a person's question waits for ClickHouse.
+pub const ARCHIVE_ANSWER_MS: u64 = 5_000;
+/// Rows of one answer from ClickHouse: a page and one more, which says that there are others.
+pub const ARCHIVE_ROWS_MAX: usize = PAGE_ROWS_MAX + 1;
+/// Cycles of one answer: those of [`USAGE_DAYS_MAX`] days, each of 28 days at least, with room for changed calendars.
+pub const ARCHIVE_MONTHS_MAX: usize = 32;
+/// Days that one question about usage may span: a year and the rest of a cycle.
+pub const USAGE_DAYS_MAX: i32 = 400;
+/// Rows of a page unless said.
+pub const PAGE_ROWS_DEFAULT: usize = 100;
+/// ... and at most.
+pub const PAGE_ROWS_MAX: usize = 400;
+
 /// Requests waiting in a worker's mailbox; further ones are refused at once.
 pub const MAILBOX_REQUESTS_MAX: usize = 256;
 /// How long a question about a card waits for its worker.
@@ -282,6 +295,7 @@ pub const DAY_S: i64 = 86_400;
 
 const _: () = assert!(LATE_HORIZON_DAYS_DEFAULT as i64 * DAY_S >= CDR_SECONDS_MAX + DAY_S);
 const _: () = assert!(PACK_BYTES_MAX < 1_024 * 1_024);
+const _: () = assert!(ARCHIVE_MONTHS_MAX * 28 > 2 * USAGE_DAYS_MAX as usize);
 const _: () = assert!(PACK_BYTES_MAX < HISTORY_BYTES_MAX);
 const _: () = assert!(INSERT_ROWS_MIN < INSERT_ROWS_MAX && INSERT_ROWS_MAX < FLUSH_ROWS_QUEUED_MAX);
 const _: () = assert!(CHUNK_PART_BYTES_MAX < PACK_BYTES_MAX);

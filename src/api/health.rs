@@ -21,8 +21,7 @@ pub(super) async fn live() -> &'static str {
 pub(super) async fn ready(State(api): State<Api>) -> impl IntoResponse {
     let readiness = api.board.readiness();
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let clock = if api.clock_supplied { "supplied" } else { "log" };
-    (status, Json(json!({ "ready": readiness.ready, "why": readiness.why, "clock": clock })))
+    (status, Json(json!({ "ready": readiness.ready, "why": readiness.why, "clock": api.clock() })))
 }
 
 pub(super) async fn partitions(State(api): State<Api>) -> impl IntoResponse {

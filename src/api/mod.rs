@@ -3,6 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `GET /v1/cards/{iccid}` | a card as of its partition's log time |
+//! | `GET /v1/cards/{iccid}/usage` | its days and cycles, past ones from ClickHouse |
 //! | `POST /v1/cards`, `/v1/cards/{iccid}/recharges`, `…/credits`, `…/commands`, `PUT …/rules` | commands: see `commands` |
 //! | `GET /v1/feeds` | when each feed was last heard of, by the partitions held here |
 //! | `GET /v1/partitions` | state, position, debt of every partition held here |
@@ -16,6 +17,7 @@
 mod access;
 mod cards;
 mod commands;
+mod cursor;
 mod forward;
 mod health;
 pub mod metrics;
@@ -23,6 +25,7 @@ mod openapi;
 mod orders;
 mod problem;
 mod shape;
+mod usage;
 
 pub use access::{Access, Allowed};
 pub use forward::{Peers, peers};
@@ -37,6 +40,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::limits::API_BODY_BYTES_MAX;
 use crate::model::CardId;
+use crate::rollup::Archive;
 use crate::shell::{Board, Commands, Owners, Workers, wall_ms};
 
 /// What the handlers read.
@@ -49,6 +53,8 @@ pub struct Api {
     pub clock_supplied: bool,
     /// The way of commands into the log, if this process has one.
     pub commands: Option<Commands>,
+    /// The past, if a ClickHouse is configured.
+    pub archive: Option<Archive>,
     pub access: Access,
     /// Where other instances are, and this one.
     pub owners: Arc<Owners>,
@@ -57,6 +63,11 @@ pub struct Api {
 }
 
 impl Api {
+    /// Whose time the log carries, as answers say it.
+    fn clock(&self) -> &'static str {
+        if self.clock_supplied { "supplied" } else { "log" }
+    }
+
     /// When a command of a card is given now: where the clock is supplied, by its partition's log time, which alone knows.
     fn now_ms(&self, card: &str) -> i64 {
         if !self.clock_supplied {
@@ -74,6 +85,7 @@ impl Api {
 pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/cards/{iccid}", get(cards::card))
+        .route("/v1/cards/{iccid}/usage", get(usage::usage))
         .route("/v1/cards", post(commands::register))
         .route("/v1/cards/{iccid}/recharges", post(commands::recharge))
         .route("/v1/cards/{iccid}/rules", put(commands::rules))

@@ -1,12 +1,13 @@
 //! Errors of HTTP as RFC 9457 problems, each with its own type.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::limits::API_BODY_BYTES_MAX;
+use crate::rollup::Failure;
 use crate::shell::NoAnswer;
 
 /// What went wrong with a request.
@@ -23,6 +24,11 @@ pub(super) enum Problem {
     Refused(String),
     #[error("{0}")]
     NotReady(String),
+    /// ClickHouse does not answer, and nothing else knows.
+    #[error("{0}")]
+    NoHistory(String),
+    #[error("the cursor is not one of this question: ask again without it")]
+    Cursor,
     #[error("{0}")]
     Forbidden(String),
     #[error("a token is needed: Authorization: Bearer …")]
@@ -52,6 +58,8 @@ impl Problem {
             Self::MediaType => ("media-type", "Another media type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::NoCommands => ("no-commands", "No commands here", StatusCode::NOT_FOUND),
             Self::NotReady(_) => ("not-ready", "Try again in a moment", StatusCode::SERVICE_UNAVAILABLE),
+            Self::NoHistory(_) => ("no-history", "The past is away", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Cursor => ("cursor", "A cursor of another question", StatusCode::BAD_REQUEST),
             Self::Internal(_) => ("internal", "This process is not well", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Method => ("method", "Another method", StatusCode::METHOD_NOT_ALLOWED),
         }
@@ -81,6 +89,18 @@ impl IntoResponse for Problem {
 impl From<NoAnswer> for Problem {
     fn from(why: NoAnswer) -> Self {
         Self::NotReady(why.to_string())
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::BadRequest(rejection.body_text())
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::NoHistory(format!("ClickHouse does not answer: {failure}"))
     }
 }
 

@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 
 use crate::codec::time;
-use crate::model::{Day, UnixTime};
+use crate::model::{CardId, Day, UnixTime};
+use crate::rollup::Row;
 use crate::worker::Answer;
 
 /// Fields of a view that are seconds inside.
@@ -35,7 +36,33 @@ pub(super) fn card(answer: &Answer, clock: &str) -> Value {
     card
 }
 
-fn dress(value: &mut Value) {
+/// As of when and from where an answer of memory is.
+pub(super) fn as_of(answer: &Answer, clock: &str) -> Value {
+    json!({
+        "as_of": answer.log_time, "stale": answer.stale, "clock": clock, "partition": answer.partition,
+        "offset": answer.offset.0,
+    })
+}
+
+/// What ClickHouse was told last of a card: its newest cycle. Packages, rules and credits it does not know.
+pub(super) fn last_known(card: CardId, month: Row, clock: &str, why: &str) -> Value {
+    let mut known = Value::Object(month);
+    if known["quota"].is_null() {
+        known["remaining"] = Value::Null;
+    }
+    if known["confirmed"] == "" {
+        known["confirmed"] = Value::Null;
+    }
+    known["card"] = json!(card);
+    known["source"] = "clickhouse".into();
+    known["clock"] = clock.into();
+    known["stale"] = true.into();
+    known["why"] = why.into();
+    dress(&mut known);
+    known
+}
+
+pub(super) fn dress(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(dress),
         Value::Object(fields) => {

@@ -43,7 +43,7 @@ pub(super) enum Command {
     /// Files of carriers.
     #[command(subcommand)]
     Ingest(IngestCommand),
-    /// Look at one card, by ICCID, through a running instance.
+    /// Look at one card, by ICCID, through a running instance: as it stands now, or what it has used.
     Card(CardArgs),
     /// Sell a card a package that was paid, and wait for the answer.
     Recharge(RechargeArgs),
@@ -178,9 +178,34 @@ pub(super) struct FilesArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct CardArgs {
+    #[command(subcommand)]
+    pub command: Option<CardCommand>,
+    /// 19 or 20 characters.
+    #[arg(required = true)]
+    pub iccid: Option<String>,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+}
+
+/// What to see of a card beside how it stands.
+#[derive(Debug, Subcommand)]
+pub(super) enum CardCommand {
+    /// Its days and cycles, past ones from ClickHouse.
+    Usage(CardUsageArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CardUsageArgs {
     /// 19 or 20 characters.
     pub iccid: String,
+    /// First day, like 2026-08-01 [default: the running cycle's].
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// Last day [default: the running cycle's].
+    #[arg(long, value_name = "DAY")]
+    pub to: Option<String>,
     #[command(flatten)]
     pub instance: InstanceArgs,
 }

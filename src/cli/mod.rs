@@ -3,6 +3,7 @@
 //! Invariant: every failure ends in one sentence that says what, where and what to do, and in the exit code of its kind.
 
 mod args;
+mod card;
 mod catalogue;
 mod config;
 mod demo;
@@ -51,7 +52,7 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Topics(command) => topics::run(&command, &load(path)?, cli.json),
         Command::Catalogue(command) => catalogue::run(&command, path),
         Command::Ingest(command) => ingest::run(&command, path, cli.json),
-        Command::Card(args) => remote::card(&args, &load(path)?),
+        Command::Card(args) => card::run(&args, &load(path)?, cli.json),
         Command::Recharge(args) => order::recharge(&args, &load(path)?),
         Command::Rules(args) => order::rules(&args, &load(path)?),
         Command::Credits(args) => order::credits(&args, &load(path)?),

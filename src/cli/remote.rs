@@ -1,4 +1,4 @@
-//! Commands that a running instance carries out: `card`, `drain`, `skip`. Over its HTTP.
+//! Commands that a running instance carries out: `feeds`, `drain`, `skip`, and the asking for all others. Over its HTTP.
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
@@ -8,14 +8,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-use super::args::{CardArgs, InstanceArgs, SkipArgs};
+use super::args::{InstanceArgs, SkipArgs};
 use super::exit::{Exit, Failed};
 use crate::config::Config;
 use crate::stdout::say;
-
-pub(super) fn card(args: &CardArgs, config: &Config) -> Result<Exit, Failed> {
-    call(Ask::new(Method::GET, &format!("/v1/cards/{}", args.iccid)), &args.instance, config)
-}
 
 pub(super) fn feeds(args: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
     call(Ask::new(Method::GET, "/v1/feeds"), args, config)
@@ -40,21 +36,31 @@ pub(super) struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    fn new(method: Method, path: &'a str) -> Self {
+    pub(super) fn new(method: Method, path: &'a str) -> Self {
         Self { method, path, body: None, headers: Vec::new() }
     }
 }
 
 /// Sends a request and prints the answer; a problem is an error with its detail.
-pub(super) fn call(mut ask: Ask<'_>, instance: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
+pub(super) fn call(ask: Ask<'_>, instance: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
+    let waits = ask.headers.iter().any(|(name, _)| *name == "prefer");
+    let (status, answer) = fetch(ask, instance, config)?;
+    say!("{answer:#}");
+    Ok(if waits && status == StatusCode::ACCEPTED { Exit::Unanswered } else { Exit::Done })
+}
+
+/// Sends a request for its answer; a problem is an error with its detail.
+pub(super) fn fetch(
+    mut ask: Ask<'_>,
+    instance: &InstanceArgs,
+    config: &Config,
+) -> Result<(StatusCode, Value), Failed> {
     let base = instance.url.clone().unwrap_or_else(|| format!("http://{}", config.api_listen));
     let url = format!("{}{}", base.trim_end_matches('/'), ask.path);
     ask.headers.extend(instance.token.iter().map(|token| ("authorization", format!("Bearer {token}"))));
-    let waits = ask.headers.iter().any(|(name, _)| *name == "prefer");
     let (status, answer) = super::runtime()?.block_on(send(ask, &url))?;
     if status.is_success() {
-        say!("{answer:#}");
-        return Ok(if waits && status == StatusCode::ACCEPTED { Exit::Unanswered } else { Exit::Done });
+        return Ok((status, answer));
     }
     let detail = answer.pointer("/detail").and_then(Value::as_str).unwrap_or("no detail");
     Err(anyhow!("{url}: {status}: {detail}").into())

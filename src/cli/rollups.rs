@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::kafka;
-use crate::config::Config;
+use crate::config::{ClickHouse, Config};
+use crate::limits::ARCHIVE_ANSWER_MS;
 use crate::log::Topic;
 use crate::log::kafka::KafkaReader;
 use crate::rollup::history::{ALL_TOPICS, EVENT_TOPICS, History, HistoryOptions};
 use crate::rollup::schema::check_schema;
-use crate::rollup::{ChannelSink, Client, Flusher, RowBatch, RowSink, Server, Timeouts, Writer};
+use crate::rollup::{Archive, ChannelSink, Client, Flusher, RowBatch, RowSink, Server, Timeouts, Writer};
 
 /// How long rows under way may delay the end: what is not written is dirty and comes again.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -22,13 +23,24 @@ pub(super) struct Rollups(Option<Arc<Flusher>>);
 /// The client of the configuration's server, if it names one.
 pub(super) fn client(config: &Config) -> Option<Client> {
     let said = config.clickhouse.as_ref()?;
-    let server = Server {
+    Some(Client::new(&server(said), Timeouts::default()))
+}
+
+/// The way to the past, for questions: a person does not wait for as long as an insert.
+pub(super) fn archive(config: &Config) -> Option<Archive> {
+    let answer = Duration::from_millis(ARCHIVE_ANSWER_MS);
+    let timeouts =
+        Timeouts { connect: answer.min(Timeouts::default().connect), answer, ..Timeouts::default() };
+    Some(Archive::new(Client::new(&server(config.clickhouse.as_ref()?), timeouts)))
+}
+
+fn server(said: &ClickHouse) -> Server {
+    Server {
         url: said.url.clone(),
         database: said.database.clone(),
         user: said.user.clone(),
         password: said.password.clone(),
-    };
-    Some(Client::new(&server, Timeouts::default()))
+    }
 }
 
 impl Rollups {

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::args::{Role, RunArgs};
 use super::exit::{Exit, Failed};
-use super::rollups::{Rollups, Sink};
+use super::rollups::{Rollups, Sink, archive};
 use super::{kafka, observe};
 use crate::api::{Access, Allowed, metrics};
 use crate::config::{Config, Role as TokenRole, tokens};
@@ -53,6 +53,7 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         api.commands = Some(commands);
+        api.archive = archive(config);
         api.address.clone_from(&config.api_address);
         let (kafka, owners) = (kafka::member(config, &config.kafka.group, "api"), Arc::clone(&api.owners));
         let tail = move || KafkaTail::whole(&kafka, Topic::Owners);

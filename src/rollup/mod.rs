@@ -19,6 +19,8 @@ pub mod schema;
 mod sink;
 
 #[cfg(feature = "full")]
+mod archive;
+#[cfg(feature = "full")]
 mod client;
 #[cfg(feature = "full")]
 mod flusher;
@@ -32,6 +34,8 @@ pub use failure::{Failure, Verdict};
 pub use group::{Group, newest, portions};
 pub use sink::{RowBatch, RowSink, RowVersion, VersionedRows};
 
+#[cfg(feature = "full")]
+pub use archive::{Archive, Row};
 #[cfg(feature = "full")]
 pub use client::{Client, Server, Timeouts};
 #[cfg(feature = "full")]

@@ -95,8 +95,20 @@ impl Instance {
     #[must_use]
     pub fn api(&self, metrics: PrometheusHandle, clock_supplied: bool, access: Access) -> Api {
         let (board, workers) = (Arc::clone(&self.board), Arc::clone(&self.workers));
-        let (commands, owners, address) = (None, Arc::default(), String::new());
-        Api { board, workers, metrics, clock_supplied, commands, access, owners, address, peers: peers() }
+        let (commands, archive) = (None, None);
+        let (owners, address) = (Arc::default(), String::new());
+        Api {
+            board,
+            workers,
+            metrics,
+            clock_supplied,
+            commands,
+            archive,
+            access,
+            owners,
+            address,
+            peers: peers(),
+        }
     }
 
     /// The flag that ends the threads; for others that should end with them.

@@ -13,14 +13,14 @@ use crate::{eventually, http};
 const FILES: [&str; 2] = ["pgw-ff-filled.ber", "pgw-32297.cdr"];
 
 /// ClickHouse over its own HTTP.
-struct Server {
-    address: String,
+pub(crate) struct Server {
+    pub(crate) address: String,
     _engine: Option<Engine>,
 }
 
 impl Server {
     /// The one that is named, or an engine of its own; `None` when there is neither.
-    fn find() -> Option<Self> {
+    pub(crate) fn find() -> Option<Self> {
         if let Some(url) = std::env::var_os("TIDEGAUGE_CLICKHOUSE_URL") {
             let url = url.into_string().expect("a URL is text");
             return Some(Self { address: url.replace("http://", ""), _engine: None });

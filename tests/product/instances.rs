@@ -25,7 +25,9 @@ fn register(running: &Running<'_>, card: u64) {
 fn answers(running: &Running<'_>) -> bool {
     (0..CARDS).all(|card| {
         let answer = running.get(&format!("/v1/cards/{}", iccid(card)));
+        let usage = running.get(&format!("/v1/cards/{}/usage?from=2026-01-01&to=2026-01-31", iccid(card)));
         answer.is_some_and(|answer| answer.status == 200 && answer.json()["source"] == "memory")
+            && usage.is_some_and(|usage| usage.status == 200 && usage.json()["memory"]["stale"] == false)
     })
 }
 

@@ -10,6 +10,7 @@ mod doctor;
 mod engine;
 mod feeds;
 mod gateway;
+mod history;
 mod http;
 mod instances;
 mod lines;

@@ -1,0 +1,112 @@
+//! `card`: one card through a running instance. As it stands, it is JSON; lists are lines, or JSON where that is asked for.
+
+use std::fmt::Write as _;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::args::{CardArgs, CardCommand, CardUsageArgs, InstanceArgs};
+use super::exit::{Exit, Failed};
+use super::remote::{Ask, call, fetch};
+use crate::config::Config;
+use crate::stdout::say;
+
+pub(super) fn run(args: &CardArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
+    match &args.command {
+        Some(CardCommand::Usage(args)) => usage(args, config, json),
+        None => {
+            let path = format!("/v1/cards/{}", args.iccid.as_deref().unwrap_or_default());
+            call(Ask::new(Method::GET, &path), &args.instance, config)
+        }
+    }
+}
+
+/// All pages as one.
+fn usage(args: &CardUsageArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
+    let mut path = format!("/v1/cards/{}/usage?limit=400", args.iccid);
+    for (name, day) in [("from", &args.from), ("to", &args.to)] {
+        if let Some(day) = day {
+            write!(path, "&{name}={}", query_text(day)).map_err(anyhow::Error::from)?;
+        }
+    }
+    let mut whole = page(&path, &args.instance, config)?;
+    while let Some(next) = whole["next"].as_str().map(str::to_owned) {
+        let mut more = page(&next, &args.instance, config)?;
+        append(&mut whole, &mut more, "days");
+        whole["next"] = more["next"].take();
+    }
+    if json {
+        say!("{whole:#}");
+    } else {
+        print(&whole);
+    }
+    Ok(Exit::Done)
+}
+
+fn page(path: &str, instance: &InstanceArgs, config: &Config) -> Result<Value, Failed> {
+    Ok(fetch(Ask::new(Method::GET, path), instance, config)?.1)
+}
+
+fn append(whole: &mut Value, more: &mut Value, list: &str) {
+    if let (Some(whole), Some(more)) = (whole[list].as_array_mut(), more[list].as_array_mut()) {
+        whole.append(more);
+    }
+}
+
+/// A text as a query may hold it.
+pub(super) fn query_text(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            // A string takes whatever is written.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+fn print(usage: &Value) {
+    say!("card {}, bytes, {} to {}", text(&usage["card"]), text(&usage["from"]), text(&usage["to"]));
+    for cycle in list(usage, "cycles") {
+        say!("cycle {}", row(cycle, "cycle", &["used", "settled", "provisional", "overage"]));
+    }
+    for day in list(usage, "days") {
+        say!("{}", row(day, "day", &["used"]));
+    }
+    if let Some(why) = usage["why"].as_str() {
+        say!("not from memory: {why}");
+    }
+    if usage["clickhouse"] == json!(false) {
+        say!("no ClickHouse is configured: closed days are not known");
+    }
+}
+
+/// `2026-08-01  used 12  complete  clickhouse, as of …`.
+fn row(row: &Value, key: &str, figures: &[&str]) -> String {
+    let figures = figures.iter().map(|name| format!("  {name} {}", row[*name]));
+    let flags = ["complete", "unsettled", "closed"].into_iter().filter(|flag| row[*flag] == json!(true));
+    let flags = flags.map(|flag| format!("  {flag}"));
+    let line: String = figures.chain(flags).collect();
+    format!("{}{line}  {}, as of {}", text(&row[key]), text(&row["source"]), text(&row["as_of"]))
+}
+
+fn list<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    answer[name].as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_one_value_of_a_query() {
+        assert_eq!(query_text("2026-08-01"), "2026-08-01");
+        assert_eq!(query_text("a&b=é +"), "a%26b%3D%C3%A9%20%2B");
+    }
+}
