@@ -3,6 +3,8 @@
 //! No label carries a card. Histograms have buckets of their own; counters that a report gives as sums are added as such,
 //! so that both ledgers of the domain (C1) can be added up from what Prometheus holds.
 
+mod named;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
+
+pub use named::{Kind, METRICS, Metric};
 
 use crate::ingest::{IngestLedger, IngestOutcome, Source};
 use crate::meter::CardCounts;
@@ -43,55 +47,12 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 }
 
 fn describe() {
-    for (name, text) in [
-        ("tidegauge_records_total", "records folded, by input and outcome"),
-        ("tidegauge_bytes_total", "bytes folded, by input and outcome"),
-        ("tidegauge_ingest_read_total", "outside records read, by source: the sum of what became of them"),
-        ("tidegauge_ingest_records_total", "outside records read, by source and outcome"),
-        ("tidegauge_ingest_bytes_total", "bytes of outside messages, by source and outcome"),
-        ("tidegauge_events_total", "events committed, by type"),
-        ("tidegauge_worker_seconds_total", "where a worker's time goes"),
-        ("tidegauge_commits_lost_total", "partitions lost in the middle of a commit"),
-    ] {
-        describe_counter!(name, text);
-    }
-    for (name, text) in [
-        ("tidegauge_log_lag_seconds", "age of a partition's log time by this machine's clock"),
-        ("tidegauge_partitions", "partitions held, by state"),
-        ("tidegauge_build_info", "the version that runs"),
-        ("tidegauge_cards", "cards, by state"),
-        (
-            "tidegauge_clock_skew_seconds",
-            "newest log time less this machine's clock: above zero the log runs ahead",
-        ),
-        ("tidegauge_input_lag_records", "outside records that were not read yet"),
-        ("tidegauge_input_lag_seconds", "age of the newest outside message read; 0 when all has been read"),
-        ("tidegauge_feed_freshness_seconds", "since the last record of a feed, in any partition here"),
-        ("tidegauge_state_bytes", "memory of the meters' state"),
-        ("tidegauge_replay_debt_records", "records that a restore would replay, most indebted partition"),
-        ("tidegauge_checkpoint_age_seconds", "log time since the oldest live chunk, oldest partition"),
-        ("tidegauge_rollup_dirty_cards", "cards with changes that ClickHouse has not acknowledged"),
-        ("tidegauge_parked_records", "records that wait for their card's registration"),
-        ("tidegauge_catalogue_version", "catalogue in force, by partition"),
-        ("tidegauge_input_in_flight_records", "outside records read and not yet acknowledged by the log"),
-    ] {
-        describe_gauge!(name, text);
-    }
-    for (name, text) in [
-        ("tidegauge_fold_seconds", "a worker's step that folded something"),
-        ("tidegauge_commit_seconds", "from a commit's beginning to its known end"),
-        (
-            "tidegauge_ingest_latency_seconds",
-            "outside record's Kafka time to the commit of its fold, oldest of a batch",
-        ),
-        (
-            "tidegauge_alert_latency_seconds",
-            "outside record's Kafka time to the commit of the alert it caused",
-        ),
-        ("tidegauge_restore_seconds", "from assignment to live"),
-        ("tidegauge_rollup_flush_seconds", "one insert into ClickHouse"),
-    ] {
-        describe_histogram!(name, text);
+    for Metric { name, kind, means, .. } in METRICS {
+        match kind {
+            Kind::Counter => describe_counter!(*name, *means),
+            Kind::Gauge => describe_gauge!(*name, *means),
+            Kind::Histogram => describe_histogram!(*name, *means),
+        }
     }
 }
 

@@ -213,7 +213,7 @@ pub(super) struct CardUsageArgs {
 #[derive(Debug, Args)]
 pub(super) struct InstanceArgs {
     /// Any running instance [default: api.listen of the configuration].
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "TIDEGAUGE_URL")]
     pub url: Option<String>,
     /// The token that it asks for.
     #[arg(long, env = "TIDEGAUGE_TOKEN", hide_env_values = true)]

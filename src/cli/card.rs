@@ -1,6 +1,7 @@
 //! `card`: one card through a running instance. As it stands, it is JSON; lists are lines, or JSON where that is asked for.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -8,30 +9,29 @@ use serde_json::{Value, json};
 use super::args::{CardArgs, CardCommand, CardUsageArgs, InstanceArgs};
 use super::exit::{Exit, Failed};
 use super::remote::{Ask, call, fetch};
-use crate::config::Config;
 use crate::stdout::say;
 
-pub(super) fn run(args: &CardArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
+pub(super) fn run(args: &CardArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
     match &args.command {
-        Some(CardCommand::Usage(args)) => usage(args, config, json),
+        Some(CardCommand::Usage(args)) => usage(args, from, json),
         None => {
             let path = format!("/v1/cards/{}", args.iccid.as_deref().unwrap_or_default());
-            call(Ask::new(Method::GET, &path), &args.instance, config)
+            call(Ask::new(Method::GET, &path), &args.instance, from)
         }
     }
 }
 
 /// All pages as one.
-fn usage(args: &CardUsageArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
+fn usage(args: &CardUsageArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
     let mut path = format!("/v1/cards/{}/usage?limit=400", args.iccid);
     for (name, day) in [("from", &args.from), ("to", &args.to)] {
         if let Some(day) = day {
             write!(path, "&{name}={}", query_text(day)).map_err(anyhow::Error::from)?;
         }
     }
-    let mut whole = page(&path, &args.instance, config)?;
+    let mut whole = page(&path, &args.instance, from)?;
     while let Some(next) = whole["next"].as_str().map(str::to_owned) {
-        let mut more = page(&next, &args.instance, config)?;
+        let mut more = page(&next, &args.instance, from)?;
         append(&mut whole, &mut more, "days");
         whole["next"] = more["next"].take();
     }
@@ -43,8 +43,8 @@ fn usage(args: &CardUsageArgs, config: &Config, json: bool) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-fn page(path: &str, instance: &InstanceArgs, config: &Config) -> Result<Value, Failed> {
-    Ok(fetch(Ask::new(Method::GET, path), instance, config)?.1)
+fn page(path: &str, instance: &InstanceArgs, from: Option<&Path>) -> Result<Value, Failed> {
+    Ok(fetch(Ask::new(Method::GET, path), instance, from)?.1)
 }
 
 fn append(whole: &mut Value, more: &mut Value, list: &str) {

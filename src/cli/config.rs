@@ -11,6 +11,7 @@ pub(super) fn run(command: &ConfigCommand, path: Option<&Path>, json: bool) -> R
     match command {
         ConfigCommand::Check => {
             let config = config::load(path)?;
+            config.unread.iter().for_each(|unread| eprintln!("tidegauge: warning: {unread}"));
             config.api_tokens.as_deref().map(config::tokens).transpose()?;
             say!("the configuration of deployment {:?} is sound", config.deployment);
         }

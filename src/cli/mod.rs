@@ -30,6 +30,12 @@ use args::{Cli, ClickhouseArgs, Command};
 pub use exit::Exit;
 use exit::Failed;
 
+/// Every command with its arguments and their help: what completions, the manual page and the reference are made of.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs what the arguments say.
 #[must_use]
 pub fn main() -> Exit {
@@ -52,15 +58,15 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Topics(command) => topics::run(&command, &load(path)?, cli.json),
         Command::Catalogue(command) => catalogue::run(&command, path),
         Command::Ingest(command) => ingest::run(&command, path, cli.json),
-        Command::Card(args) => card::run(&args, &load(path)?, cli.json),
-        Command::Recharge(args) => order::recharge(&args, &load(path)?),
-        Command::Rules(args) => order::rules(&args, &load(path)?),
-        Command::Credits(args) => order::credits(&args, &load(path)?),
-        Command::Feeds(args) => remote::feeds(&args, &load(path)?),
+        Command::Card(args) => card::run(&args, path, cli.json),
+        Command::Recharge(args) => order::recharge(&args, path),
+        Command::Rules(args) => order::rules(&args, path),
+        Command::Credits(args) => order::credits(&args, path),
+        Command::Feeds(args) => remote::feeds(&args, path),
         Command::Doctor(args) => doctor::run(&args, &load(path)?, cli.json),
         Command::Verify => verify::run(&load(path)?, cli.json),
-        Command::Drain(args) => remote::drain(&args, &load(path)?),
-        Command::Skip(args) => remote::skip(&args, &load(path)?),
+        Command::Drain(args) => remote::drain(&args, path),
+        Command::Skip(args) => remote::skip(&args, path),
         Command::Simulate(args) => simulate::run(&args),
         Command::Config(command) => config::run(&command, path, cli.json),
         Command::Clickhouse(args) => serve_clickhouse(args),

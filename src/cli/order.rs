@@ -1,15 +1,16 @@
 //! Orders for a card through a running instance: `recharge`, `rules`, `credits`. What they say is checked there.
 
+use std::path::Path;
+
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use super::args::{CreditsArgs, ModeArg, RechargeArgs, RulesArgs, SendArgs};
 use super::exit::{Exit, Failed};
 use super::remote::{Ask, call};
-use crate::config::Config;
 use crate::shell::wall_ms;
 
-pub(super) fn recharge(args: &RechargeArgs, config: &Config) -> Result<Exit, Failed> {
+pub(super) fn recharge(args: &RechargeArgs, from: Option<&Path>) -> Result<Exit, Failed> {
     let mode = match args.mode {
         ModeArg::Immediate => "immediate",
         ModeArg::Renewal => "renewal",
@@ -25,19 +26,19 @@ pub(super) fn recharge(args: &RechargeArgs, config: &Config) -> Result<Exit, Fai
         },
     });
     let path = format!("/v1/cards/{}/recharges", args.iccid);
-    send(Method::POST, &path, body, &args.send, args.send.key.clone(), config)
+    send(Method::POST, &path, body, &args.send, args.send.key.clone(), from)
 }
 
-pub(super) fn rules(args: &RulesArgs, config: &Config) -> Result<Exit, Failed> {
+pub(super) fn rules(args: &RulesArgs, from: Option<&Path>) -> Result<Exit, Failed> {
     let rules = args.rules.iter().map(|text| rule(text)).collect::<Result<Vec<_>, _>>()?;
     let path = format!("/v1/cards/{}/rules", args.iccid);
-    send(Method::PUT, &path, json!({ "rules": rules }), &args.send, Some(key_of(&args.send)), config)
+    send(Method::PUT, &path, json!({ "rules": rules }), &args.send, Some(key_of(&args.send)), from)
 }
 
-pub(super) fn credits(args: &CreditsArgs, config: &Config) -> Result<Exit, Failed> {
+pub(super) fn credits(args: &CreditsArgs, from: Option<&Path>) -> Result<Exit, Failed> {
     let path = format!("/v1/cards/{}/credits", args.iccid);
     let body = json!({ "credits": args.credits });
-    send(Method::POST, &path, body, &args.send, Some(key_of(&args.send)), config)
+    send(Method::POST, &path, body, &args.send, Some(key_of(&args.send)), from)
 }
 
 fn send(
@@ -46,12 +47,12 @@ fn send(
     body: Value,
     args: &SendArgs,
     key: Option<String>,
-    config: &Config,
+    from: Option<&Path>,
 ) -> Result<Exit, Failed> {
     let wait = (args.wait > 0).then(|| ("prefer", format!("wait={}", args.wait)));
     let key = key.map(|key| ("idempotency-key", key));
     let headers = wait.into_iter().chain(key).collect();
-    call(Ask { method, path, body: Some(body), headers }, &args.instance, config)
+    call(Ask { method, path, body: Some(body), headers }, &args.instance, from)
 }
 
 /// A key that no other command has; whoever wants to send a command again gives it one.

@@ -1,5 +1,7 @@
 //! Commands that a running instance carries out: `feeds`, `drain`, `skip`, and the asking for all others. Over its HTTP.
 
+use std::path::Path;
+
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -10,21 +12,21 @@ use serde_json::{Value, json};
 
 use super::args::{InstanceArgs, SkipArgs};
 use super::exit::{Exit, Failed};
-use crate::config::Config;
+use crate::config;
 use crate::stdout::say;
 
-pub(super) fn feeds(args: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
-    call(Ask::new(Method::GET, "/v1/feeds"), args, config)
+pub(super) fn feeds(args: &InstanceArgs, path: Option<&Path>) -> Result<Exit, Failed> {
+    call(Ask::new(Method::GET, "/v1/feeds"), args, path)
 }
 
-pub(super) fn drain(args: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
-    call(Ask::new(Method::POST, "/v1/drain"), args, config)
+pub(super) fn drain(args: &InstanceArgs, path: Option<&Path>) -> Result<Exit, Failed> {
+    call(Ask::new(Method::POST, "/v1/drain"), args, path)
 }
 
-pub(super) fn skip(args: &SkipArgs, config: &Config) -> Result<Exit, Failed> {
-    let path = format!("/v1/partitions/{}/skip", args.partition);
+pub(super) fn skip(args: &SkipArgs, path: Option<&Path>) -> Result<Exit, Failed> {
+    let to = format!("/v1/partitions/{}/skip", args.partition);
     let body = json!({"offset": args.offset, "reason": args.reason});
-    call(Ask { body: Some(body), ..Ask::new(Method::POST, &path) }, &args.instance, config)
+    call(Ask { body: Some(body), ..Ask::new(Method::POST, &to) }, &args.instance, path)
 }
 
 /// A request.
@@ -42,20 +44,24 @@ impl<'a> Ask<'a> {
 }
 
 /// Sends a request and prints the answer; a problem is an error with its detail.
-pub(super) fn call(ask: Ask<'_>, instance: &InstanceArgs, config: &Config) -> Result<Exit, Failed> {
+pub(super) fn call(ask: Ask<'_>, instance: &InstanceArgs, path: Option<&Path>) -> Result<Exit, Failed> {
     let waits = ask.headers.iter().any(|(name, _)| *name == "prefer");
-    let (status, answer) = fetch(ask, instance, config)?;
+    let (status, answer) = fetch(ask, instance, path)?;
     say!("{answer:#}");
     Ok(if waits && status == StatusCode::ACCEPTED { Exit::Unanswered } else { Exit::Done })
 }
 
-/// Sends a request for its answer; a problem is an error with its detail.
+/// Sends a request for its answer; a problem is an error with its detail. Without a URL the configuration at `path` says
+/// where this machine's instance listens; nothing else of it is asked for.
 pub(super) fn fetch(
     mut ask: Ask<'_>,
     instance: &InstanceArgs,
-    config: &Config,
+    path: Option<&Path>,
 ) -> Result<(StatusCode, Value), Failed> {
-    let base = instance.url.clone().unwrap_or_else(|| format!("http://{}", config.api_listen));
+    let base = match &instance.url {
+        Some(url) => url.clone(),
+        None => format!("http://{}", config::load_listen(path)?),
+    };
     let url = format!("{}{}", base.trim_end_matches('/'), ask.path);
     ask.headers.extend(instance.token.iter().map(|token| ("authorization", format!("Bearer {token}"))));
     let (status, answer) = super::runtime()?.block_on(send(ask, &url))?;

@@ -25,6 +25,7 @@ const HEARING_WITHIN_MS: u64 = 5_000;
 /// Runs the roles asked for.
 pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     observe::start(config)?;
+    config.unread.iter().for_each(|unread| tracing::warn!("{unread}"));
     super::runtime()?.block_on(serve(args, config))
 }
 

@@ -1,9 +1,14 @@
 //! Variables: `TIDEGAUGE_KAFKA_BROKERS` stands for `kafka.brokers`. They win over the file; flags win over them.
 
-use super::ConfigError;
-use super::said::{KEYS, Said};
+use super::complaint::{Complaint, Place, alike};
+use super::document::{Document, check, enter};
+use super::said::KEYS;
 
 const PREFIX: &str = "TIDEGAUGE_";
+
+/// Variables that say other things than a key does.
+const OTHERS: [&str; 5] =
+    ["TIDEGAUGE_CONFIG", "TIDEGAUGE_TOKEN", "TIDEGAUGE_URL", "TIDEGAUGE_LIBCHDB", "TIDEGAUGE_CACHE"];
 
 /// The process's variables that begin with [`PREFIX`].
 pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
@@ -12,38 +17,52 @@ pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
         .filter(|(name, _)| name.starts_with(PREFIX))
 }
 
-/// Puts variables over the file's table. Those that name no key belong to the scripts in `deploy/` and are left alone.
+/// Puts variables over what the file says. Answers those that say nothing: no error, as others may set them (Kubernetes does
+/// for a service of our name), but told, as one of them may be misspelt.
 pub(super) fn apply(
-    mut table: toml::Table,
+    document: &mut Document,
     variables: impl Iterator<Item = (String, String)>,
-) -> Result<Said, ConfigError> {
-    for (name, value) in variables {
-        if let Some(key) = KEYS.iter().find(|key| variable_of(key.name) == name) {
-            set(&mut table, key.name, &value).ok_or_else(|| ConfigError::Variable {
-                name: name.clone(),
-                problem: format!("{} is not a table in the file", key.name),
-            })?;
-            Said::deserialize_from(table.clone())
-                .map_err(|problem| ConfigError::Variable { name, problem })?;
+) -> Vec<Complaint> {
+    let mut unread = Vec::new();
+    for (name, text) in variables {
+        match KEYS.iter().find(|key| variable_of(key.name).as_deref() == Some(&name)) {
+            Some(key) => set(document, key.name, name, &text),
+            None if OTHERS.contains(&name.as_str()) => {}
+            None => unread.push(unknown(name)),
         }
     }
-    Said::deserialize_from(table).map_err(|problem| ConfigError::Value { key: "configuration", problem })
+    unread
 }
 
-fn variable_of(key: &str) -> String {
-    format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_"))
+fn set(document: &mut Document, key: &str, name: String, text: &str) {
+    let value = value_of(text);
+    let place = Place::Variable(name);
+    if let Err(problem) = check(key, &value) {
+        let problem = format!("{key}: {problem}");
+        document.complaints.push(Complaint { place, problem, help: None });
+    } else if enter(&mut document.table, key, value).is_some() {
+        document.places.insert(key.to_owned(), place);
+    }
 }
 
-fn set(table: &mut toml::Table, key: &str, text: &str) -> Option<()> {
-    let (section, name) = key.split_once('.').map_or((None, key), |(section, name)| (Some(section), name));
-    let target = match section {
-        Some(section) => {
-            table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new())).as_table_mut()?
-        }
-        None => table,
-    };
-    target.insert(name.to_owned(), value_of(text));
-    Some(())
+fn unknown(name: String) -> Complaint {
+    let known: Vec<String> = KEYS.iter().filter_map(|key| variable_of(key.name)).collect();
+    let names = known.iter().map(String::as_str).chain(OTHERS);
+    // All begin alike, which is no likeness.
+    let bare = |name: &str| name.strip_prefix(PREFIX).unwrap_or_default().to_owned();
+    let bares: Vec<String> = names.map(bare).collect();
+    let meant = alike(&bare(&name), bares.iter().map(String::as_str));
+    let help = meant.map(|meant| format!("did you mean {PREFIX}{meant}?"));
+    Complaint {
+        place: Place::Variable(name),
+        problem: "no key has this name; it was not read".to_owned(),
+        help,
+    }
+}
+
+/// `None`: a key of blocks has no variable.
+fn variable_of(key: &str) -> Option<String> {
+    (!key.contains('[')).then(|| format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_")))
 }
 
 /// Numbers, booleans and inline tables as TOML reads them; everything else is text.
@@ -52,11 +71,5 @@ fn value_of(text: &str) -> toml::Value {
     match parsed {
         Some(value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Table(_))) => value,
         _ => toml::Value::String(text.to_owned()),
-    }
-}
-
-impl Said {
-    fn deserialize_from(table: toml::Table) -> Result<Self, String> {
-        serde::Deserialize::deserialize(table).map_err(|e: toml::de::Error| e.message().to_owned())
     }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use super::ConfigError;
+use super::complaint::Complaint;
 use super::said::{self, Said};
 use crate::ingest::formats::feed::Feed;
 use crate::limits::{PARTITIONS_DEFAULT, REPLAY_DEBT_RECORDS_MAX, REPLAY_DEBT_S_MAX};
@@ -36,6 +36,26 @@ pub struct Config {
     pub demo_directory: PathBuf,
     /// Feeds in formats of their own.
     pub feeds: Vec<Feed>,
+    /// Variables of our prefix that say nothing.
+    pub unread: Vec<Complaint>,
+}
+
+/// A key that was said, or was not, and cannot be meant so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct Unmeant {
+    pub key: &'static str,
+    pub problem: String,
+}
+
+/// Notes what cannot be meant, so that all of it can be told.
+#[derive(Default)]
+struct Notes(Vec<Unmeant>);
+
+impl Notes {
+    fn note<T>(&mut self, meant: Result<T, Unmeant>) -> Option<T> {
+        meant.map_err(|unmeant| self.0.push(unmeant)).ok()
+    }
 }
 
 /// The brokers, and who we are to them.
@@ -78,46 +98,56 @@ impl Config {
     /// Checks what was said.
     ///
     /// # Errors
-    /// The first key that cannot be meant so.
-    pub fn from_said(said: Said) -> Result<Self, ConfigError> {
+    /// Every key that cannot be meant so.
+    pub fn from_said(said: Said) -> Result<Self, Vec<Unmeant>> {
+        let mut notes = Notes::default();
+        match Self::meant(said, &mut notes) {
+            Some(config) if notes.0.is_empty() => Ok(config),
+            _ => Err(notes.0),
+        }
+    }
+
+    /// `None` when something was noted.
+    fn meant(said: Said, notes: &mut Notes) -> Option<Self> {
         let prefix = said.kafka.prefix.clone().unwrap_or_default();
-        Ok(Self {
-            deployment: deployment(said.deployment)?,
-            clock_supplied: one_of("clock", said.clock, &[("log", false), ("supplied", true)])?
-                .unwrap_or(false),
-            kafka: kafka(said.kafka)?,
-            ingest_threads: within("ingest.threads", said.ingest.threads, 1, 1..=64)?,
-            worker_threads: within("worker.threads", said.worker.threads, 1, 1..=256)?,
-            replay_debt_records: within(
-                "worker.replay_debt_records",
-                said.worker.replay_debt_records,
-                REPLAY_DEBT_RECORDS_MAX,
-                1_000..=u64::MAX,
-            )?,
-            replay_debt_s: within(
-                "worker.replay_debt_s",
-                said.worker.replay_debt_s,
-                REPLAY_DEBT_S_MAX,
-                1..=i64::MAX,
-            )?,
-            clickhouse: clickhouse(said.clickhouse)?,
-            api_listen: listen(said.api.listen.as_deref())?,
-            api_address: address(said.api.address, listen(said.api.listen.as_deref())?)?,
+        let deployment = notes.note(deployment(said.deployment));
+        let clock = notes.note(one_of("clock", said.clock, &[("log", false), ("supplied", true)]));
+        let kafka = kafka(said.kafka, notes);
+        let ingest_threads = notes.note(within("ingest.threads", said.ingest.threads, 1, 1..=64));
+        let worker_threads = notes.note(within("worker.threads", said.worker.threads, 1, 1..=256));
+        let debt = (said.worker.replay_debt_records, said.worker.replay_debt_s);
+        let records = within("worker.replay_debt_records", debt.0, REPLAY_DEBT_RECORDS_MAX, 1_000..=u64::MAX);
+        let records = notes.note(records);
+        let seconds = notes.note(within("worker.replay_debt_s", debt.1, REPLAY_DEBT_S_MAX, 1..=i64::MAX));
+        let clickhouse = notes.note(clickhouse(said.clickhouse));
+        let listen = notes.note(listen(said.api.listen.as_deref()));
+        let address = listen.and_then(|listen| notes.note(address(said.api.address, listen)));
+        let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+        let log_format = notes.note(one_of("log.format", said.log.format, &formats));
+        let feeds = notes.note(feeds(said.feeds).and_then(|feeds| not_ours(feeds, &prefix)));
+        Some(Self {
+            deployment: deployment?,
+            clock_supplied: clock?.unwrap_or(false),
+            kafka: kafka?,
+            ingest_threads: ingest_threads?,
+            worker_threads: worker_threads?,
+            replay_debt_records: records?,
+            replay_debt_s: seconds?,
+            clickhouse: clickhouse?,
+            api_listen: listen?,
+            api_address: address?,
             api_tokens: said.api.tokens,
             log_level: said.log.level.unwrap_or_else(|| "info".to_owned()),
-            log_format: one_of(
-                "log.format",
-                said.log.format,
-                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
-            )?,
+            log_format: log_format?,
             demo_directory: said.log.directory.unwrap_or_else(|| PathBuf::from(".demo")),
-            feeds: feeds(said.feeds).and_then(|feeds| not_ours(feeds, &prefix))?,
+            feeds: feeds?,
+            unread: Vec::new(),
         })
     }
 }
 
 /// Each feed by itself was checked where it was read.
-pub(super) fn feeds(said: Vec<Feed>) -> Result<Vec<Feed>, ConfigError> {
+pub(super) fn feeds(said: Vec<Feed>) -> Result<Vec<Feed>, Unmeant> {
     let (mut ids, mut topics) = (BTreeSet::new(), BTreeSet::new());
     for feed in &said {
         let id = feed.decoder.feed();
@@ -134,7 +164,7 @@ pub(super) fn feeds(said: Vec<Feed>) -> Result<Vec<Feed>, ConfigError> {
 }
 
 /// A topic of the contract has the contract's format.
-fn not_ours(feeds: Vec<Feed>, prefix: &str) -> Result<Vec<Feed>, ConfigError> {
+fn not_ours(feeds: Vec<Feed>, prefix: &str) -> Result<Vec<Feed>, Unmeant> {
     let is_ours = |name: &str| name.strip_prefix(prefix).is_some_and(|name| Topic::from_name(name).is_some());
     match feeds.iter().filter_map(|feed| feed.topic.as_deref()).find(|name| is_ours(name)) {
         Some(name) => Err(value("feeds[].topic", format!("{name:?} is a topic of this deployment's own"))),
@@ -142,11 +172,11 @@ fn not_ours(feeds: Vec<Feed>, prefix: &str) -> Result<Vec<Feed>, ConfigError> {
     }
 }
 
-fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {
-    ConfigError::Value { key, problem: problem.into() }
+fn value(key: &'static str, problem: impl Into<String>) -> Unmeant {
+    Unmeant { key, problem: problem.into() }
 }
 
-fn deployment(said: Option<String>) -> Result<String, ConfigError> {
+fn deployment(said: Option<String>) -> Result<String, Unmeant> {
     let name = said.ok_or_else(|| {
         value(
             "deployment",
@@ -157,7 +187,7 @@ fn deployment(said: Option<String>) -> Result<String, ConfigError> {
 }
 
 /// Names go into topic names, group ids and URIs.
-fn name_like(key: &'static str, name: String) -> Result<String, ConfigError> {
+fn name_like(key: &'static str, name: String) -> Result<String, Unmeant> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
         return Err(value(key, format!("{name:?} is not 1 to 100 of letters, digits, '.', '_', '-'")));
@@ -170,7 +200,7 @@ fn within<T: PartialOrd + Display>(
     said: Option<T>,
     default: T,
     range: RangeInclusive<T>,
-) -> Result<T, ConfigError> {
+) -> Result<T, Unmeant> {
     let number = said.unwrap_or(default);
     if range.contains(&number) {
         return Ok(number);
@@ -182,7 +212,7 @@ fn one_of<T: Copy>(
     key: &'static str,
     said: Option<String>,
     choices: &[(&str, T)],
-) -> Result<Option<T>, ConfigError> {
+) -> Result<Option<T>, Unmeant> {
     let Some(said) = said else { return Ok(None) };
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
     let found = choices.iter().find(|(name, _)| *name == said);
@@ -191,23 +221,25 @@ fn one_of<T: Copy>(
         .ok_or_else(|| value(key, format!("{said:?} is none of {}", names.join(", "))))
 }
 
-fn kafka(said: said::Kafka) -> Result<Kafka, ConfigError> {
-    Ok(Kafka {
+fn kafka(said: said::Kafka, notes: &mut Notes) -> Option<Kafka> {
+    let prefix = match said.prefix {
+        Some(prefix) if !prefix.is_empty() => notes.note(name_like("kafka.prefix", prefix)),
+        _ => Some(String::new()),
+    };
+    let group = notes.note(name_like("kafka.group", said.group.unwrap_or_else(|| "tidegauge".to_owned())));
+    let instance = notes.note(name_like("kafka.instance", said.instance.unwrap_or_else(host_name)));
+    let partitions = notes.note(within("kafka.partitions", said.partitions, PARTITIONS_DEFAULT, 1..=1024));
+    let replication = notes.note(within("kafka.replication", said.replication, 3, 1..=7));
+    let session =
+        notes.note(within("kafka.session_timeout_ms", said.session_timeout_ms, 6_000, 500..=300_000));
+    Some(Kafka {
         brokers: said.brokers.unwrap_or_else(|| "127.0.0.1:9092".to_owned()),
-        prefix: match said.prefix {
-            Some(prefix) if !prefix.is_empty() => name_like("kafka.prefix", prefix)?,
-            _ => String::new(),
-        },
-        group: name_like("kafka.group", said.group.unwrap_or_else(|| "tidegauge".to_owned()))?,
-        instance: name_like("kafka.instance", said.instance.unwrap_or_else(host_name))?,
-        partitions: within("kafka.partitions", said.partitions, PARTITIONS_DEFAULT, 1..=1024)?,
-        replication: within("kafka.replication", said.replication, 3, 1..=7)?,
-        session_timeout_ms: within(
-            "kafka.session_timeout_ms",
-            said.session_timeout_ms,
-            6_000,
-            500..=300_000,
-        )?,
+        prefix: prefix?,
+        group: group?,
+        instance: instance?,
+        partitions: partitions?,
+        replication: replication?,
+        session_timeout_ms: session?,
         properties: said.properties,
     })
 }
@@ -219,7 +251,7 @@ fn host_name() -> String {
     if name.is_empty() { "tidegauge".to_owned() } else { name.to_owned() }
 }
 
-fn clickhouse(said: said::ClickHouse) -> Result<Option<ClickHouse>, ConfigError> {
+fn clickhouse(said: said::ClickHouse) -> Result<Option<ClickHouse>, Unmeant> {
     let Some(url) = said.url else { return Ok(None) };
     if !(url.starts_with("http://") || url.starts_with("https://")) {
         return Err(value("clickhouse.url", format!("{url:?} does not begin with http:// or https://")));
@@ -233,7 +265,7 @@ fn clickhouse(said: said::ClickHouse) -> Result<Option<ClickHouse>, ConfigError>
     }))
 }
 
-fn listen(said: Option<&str>) -> Result<SocketAddr, ConfigError> {
+pub(super) fn listen(said: Option<&str>) -> Result<SocketAddr, Unmeant> {
     let said = said.unwrap_or("127.0.0.1:8080");
     said.parse().map_err(|_| {
         value("api.listen", format!("{said:?} is not an address and port, e.g. \"127.0.0.1:8080\""))
@@ -241,7 +273,7 @@ fn listen(said: Option<&str>) -> Result<SocketAddr, ConfigError> {
 }
 
 /// Of an instance that listens everywhere the host's name is what others know.
-fn address(said: Option<String>, listen: SocketAddr) -> Result<String, ConfigError> {
+fn address(said: Option<String>, listen: SocketAddr) -> Result<String, Unmeant> {
     match said {
         None if listen.ip().is_unspecified() => Ok(format!("http://{}:{}", host_name(), listen.port())),
         None => Ok(format!("http://{listen}")),

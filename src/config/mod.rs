@@ -1,22 +1,29 @@
 //! Configuration in two stages: what was said (file, then `TIDEGAUGE_…` variables, then flags) → what is meant (checked
 //! and typed). Nothing here reaches the fold: the meter's configuration is the catalogue, which comes through the log.
 //!
-//! Invariant: an error names file, line or variable, the key, what is wrong and what would be right; a key that does not
-//! exist is an error, not ignored.
+//! Invariant: all errors are told at once; each names file, line and column or variable, the key, what is wrong and what would
+//! be right. A key that does not exist is an error, not ignored.
 
 pub mod catalogue;
+mod complaint;
+mod document;
 mod environment;
 mod meant;
 pub mod said;
 mod tokens;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use meant::{ClickHouse, Config, Kafka, LogFormat};
+use serde::Deserialize as _;
+
+pub use complaint::{Complaint, Excerpt, Place};
+pub use meant::{ClickHouse, Config, Kafka, LogFormat, Unmeant};
 
 pub use tokens::{Role, tokens};
 
 use crate::ingest::formats::feed::Feed;
+use document::Document;
 use said::Said;
 
 /// Where a configuration is looked for when none is named.
@@ -25,14 +32,25 @@ pub const PLACES: [&str; 2] = ["tidegauge.toml", "/etc/tidegauge/tidegauge.toml"
 /// Why a configuration cannot be used. Exit code 78.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}")]
     Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("{path}: {detail}")]
-    Syntax { path: PathBuf, detail: String },
     #[error("{key}: {problem}")]
     Value { key: &'static str, problem: String },
-    #[error("variable {name}: {problem}")]
-    Variable { name: String, problem: String },
+    /// At least one.
+    #[error("{}", Several(.0))]
+    Wrong(Vec<Complaint>),
+}
+
+struct Several<'c>(&'c [Complaint]);
+
+impl fmt::Display for Several<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [only] = self.0 {
+            return write!(f, "{only}");
+        }
+        write!(f, "the configuration has {} errors", self.0.len())?;
+        self.0.iter().try_for_each(|complaint| write!(f, "\n\n{complaint}"))
+    }
 }
 
 /// Reads the named file, or the first of [`PLACES`], or nothing; then the environment.
@@ -40,12 +58,7 @@ pub enum ConfigError {
 /// # Errors
 /// [`ConfigError`]: a named file that is not there is one too.
 pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
-    let table = match found(named) {
-        Some(path) => parse(&path, &read(&path)?)?,
-        None => toml::Table::new(),
-    };
-    let said = environment::apply(table, environment::variables())?;
-    Config::from_said(said)
+    config(document(named)?, environment::variables())
 }
 
 /// The feeds alone, of the named file or the first of [`PLACES`]: files can be looked at without a deployment.
@@ -53,30 +66,81 @@ pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
 /// # Errors
 /// As [`load`], of what the file says.
 pub fn load_feeds(named: Option<&Path>) -> Result<Vec<Feed>, ConfigError> {
-    let Some(path) = found(named) else { return Ok(Vec::new()) };
-    meant::feeds(said(&path, &read(&path)?)?.feeds)
+    let document = document(named)?;
+    let places = document.places.clone();
+    meant::feeds(said(document)?.feeds).map_err(|unmeant| wrong(&unmeant, &places))
 }
 
-fn found(named: Option<&Path>) -> Option<PathBuf> {
-    named.map(Path::to_owned).or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.is_file()))
+/// Where an instance of this machine answers: orders for cards need no more of the configuration.
+///
+/// # Errors
+/// As [`load`], of what was said.
+pub fn load_listen(named: Option<&Path>) -> Result<std::net::SocketAddr, ConfigError> {
+    let mut document = document(named)?;
+    environment::apply(&mut document, environment::variables());
+    let places = document.places.clone();
+    let said = said(document)?;
+    meant::listen(said.api.listen.as_deref()).map_err(|unmeant| wrong(&unmeant, &places))
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+fn document(named: Option<&Path>) -> Result<Document, ConfigError> {
+    let found = named.map(Path::to_owned);
+    let found = found.or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.is_file()));
+    let Some(path) = found else { return Ok(Document::default()) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Document::read(&path, &text)),
+        Err(source) => Err(ConfigError::Unreadable { path, source }),
+    }
 }
 
-/// The text is read twice: as what was said, for errors with line and column; and as a table, for the variables to enter.
-fn parse(path: &Path, text: &str) -> Result<toml::Table, ConfigError> {
-    said(path, text)?;
-    toml::from_str(text).map_err(|error| syntax(path, &error))
+fn said(document: Document) -> Result<Said, ConfigError> {
+    if !document.complaints.is_empty() {
+        return Err(ConfigError::Wrong(document.complaints));
+    }
+    let said = Said::deserialize(document.table);
+    said.map_err(|error: toml::de::Error| ConfigError::Value {
+        key: "configuration",
+        problem: error.message().to_owned(),
+    })
 }
 
-fn said(path: &Path, text: &str) -> Result<Said, ConfigError> {
-    toml::from_str(text).map_err(|error| syntax(path, &error))
+fn config(
+    mut document: Document,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    if document.is_no_toml {
+        return Err(ConfigError::Wrong(document.complaints));
+    }
+    let unread = environment::apply(&mut document, variables);
+    let (mut complaints, places) = (std::mem::take(&mut document.complaints), document.places.clone());
+    match Config::from_said(said(document)?) {
+        Ok(mut config) if complaints.is_empty() => {
+            config.unread = unread;
+            Ok(config)
+        }
+        Ok(_) => Err(ConfigError::Wrong(complaints)),
+        Err(unmeant) => {
+            // What was said wrongly is not missing.
+            let told = |key: &str| complaints.iter().any(|told| told.problem.starts_with(&format!("{key}:")));
+            let more: Vec<_> = unmeant.iter().filter(|unmeant| !told(unmeant.key)).collect();
+            complaints.extend(more.into_iter().map(|unmeant| complaint(unmeant, &places)));
+            // A misspelt variable may be why something is missing.
+            complaints.extend(unread.into_iter().filter(|unread| unread.help.is_some()));
+            complaints.sort_by_key(|complaint| complaint.place.rank());
+            Err(ConfigError::Wrong(complaints))
+        }
+    }
 }
 
-fn syntax(path: &Path, error: &toml::de::Error) -> ConfigError {
-    ConfigError::Syntax { path: path.to_owned(), detail: error.to_string() }
+type Places = std::collections::BTreeMap<String, Place>;
+
+fn wrong(unmeant: &Unmeant, places: &Places) -> ConfigError {
+    ConfigError::Wrong(vec![complaint(unmeant, places)])
+}
+
+fn complaint(unmeant: &Unmeant, places: &Places) -> Complaint {
+    let place = places.get(unmeant.key).cloned().unwrap_or(Place::Nowhere);
+    Complaint { place, problem: unmeant.to_string(), help: None }
 }
 
 #[cfg(test)]
@@ -84,9 +148,8 @@ mod tests {
     use super::*;
 
     fn config(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let table = parse(Path::new("t.toml"), text)?;
         let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        Config::from_said(environment::apply(table, variables)?)
+        super::config(Document::read(Path::new("t.toml"), text), variables)
     }
 
     #[test]
@@ -100,7 +163,61 @@ mod tests {
     #[test]
     fn a_wrong_key_is_named_with_its_line() {
         let error = config("deployment = 'test'\n[kafka]\nbroker = 'x:1'\n", &[]).unwrap_err().to_string();
-        assert!(error.contains("t.toml") && error.contains("line 3") && error.contains("brokers"), "{error}");
+        let expected = "t.toml:3:1: kafka.broker: there is no such key; did you mean kafka.brokers?\n  |\n\
+                        3 | broker = 'x:1'\n  | ^^^^^^";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn all_errors_are_told_at_once() {
+        let text = "clock = 'wall'\n[kafka]\nbroker = 'x:1'\npartitions = 'many'\nlisten = 'x'\n[api]\nlisten = '8080'\n[wroker]\n";
+        let variables = [("TIDEGAUGE_KAFKA_REPLICATION", "9"), ("TIDEGAUGE_DEPLOYEMENT", "x")];
+        let error = config(text, &variables).unwrap_err().to_string();
+        for expected in [
+            "the configuration has 9 errors\n\nt.toml:1:9",
+            "t.toml:1:9: clock: \"wall\" is none of log, supplied\n  |\n1 | clock = 'wall'\n  |         ^^^^^^",
+            "t.toml:3:1: kafka.broker: there is no such key; did you mean kafka.brokers?",
+            "t.toml:4:14: kafka.partitions: invalid type: string \"many\", expected u32",
+            "t.toml:5:1: kafka.listen: there is no such key; did you mean api.listen?",
+            "t.toml:7:10: api.listen: \"8080\" is not an address and port",
+            "t.toml:8:2: wroker: there is no such key; did you mean worker?",
+            "\n\nvariable TIDEGAUGE_KAFKA_REPLICATION: kafka.replication: 9 is not within 1..=7",
+            "\n\ndeployment: required",
+            "\n\nvariable TIDEGAUGE_DEPLOYEMENT: no key has this name; it was not read; did you mean TIDEGAUGE_DEPLOYMENT?",
+        ] {
+            assert!(error.contains(expected), "{expected:?} in {error}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_wrongly_is_not_said_to_be_missing() {
+        let error = config("deployment = 5", &[]).unwrap_err().to_string();
+        assert!(error.starts_with("t.toml:1:14: deployment: ") && !error.contains("required"), "{error}");
+    }
+
+    #[test]
+    fn a_text_that_is_no_toml_is_shown_where_it_is_not() {
+        let error =
+            config("deployment = 't'\n[kafka\nbrokers = 'a:1'\nprefix = \n", &[]).unwrap_err().to_string();
+        assert!(error.starts_with("t.toml:2:7: no TOML: ") && !error.contains("required"), "{error}");
+    }
+
+    #[test]
+    fn a_variable_that_says_nothing_is_told_and_harms_nothing() {
+        let variables = [
+            ("TIDEGAUGE_KAFKA_BROKER", "x:1"),
+            ("TIDEGAUGE_PORT_8080_TCP", "tcp://x"),
+            ("TIDEGAUGE_TOKEN", "t"),
+        ];
+        let config = config("deployment = 't'", &variables).unwrap();
+        let unread: Vec<_> = config.unread.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            unread,
+            [
+                "variable TIDEGAUGE_KAFKA_BROKER: no key has this name; it was not read; did you mean TIDEGAUGE_KAFKA_BROKERS?",
+                "variable TIDEGAUGE_PORT_8080_TCP: no key has this name; it was not read",
+            ]
+        );
     }
 
     #[test]
@@ -161,13 +278,17 @@ zone = 'Asia/Shanghai'
         for (from, to, line, expected) in [
             ("unit = 'KiB'", "unit = 'KB'", 8, "KB"),
             ("at = '/at'\n", "", 8, "feed \"onelink\": at is missing"),
-            ("zone = 'Asia/Shanghai'", "colour = 'red'", 8, "colour"),
+            ("zone = 'Asia/Shanghai'", "zoen = 'Asia/Shanghai'", 18, "did you mean feeds[].zone?"),
+            ("zone = 'Asia/Shanghai'", "zone = 'Shanghai'", 18, "\"Shanghai\" is no zone"),
             ("format = '1nce'", "format = 'xml'", 5, "unknown variant `xml`"),
             ("carrier = 'x'", "unit = 'B'", 3, "only mapped formats take more keys"),
         ] {
             assert!(FEED.contains(from));
             let error = config(&FEED.replace(from, to), &[]).unwrap_err().to_string();
-            assert!(error.contains(expected) && error.contains(&format!("line {line}")), "{to}: {error}");
+            assert!(
+                error.contains(expected) && error.starts_with(&format!("t.toml:{line}:")),
+                "{to}: {error}"
+            );
         }
         let twice = FEED.replace("'cmcc'", "'onelink'");
         let error = config(&twice, &[]).unwrap_err().to_string();

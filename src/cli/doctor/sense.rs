@@ -15,6 +15,10 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
             "for production make a deployment with clock = \"log\"; the mode of this one never changes",
         );
     }
+    for unread in &config.unread {
+        let fix = unread.help.clone().unwrap_or_else(|| "set by others than you, it does no harm".to_owned());
+        findings.warning("environment", unread.to_string(), fix);
+    }
     if findings.clean() {
         findings.ok(config.deployment.clone(), "nothing in it contradicts itself");
     }

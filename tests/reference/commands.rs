@@ -1,0 +1,53 @@
+//! `docs/reference/cli.md`: the help of every command, as the program prints it.
+
+use std::fmt::Write as _;
+
+use crate::assert_reference;
+use crate::said::said;
+
+const INTRODUCTION: &str = "\
+Completions: `tidegauge completions bash > /etc/bash_completion.d/tidegauge` (or zsh, fish, elvish, powershell). The manual:
+`tidegauge man > /usr/share/man/man1/tidegauge.1`.
+
+";
+
+/// The ways to every command, the program itself first.
+fn ways(command: &clap::Command, way: &[&str]) -> Vec<Vec<String>> {
+    let mut found = vec![way.iter().map(|word| (*word).to_owned()).collect()];
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        let way: Vec<&str> = way.iter().copied().chain([below.get_name()]).collect();
+        found.extend(ways(below, &way));
+    }
+    found
+}
+
+#[test]
+fn every_command_has_its_help_in_the_reference() {
+    let mut text = INTRODUCTION.to_owned();
+    let ways = ways(&tidegauge::cli::command(), &[]);
+    assert!(ways.len() > 25, "{ways:?}");
+    for way in &ways {
+        let arguments: Vec<&str> = way.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = said(&arguments, &[], None);
+        assert_eq!(help.code, Some(0), "{way:?}");
+        let name = ["tidegauge".to_owned()].iter().chain(way).cloned().collect::<Vec<_>>().join(" ");
+        let help: Vec<&str> = help.out.lines().map(str::trim_end).collect();
+        write!(text, "\n## {name}\n\n```text\n{}\n```\n", help.join("\n").trim_end()).expect("a string");
+    }
+    assert_reference("cli", "Command line", &text);
+}
+
+#[test]
+fn completions_and_the_manual_speak_of_every_command() {
+    let manual = said(&["man"], &[], None);
+    let completions = said(&["completions", "bash"], &[], None);
+    assert_eq!((manual.code, completions.code), (Some(0), Some(0)));
+    for command in tidegauge::cli::command().get_subcommands() {
+        let name = command.get_name();
+        assert!(
+            manual.out.contains(&format!("tidegauge\\-{name}(1)")) || manual.out.contains(name),
+            "{name}"
+        );
+        assert!(completions.out.contains(name), "{name}");
+    }
+}

@@ -1,0 +1,38 @@
+//! `docs/reference/configuration.md`, of the keys that `config schema` prints.
+
+use std::fmt::Write as _;
+
+use tidegauge::config::said::KEYS;
+
+use crate::{assert_reference, head, row};
+
+const INTRODUCTION: &str = "\
+`tidegauge.toml`, then `/etc/tidegauge/tidegauge.toml`, or the file that `--config` or `TIDEGAUGE_CONFIG` names. Variables win
+over the file. All errors are told at once, with line and column; a key that does not exist is one. `tidegauge config check`
+looks, `config show` prints what is meant. What the meter goes by (carriers, plans, rules) is not here but in the catalogue.
+
+";
+
+#[test]
+fn configuration() {
+    let mut text = INTRODUCTION.to_owned();
+    let mut section = None;
+    for key in KEYS {
+        let of = key.name.rsplit_once('.').map_or("", |(of, _)| of);
+        if section != Some(of) {
+            let title = match of {
+                "" => "Top level".to_owned(),
+                list if list.ends_with("[]") => format!("[[{}]]", list.trim_end_matches("[]")),
+                table => format!("[{table}]"),
+            };
+            write!(text, "\n## {title}\n\n{}", head(&["key", "what", "default", "variable", "meaning"]))
+                .expect("a string");
+            section = Some(of);
+        }
+        let name = key.name.rsplit('.').next().unwrap_or_default();
+        let variable = format!("`TIDEGAUGE_{}`", key.name.to_uppercase().replace('.', "_"));
+        let variable = if of.ends_with("[]") { "" } else { &variable };
+        text += &row(&[&format!("`{name}`"), key.kind, key.default, variable, key.means]);
+    }
+    assert_reference("configuration", "Configuration", &text);
+}
