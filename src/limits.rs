@@ -46,6 +46,16 @@ pub const DECODED_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 pub const REPLAY_DEBT_RECORDS_MAX: u64 = 10_000_000;
 /// ... and in seconds of log time.
 pub const REPLAY_DEBT_S_MAX: i64 = 4 * 3_600;
+/// What an event adds to the debt, in records: a command that tells two or three costs as much as twenty CDRs.
+pub const EVENT_WORK: u64 = 8;
+/// Chunks may be written sooner than the debt asks for: 16 bytes for each record, a sixth of what the log has of it, and
+/// 64 KiB a second and partition. So 100,000 cards on 16 partitions are written every two minutes, and a million cards every
+/// twenty.
+pub const CHUNK_BYTES_PER_RECORD: u64 = 16;
+pub const CHUNK_BYTES_PER_S: u64 = 64 * 1_024;
+/// ... but a whole round not within less than this: most of it would be heads of empty shards.
+pub const ROUND_RECORDS_MIN: u64 = 50_000;
+pub const ROUND_S_MIN: u64 = 120;
 /// Messages of checkpoint and log that one step of a worker reads while it restores: it goes on polling between.
 pub const RESTORE_MESSAGES_PER_STEP: usize = 2_000;
 /// Bytes of checkpoint chunks in one commit.
@@ -223,6 +233,11 @@ pub const INSERT_ROWS_MAX: usize = 200_000;
 pub const ROWS_CARDS_PER_SEAL: usize = 20_000;
 /// At most this often are rows of a partition taken for ClickHouse.
 pub const FLUSH_EVERY_MS: i64 = 1_000;
+/// ... and this much later for each card whose rows are to be taken, so that at most a thousand cards a second and partition
+/// are encoded: a busy card's changes fall together.
+pub const FLUSH_MS_PER_CARD: i64 = 1;
+/// ... but no later than this.
+pub const FLUSH_EVERY_MS_MAX: i64 = 5_000;
 /// Months of rows in one insert: ClickHouse refuses blocks that touch more than 100 partitions.
 pub const INSERT_MONTHS_MAX: usize = 100;
 /// Rows that make an insert worth sending at once; fewer wait for others ...

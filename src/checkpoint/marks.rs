@@ -1,9 +1,15 @@
 //! Where each shard's live chunk stands, and which shards are due: the pacing of the checkpoint by replay debt.
 //!
+//! Debt is work that a restore would do again: a record is one, an event that was told with it as much as [`EVENT_WORK`].
+//! A small state is written more often than its debt asks for, as often as costs little.
+//!
 //! Invariant: no live chunk is older than the pace's records and seconds, once a whole round has been written.
 
 use super::chunk::ChunkInfo;
-use crate::limits::SHARDS;
+use crate::limits::{
+    CHUNK_BYTES_PER_RECORD, CHUNK_BYTES_PER_S, EVENT_WORK, REPLAY_DEBT_RECORDS_MAX, REPLAY_DEBT_S_MAX,
+    ROUND_RECORDS_MIN, ROUND_S_MIN, SHARDS,
+};
 use crate::model::{LogOffset, UnixTime};
 
 /// How often a shard is written: a whole round of shards within this much replay debt.
@@ -13,12 +19,40 @@ pub struct Pace {
     pub records: u64,
     /// Seconds of log time that a restore may have to replay, at most.
     pub seconds: i64,
+    /// Rounds may come more often, while their chunks cost no more than this for each record, bytes.
+    pub bytes_per_record: u64,
+    /// ... or than this for each second of log time, bytes.
+    pub bytes_per_s: u64,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { records: crate::limits::REPLAY_DEBT_RECORDS_MAX, seconds: crate::limits::REPLAY_DEBT_S_MAX }
+        Self {
+            records: REPLAY_DEBT_RECORDS_MAX,
+            seconds: REPLAY_DEBT_S_MAX,
+            bytes_per_record: CHUNK_BYTES_PER_RECORD,
+            bytes_per_s: CHUNK_BYTES_PER_S,
+        }
     }
+}
+
+impl Pace {
+    /// Records of a round of chunks that take so many bytes.
+    fn round_records(self, bytes: u64) -> u64 {
+        (bytes / self.bytes_per_record.max(1)).max(ROUND_RECORDS_MIN).min(self.records.max(1))
+    }
+
+    /// Seconds of log time of such a round.
+    fn round_s(self, bytes: u64) -> u64 {
+        let most = u64::try_from(self.seconds).unwrap_or(1).max(1);
+        (bytes / self.bytes_per_s.max(1)).max(ROUND_S_MIN).min(most)
+    }
+}
+
+/// What folding has cost, and folding again would cost.
+#[must_use]
+pub fn work(records: usize, events: usize) -> u64 {
+    (records as u64).saturating_add((events as u64).saturating_mul(EVENT_WORK))
 }
 
 /// The live chunk of one shard.
@@ -30,6 +64,8 @@ pub struct Mark {
     pub records: u64,
     pub catalogue: u32,
     pub parts: u16,
+    /// What all parts hold.
+    pub bytes: u64,
     /// A place in the checkpoint partition at or before the chunk's first part.
     pub place: LogOffset,
 }
@@ -38,7 +74,7 @@ pub struct Mark {
 #[derive(Debug, Clone)]
 pub struct Marks {
     shards: Vec<Option<Mark>>,
-    /// Records folded since these marks were begun: the measure of debt.
+    /// Work of folding since these marks were begun, see [`work`]: the measure of debt.
     records: u64,
     /// Records and log time when the last chunk was written.
     last_records: u64,
@@ -54,9 +90,9 @@ impl Marks {
 
     /// Marks of chunks as found, none of them replayed from yet.
     #[must_use]
-    pub fn found(chunks: impl Iterator<Item = (ChunkInfo, LogOffset)>) -> Self {
+    pub fn found(chunks: impl Iterator<Item = (ChunkInfo, u64, LogOffset)>) -> Self {
         let mut marks = Self::none();
-        for (info, place) in chunks {
+        for (info, bytes, place) in chunks {
             marks.last_time = marks.last_time.max(info.log_time);
             marks.set(
                 usize::from(info.shard),
@@ -66,6 +102,7 @@ impl Marks {
                     records: 0,
                     catalogue: info.catalogue,
                     parts: info.parts,
+                    bytes,
                     place,
                 },
             );
@@ -79,14 +116,14 @@ impl Marks {
         }
     }
 
-    /// Notes folded records.
-    pub fn folded(&mut self, records: usize) {
-        self.records = self.records.saturating_add(records as u64);
+    /// Notes [`work`] that was done.
+    pub fn folded(&mut self, work: u64) {
+        self.records = self.records.saturating_add(work);
     }
 
-    /// Notes records that are replayed at `offset`: debt of the shards that were written at or before it only.
-    pub fn replayed(&mut self, offset: LogOffset, records: usize) {
-        self.folded(records);
+    /// Notes work that is replayed at `offset`: debt of the shards that were written at or before it only.
+    pub fn replayed(&mut self, offset: LogOffset, work: u64) {
+        self.folded(work);
         let now = self.records;
         for mark in self.shards.iter_mut().flatten().filter(|m| m.offset > offset) {
             mark.records = now;
@@ -94,8 +131,8 @@ impl Marks {
         self.last_records = now;
     }
 
-    /// Notes a chunk that has been sealed.
-    pub fn written(&mut self, info: &ChunkInfo, parts: u16, place: LogOffset) {
+    /// Notes a chunk that has been sealed: so many parts and bytes.
+    pub fn written(&mut self, info: &ChunkInfo, (parts, bytes): (u16, u64), place: LogOffset) {
         self.last_records = self.records;
         self.last_time = info.log_time;
         self.set(
@@ -106,6 +143,7 @@ impl Marks {
                 records: self.records,
                 catalogue: info.catalogue,
                 parts,
+                bytes,
                 place,
             },
         );
@@ -145,9 +183,10 @@ impl Marks {
             return missing;
         }
         let shards = self.shards.len() as u64;
-        let by_records = (self.records - self.last_records) / (pace.records / shards).max(1);
+        let bytes = self.shards.iter().flatten().map(|mark| mark.bytes).sum();
+        let by_records = (self.records - self.last_records) / (pace.round_records(bytes) / shards).max(1);
         let gone = log_time.saturating_sub(self.last_time).max(0) as u64;
-        let by_time = gone.saturating_mul(shards) / (pace.seconds.max(1) as u64);
+        let by_time = gone.saturating_mul(shards) / pace.round_s(bytes);
         by_records.max(by_time).min(shards) as usize
     }
 
@@ -163,7 +202,7 @@ impl Marks {
         self.shards.iter().map(|m| m.map_or(0, |m| m.catalogue)).min().unwrap_or(0)
     }
 
-    /// Records that a restore would replay now.
+    /// Work that a restore would do again now, in records.
     #[must_use]
     pub fn debt_records(&self) -> u64 {
         let oldest = self.shards.iter().map(|m| m.map_or(0, |m| m.records)).min().unwrap_or(0);
@@ -182,7 +221,7 @@ impl Marks {
 mod tests {
     use super::*;
 
-    const PACE: Pace = Pace { records: 2_560, seconds: 512 };
+    const PACE: Pace = Pace { records: 2_560, seconds: 512, bytes_per_record: 1, bytes_per_s: 1 };
 
     fn info(shard: u16, offset: u64, log_time: i64) -> ChunkInfo {
         ChunkInfo {
@@ -197,7 +236,7 @@ mod tests {
     }
 
     fn all_at(offset: u64, time: i64) -> Marks {
-        Marks::found((0..SHARDS as u16).map(|s| (info(s, offset, time), LogOffset(u64::from(s) + 100))))
+        Marks::found((0..SHARDS as u16).map(|s| (info(s, offset, time), 100, LogOffset(u64::from(s) + 100))))
     }
 
     #[test]
@@ -219,11 +258,22 @@ mod tests {
     }
 
     #[test]
+    fn a_small_state_is_written_more_often_but_at_a_bounded_cost() {
+        let bytes = 100 * SHARDS as u64;
+        let pace = Pace { records: u64::MAX, seconds: i64::MAX, bytes_per_record: 0, bytes_per_s: 0 };
+        assert_eq!((pace.round_records(0), pace.round_s(0)), (ROUND_RECORDS_MIN, ROUND_S_MIN));
+        let cheap = Pace { bytes_per_record: 1, bytes_per_s: 2, ..pace };
+        let many = bytes.max(ROUND_RECORDS_MIN).max(ROUND_S_MIN) * 4;
+        assert_eq!((cheap.round_records(many), cheap.round_s(many)), (many, many / 2));
+        assert_eq!((PACE.round_records(many), PACE.round_s(many)), (2_560, 512));
+    }
+
+    #[test]
     fn the_oldest_goes_first_and_the_place_follows_it() {
         let mut marks = all_at(5, 1_000);
         assert_eq!((marks.by_age()[0], marks.place()), (0, LogOffset(100)));
         marks.folded(10);
-        marks.written(&info(0, 8, 1_002), 1, LogOffset(400));
+        marks.written(&info(0, 8, 1_002), (1, 100), LogOffset(400));
         assert_eq!((marks.by_age()[0], marks.by_age()[SHARDS - 1]), (1, 0));
         assert_eq!((marks.place(), marks.due(PACE, 1_002)), (LogOffset(101), 0));
     }
@@ -231,13 +281,13 @@ mod tests {
     #[test]
     fn what_is_replayed_is_debt_of_the_older_chunks_only() {
         let mut marks = Marks::found(
-            (0..SHARDS as u16).map(|s| (info(s, if s == 0 { 5 } else { 8 }, 1_000), LogOffset(0))),
+            (0..SHARDS as u16).map(|s| (info(s, if s == 0 { 5 } else { 8 }, 1_000), 100, LogOffset(0))),
         );
         marks.replayed(LogOffset(5), 10);
         marks.replayed(LogOffset(7), 10);
         marks.replayed(LogOffset(8), 1);
         assert_eq!(marks.debt_records(), 21);
-        marks.written(&info(0, 9, 1_000), 1, LogOffset(0));
+        marks.written(&info(0, 9, 1_000), (1, 100), LogOffset(0));
         assert_eq!(marks.debt_records(), 1);
     }
 }

@@ -29,7 +29,7 @@ pub use glance::{Glance, glance};
 pub use head::{Clock, Expected, Head, New, Skip};
 pub use in_force::catalogue_in_force;
 pub use key::Key;
-pub use marks::{Mark, Marks, Pace};
+pub use marks::{Mark, Marks, Pace, work};
 pub use refused::{Refused, Why};
 pub use restore::{Budget, Progress, Restore, Restored, panic_text};
 pub use verify::{PartitionReport, Problem, verify};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::checks;
 use super::found::Found;
 use super::head::{Expected, Head, New};
-use super::marks::Marks;
+use super::marks::{Marks, work};
 use super::predecessor::Predecessor;
 use super::refused::{Refused, Why};
 use crate::codec::pack::Pack;
@@ -244,7 +244,7 @@ impl Restore {
         let meter =
             Meter::restore(self.partition, known, &bytes).map_err(|error| Why::Meter(error.to_string()))?;
         let meter = meter.with_faults(expected.faults);
-        let marks = Marks::found(chunks.iter().map(|c| (c.info, c.place)));
+        let marks = Marks::found(chunks.iter().map(|c| (c.info, c.bytes.len() as u64, c.place)));
         let next = chunks.iter().map(|c| c.info.offset).min().unwrap_or(head.offset);
         let rest = Rest { marks, skips, catalogues };
         self.phase = Phase::Replay(Box::new(Replay { meter, head, next, effects: Effects::default(), rest }));
@@ -276,8 +276,8 @@ impl Restore {
         let range = Range { topic: Topic::Log, partition: self.partition, to: replay.head.offset };
         let Replay { meter, next, effects, rest, .. } = &mut *replay;
         let end = scan(log, range, next, budget.messages, &mut |m| {
-            let records = refold(meter, m, &rest.skips, effects)?;
-            rest.marks.replayed(m.offset, records);
+            let work = refold(meter, m, &rest.skips, effects)?;
+            rest.marks.replayed(m.offset, work);
             Ok(())
         });
         match end {
@@ -291,7 +291,7 @@ impl Restore {
     }
 }
 
-/// Folds one message again; its effects were committed the first time.
+/// Folds one message again; its effects were committed the first time. Answers the [`work`] of it.
 ///
 /// # Errors
 /// [`Why::Replay`]; after it the meter must not be used.
@@ -300,7 +300,7 @@ pub(super) fn refold(
     message: &Message<'_>,
     skips: &BTreeMap<LogOffset, String>,
     effects: &mut Effects,
-) -> Result<usize, Why> {
+) -> Result<u64, Why> {
     let time = message.time_ms.div_euclid(1_000);
     let failed = |detail: String| Why::Replay { offset: message.offset, detail };
     let fold = || -> Result<usize, String> {
@@ -313,8 +313,9 @@ pub(super) fn refold(
         Ok(pack.len())
     };
     let outcome = catch_unwind(AssertUnwindSafe(fold)).unwrap_or_else(|panic| Err(panic_text(&*panic)));
+    let events = effects.events.len();
     effects.clear();
-    outcome.map_err(failed)
+    outcome.map(|records| work(records, events)).map_err(failed)
 }
 
 /// What a caught panic says.

@@ -125,7 +125,8 @@ fn settings(args: &RunArgs, config: &Config) -> Settings {
     }
     settings.clock = if config.clock_supplied { Clock::Supplied } else { Clock::Log };
     settings.new = if args.new { New::Allowed } else { New::Refused };
-    settings.pace = Pace { records: config.replay_debt_records, seconds: config.replay_debt_s };
+    settings.pace =
+        Pace { records: config.replay_debt_records, seconds: config.replay_debt_s, ..Pace::default() };
     settings
 }
 

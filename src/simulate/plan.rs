@@ -64,7 +64,8 @@ impl Plan {
             length: if rng.below(6) == 0 { Length::Months } else { Length::Weeks },
             rounds: 12 + rng.below(16),
             catalogue: places::catalogue(rng),
-            debt_records: 20 + rng.below(400),
+            // Half of the records of a simulated world tell an event, which counts for eight.
+            debt_records: 6 * (20 + rng.below(400)),
             seal: seal(rng),
             sleep,
             kill,

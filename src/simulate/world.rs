@@ -229,7 +229,12 @@ impl World {
         Settings {
             clock,
             new: New::Allowed,
-            pace: Pace { records: self.plan.debt_records, seconds: 20_000 },
+            pace: Pace {
+                records: self.plan.debt_records,
+                seconds: 20_000,
+                bytes_per_s: 1,
+                ..Pace::default()
+            },
             seal: self.plan.seal,
             faults: self.fault.map(Fault::of_worker).unwrap_or_default(),
             ..Settings::new(DEPLOYMENT, name, self.plan.setup.partitions)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::faults::Faults;
 use super::rows::RowTracker;
 use super::unsealed::{Stamp, Unsealed, time_ms};
-use crate::checkpoint::{Clock, Marks, Restored, panic_text};
+use crate::checkpoint::{Clock, Marks, Restored, panic_text, work};
 use crate::codec::pack::Pack;
 use crate::codec::quarantine::{Entry, output};
 use crate::limits::{CLOCK_AHEAD_MAX_S, STATE_BYTES_EVERY_MS};
@@ -237,9 +237,9 @@ impl Live {
 
     fn folded(&mut self, records: usize, context: FoldContext<'_>) {
         let stamp = Stamp { deployment: context.deployment, time_ms: self.stamp(context.clock) };
+        self.marks.folded(work(records, self.effects.events.len()));
         self.unsealed.absorb(&mut self.effects, stamp);
         self.unsealed.folded(records, context.now_ms);
-        self.marks.folded(records);
         self.know_catalogue();
     }
 

@@ -141,7 +141,7 @@ impl Live {
         for output in outputs {
             self.unsealed.push(output);
         }
-        self.marks.written(&info, parts, self.floor.place);
+        self.marks.written(&info, (parts, bytes.len() as u64), self.floor.place);
         self.floor.chunks = self.floor.chunks.saturating_add(1);
     }
 

@@ -5,7 +5,7 @@ use crate::checkpoint::{self, Head, Key};
 use crate::log::Committed;
 
 fn fast(settings: &mut Settings) {
-    settings.pace = Pace { records: 512, seconds: 100_000 };
+    settings.pace = Pace { records: 512, seconds: 100_000, bytes_per_s: 1, ..Pace::default() };
 }
 
 /// A partition that was folded for a while, with chunks of several ages.

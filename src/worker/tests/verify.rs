@@ -5,7 +5,7 @@ use crate::checkpoint::{self, Part, Problem, verify};
 
 fn aged() -> Kit {
     let mut fast = settings(1);
-    fast.pace = Pace { records: 256, seconds: 100_000 };
+    fast.pace = Pace { records: 256, seconds: 100_000, bytes_per_s: 1, ..Pace::default() };
     let mut kit = Kit::with(fast);
     for message in 0..300 {
         kit.cdrs(0, &[&format!("{message}-a"), &format!("{message}-b")]);
