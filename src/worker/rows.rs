@@ -4,7 +4,9 @@
 //! all changes up to that offset are flushed. Cards that change meanwhile are the next round, so a busy sink costs memory
 //! by the number of cards, never by the number of changes. Rows wait for nobody and nobody waits for them.
 
-use crate::limits::{FLUSH_EVERY_MS, ROW_BATCHES_IN_FLIGHT_MAX, ROWS_CARDS_PER_SEAL};
+use crate::limits::{
+    FLUSH_EVERY_MS, FLUSH_EVERY_MS_MAX, FLUSH_MS_PER_CARD, ROW_BATCHES_IN_FLIGHT_MAX, ROWS_CARDS_PER_SEAL,
+};
 use crate::meter::{Effects, Meter, Rows};
 use crate::model::{CardId, LogOffset};
 use crate::rollup::{RowBatch, RowSink, RowVersion, VersionedRows};
@@ -29,6 +31,12 @@ struct InFlight {
     cards: Vec<CardId>,
 }
 
+/// How long a round waits after the last, if it will be of so many cards: the longer, the more changes fall together.
+fn rest(cards: usize) -> i64 {
+    let cards = i64::try_from(cards).unwrap_or(i64::MAX);
+    cards.saturating_mul(FLUSH_MS_PER_CARD).clamp(FLUSH_EVERY_MS, FLUSH_EVERY_MS_MAX)
+}
+
 /// What encoding needs to know.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Encoding {
@@ -50,9 +58,11 @@ impl RowTracker {
         if self.in_flight.len() >= ROW_BATCHES_IN_FLIGHT_MAX {
             return false;
         }
-        let next_round = self.in_flight.is_empty() && !effects.dirty.is_empty();
-        let rested = now_ms - self.taken_ms >= FLUSH_EVERY_MS;
-        rested && (next_round || !self.waiting.is_empty())
+        let rested = now_ms.saturating_sub(self.taken_ms);
+        if !self.waiting.is_empty() {
+            return rested >= FLUSH_EVERY_MS;
+        }
+        self.in_flight.is_empty() && !effects.dirty.is_empty() && rested >= rest(effects.dirty.len())
     }
 
     /// Encodes the next part as of the meter's position; begins a round if none is under way.
