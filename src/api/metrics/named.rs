@@ -134,7 +134,7 @@ pub const METRICS: &[Metric] = &[
         "tidegauge_replay_debt_records",
         Gauge,
         &[],
-        "records that a restore would replay, most indebted partition",
+        "records that a restore would replay (an event counts as eight), most indebted partition",
     ),
     metric(
         "tidegauge_checkpoint_age_seconds",
