@@ -286,6 +286,14 @@ pub const MAILBOX_REQUESTS_MAX: usize = 256;
 pub const MAILBOX_ANSWER_MS: u64 = 5_000;
 /// Bytes of an HTTP request's body.
 pub const API_BODY_BYTES_MAX: usize = 64 * 1_024;
+/// Bytes of one batch of a feed's records.
+pub const PUSH_BODY_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// ... of all batches of a process that are read or on their way to the log ...
+pub const PUSH_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// ... and batches that wait for one ingest to take them.
+pub const PUSHES_QUEUED_MAX: usize = 64;
+/// How long a batch's sender waits for the log to have it, seconds; then it must send it again.
+pub const PUSH_ANSWER_S_MAX: u64 = 30;
 /// Requests that wait for the answer to a command; further ones are told that it was taken.
 pub const ANSWERS_AWAITED_MAX: usize = 4_096;
 /// The longest that a request may ask to wait for an answer, seconds.
@@ -312,6 +320,7 @@ const _: () = assert!(LATE_HORIZON_DAYS_DEFAULT as i64 * DAY_S >= CDR_SECONDS_MA
 const _: () = assert!(PACK_BYTES_MAX < 1_024 * 1_024);
 const _: () = assert!(ARCHIVE_MONTHS_MAX * 28 > 2 * USAGE_DAYS_MAX as usize);
 const _: () = assert!(PACK_BYTES_MAX < HISTORY_BYTES_MAX);
+const _: () = assert!(PUSH_BODY_BYTES_MAX <= PUSH_BYTES_MAX && PUSH_BYTES_MAX < IN_FLIGHT_BYTES_MAX);
 const _: () = assert!(INSERT_ROWS_MIN < INSERT_ROWS_MAX && INSERT_ROWS_MAX < FLUSH_ROWS_QUEUED_MAX);
 const _: () = assert!(CHUNK_PART_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(SEAL_MESSAGES_MAX < 100_000);

@@ -118,7 +118,8 @@ fn a_format_that_nobody_described_is_refused() {
         let output = check(folder.path(), &["--feed", "f", "--format", format], &data("1nce-shape.jsonl"));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(78), "{said}");
-        assert!(said.contains("is none of 1nce, emnify, soracom, super-sim, control-center"), "{said}");
+        let names = "is none of 1nce, emnify, soracom, super-sim, control-center, pgw-cdr, sgw-cdr, chf-cdr";
+        assert!(said.contains(names), "{said}");
     }
 }
 
@@ -138,4 +139,81 @@ fn the_documents_own_examples_are_read() {
     );
     let found = summary(&check(folder.path(), &args, &examples.join("emnify-usage-sms.json")));
     assert_eq!((&found["records"], &found["broken"]), (&0.into(), &0.into()));
+}
+
+/// The documented pages name no ICCID: as they stand each record is refused by name; with one beside them, as whoever asks
+/// puts it there, each is read.
+#[test]
+fn the_documents_own_pages_are_read_once_they_say_whose_they_are() {
+    let Some(examples) = EXAMPLES.map(Path::new).filter(|folder| folder.is_dir()) else {
+        println!("SKIPPED: TIDEGAUGE_PLATFORM_DOCS names no folder with the documents' examples");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--feed", "f", "--format", "super-sim"];
+    let text = std::fs::read(examples.join("twilio-supersim-usage-records.json")).unwrap();
+    let pages: serde_json::Map<String, Value> = serde_json::from_slice(&text).unwrap();
+    assert_eq!(pages.len(), 13);
+    for (n, (name, page)) in pages.iter().enumerate() {
+        let records = page["usage_records"].as_array().unwrap();
+        let file = folder.path().join("page.json");
+        std::fs::write(&file, page.to_string()).unwrap();
+        let found = summary(&check(folder.path(), &args, &file));
+        assert_eq!((&found["records"], &found["broken"]), (&0.into(), &records.len().into()), "{name}");
+        assert!(found["problems"][0]["reason"].as_str().unwrap().contains("`iccid` is missing"), "{found}");
+
+        let mut page = page.clone();
+        page["iccid"] = format!("898830700000000{n:04}").into();
+        std::fs::write(&file, page.to_string()).unwrap();
+        let found = summary(&check(folder.path(), &args, &file));
+        // Two fleets of one hour are not told apart by an id: whoever asks for one card asks for no fleets.
+        let mut distinct = std::collections::BTreeMap::new();
+        for record in records {
+            let key =
+                ["period", "sim_sid", "network_sid", "iso_country"].map(|name| record[name].to_string());
+            distinct.entry(key).or_insert(record["data_upload"].as_u64().unwrap());
+        }
+        assert_eq!((&found["records"], &found["broken"]), (&records.len().into(), &0.into()), "{name}");
+        assert_eq!(found["up"], distinct.values().sum::<u64>(), "{name}");
+    }
+    // Another product of the same vendor, with other fields: refused by the field, not guessed at.
+    let text = std::fs::read(examples.join("twilio-wireless-usage-records.json")).unwrap();
+    let wireless: Value = serde_json::from_slice(&text).unwrap();
+    let file = folder.path().join("wireless.json");
+    std::fs::write(&file, wireless["/v1/UsageRecords"]["fetch"].to_string()).unwrap();
+    let found = summary(&check(folder.path(), &args, &file));
+    assert_eq!(found["records"], 0, "{found}");
+    assert!(found["problems"][0]["reason"].as_str().unwrap().contains("`data_upload` is missing"), "{found}");
+}
+
+/// Files of 3GPP nodes: by the format that is named, or by content, and never two nodes' added up.
+#[test]
+fn nodes_files_are_read_by_their_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/3gpp-cdr").join(name);
+    let text = std::fs::read(gateway("expected.json")).unwrap();
+    let expected: Value = serde_json::from_slice(&text).unwrap();
+    let files = [("pgw-cdr", "pgw-32297.cdr"), ("sgw-cdr", "sgw-plain.ber"), ("chf-cdr", "chf-plain.ber")];
+    for (format, file) in files {
+        let expected = &expected[file];
+        let output = check(folder.path(), &["--feed", "f", "--format", format], &gateway(file));
+        let found = summary(&output);
+        assert_eq!((output.status.code(), &found["format"]), (Some(0), &format.into()));
+        assert_eq!(found["records"], expected["records_in_file"], "{file}");
+        assert_eq!(found["repeats"], expected["duplicates"], "{file}");
+        assert_eq!(found["nobodys"], expected["records_without_imsi"], "{file}");
+        let bytes = found["up"].as_u64().unwrap() + found["down"].as_u64().unwrap();
+        assert_eq!(bytes, expected["totals"]["total"], "{file}");
+        let told = summary(&check(folder.path(), &["--feed", "f"], &gateway(file)));
+        assert_eq!((&told["up"], &told["down"], &told["broken"]), (&found["up"], &found["down"], &0.into()));
+    }
+    // Two nodes in one file, of which nothing is said: the first decides, the other's records are refused.
+    let both = ["pgw-ff-filled.ber", "sgw-plain.ber"].map(|file| std::fs::read(gateway(file)).unwrap());
+    let file = folder.path().join("both.ber");
+    std::fs::write(&file, both.concat()).unwrap();
+    let output = check(folder.path(), &["--feed", "f"], &file);
+    let found = summary(&output);
+    assert_eq!(output.status.code(), Some(65));
+    assert_eq!(found["records"], expected["pgw-ff-filled.ber"]["records_in_file"]);
+    assert_eq!(found["broken"], expected["sgw-plain.ber"]["records_in_file"]);
 }

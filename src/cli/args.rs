@@ -168,11 +168,12 @@ pub(super) struct FilesArgs {
     /// The feed's name in the catalogue. If the configuration has a block of feeds for it, that is its format.
     #[arg(long)]
     pub feed: String,
-    /// Read the files in this format: 1nce, emnify, soracom, super-sim, control-center; mapped-csv and mapped-json as the
-    /// configuration describes the feed.
+    /// Read the files in this format: 1nce, emnify, soracom, super-sim, control-center; pgw-cdr, sgw-cdr, chf-cdr; mapped-csv and
+    /// mapped-json as the configuration describes the feed.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
-    /// Files. Without a format: canonical lines, or 3GPP gateway records, plain BER or TS 32.297; told apart by content.
+    /// Files. Without a format: canonical lines, or 3GPP records, plain BER or TS 32.297, of P-GW and CHF or of S-GW; told apart by
+    /// content.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
 }

@@ -10,7 +10,7 @@ use super::kafka;
 use crate::config::{self, Config, ConfigError};
 use crate::ingest::file::{File, FileImport, Progress, Written, check};
 use crate::ingest::formats::feed::Feed;
-use crate::ingest::formats::{Decoder, Platform};
+use crate::ingest::formats::{Decoder, Format};
 use crate::ingest::{Clock, IngestOutcome, Options, Source};
 use crate::log::LogError;
 use crate::log::kafka::KafkaIngestLog;
@@ -35,13 +35,13 @@ fn read(file: &Path) -> Result<Vec<u8>, Failed> {
 fn decoder(args: &FilesArgs, feeds: &[Feed]) -> Result<Option<Decoder>, Failed> {
     let configured = feeds.iter().find(|feed| feed.decoder.feed() == args.feed).map(|feed| &feed.decoder);
     let Some(format) = args.format.as_deref() else { return Ok(configured.cloned()) };
-    if let Some(platform) = Platform::from_name(format) {
-        return Ok(Some(Decoder::of(&args.feed, platform)));
-    }
     if let Some(decoder) = configured.filter(|decoder| decoder.format() == format) {
         return Ok(Some(decoder.clone()));
     }
-    let names: Vec<&str> = Platform::ALL.into_iter().map(Platform::name).collect();
+    if let Some(format) = Format::from_name(format) {
+        return Ok(Some(Decoder::new(&args.feed, format)));
+    }
+    let names: Vec<&str> = Format::names().collect();
     let problem = format!(
         "{format:?} is none of {}, and no block [[feeds]] says of {:?} that it is written so",
         names.join(", "),
@@ -100,9 +100,9 @@ fn follow(
     name: &str,
 ) -> Result<(), Failed> {
     let clocks = Clocks::start();
-    let (mut last, mut told_ms) = (Progress::default(), 0);
+    let (mut last, mut told_ms) = (Progress::default(), clocks.steady_ms());
     loop {
-        let progress = match import.step(log, clocks.steady_ms()) {
+        let progress = match import.step(log, clocks.anchored_ms()) {
             Err(LogError::Retriable(_)) => last,
             step => step.map_err(Failed::unavailable)?,
         };

@@ -187,7 +187,7 @@ pub const KEYS: &[Key] = &[
         "feeds[].format",
         "name",
         "(required)",
-        "1nce, emnify, soracom, super-sim, control-center; mapped-csv and mapped-json, of which the keys below say all.",
+        "1nce, emnify, soracom, super-sim, control-center; pgw-cdr, sgw-cdr, chf-cdr; mapped-csv and mapped-json, of which the keys below say all.",
     ),
     key("feeds[].carrier", "text", "(none)", "The carrier, for who reads this."),
     key(
@@ -195,6 +195,12 @@ pub const KEYS: &[Key] = &[
         "name",
         "(none)",
         "The topic that it comes by, as the brokers name it (without kafka.prefix).",
+    ),
+    key(
+        "feeds[].also",
+        "table",
+        "{}",
+        "pgw-cdr, sgw-cdr, chf-cdr: the feeds of other nodes' records in the same files, like { sgw-cdr = \"cmcc-sgw\" }. S-GW records are a feed of their own.",
     ),
     key("feeds[].kind", "\"cdr\" | \"day-total\" | \"cycle-total\"", "\"cdr\"", "What a record is."),
     key("feeds[].identity", "column or /pointer", "(required)", "What names the card."),

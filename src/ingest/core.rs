@@ -4,6 +4,7 @@ use super::directory::{Directory, PlainDirectory};
 use super::intake::Intake;
 use super::ledger::IngestLedger;
 use super::options::{Bounds, Options, Report};
+use super::push::{Kept, Push, Refused, Ticket};
 use crate::log::{IngestLog, IngestPolled, LogError, PollBudget, Topic};
 
 /// One ingest: a member of the group on the outside topics, with a producer of its own.
@@ -16,7 +17,20 @@ pub struct Ingest<L, D = PlainDirectory> {
     halt: Halt,
     /// The directory had something to say at the last look.
     directory_moves: bool,
+    /// The directory has been read to its end once.
+    directory_read: bool,
     committed_ms: Option<i64>,
+}
+
+/// Whether batches are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Taking {
+    /// The directory has not been read to its end, or the process stops.
+    #[default]
+    NotReady,
+    /// As much is in flight as may be.
+    Full,
+    Open,
 }
 
 /// Why nothing, or nothing parked, is read just now.
@@ -44,6 +58,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
             stopping: false,
             halt,
             directory_moves: false,
+            directory_read: false,
             committed_ms: None,
         }
     }
@@ -73,6 +88,29 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         report.read = read?;
         self.describe(&mut report);
         Ok(report)
+    }
+
+    /// Takes a batch, if [`Self::takes_pushes`]; [`Self::pushed`] tells when the log has it.
+    ///
+    /// # Errors
+    /// [`Refused`]: nothing of it is kept.
+    pub fn push(&mut self, push: &Push<'_>, now_ms: i64) -> Result<Ticket, Refused> {
+        self.intake.push(push, now_ms)
+    }
+
+    /// Whether batches are taken just now, and if not, whether the bound is why.
+    #[must_use]
+    pub fn takes_pushes(&self) -> Taking {
+        match () {
+            () if self.stopping || !self.directory_read => Taking::NotReady,
+            () if self.halt.in_flight => Taking::Full,
+            () => Taking::Open,
+        }
+    }
+
+    /// Batches that the log has since the last call.
+    pub fn pushed(&mut self) -> Vec<(Ticket, Kept)> {
+        self.intake.sources.pushes.done()
     }
 
     /// Reads nothing more; what is in flight is finished by further steps, until [`Report::idle`].
@@ -127,6 +165,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
             intake.directory_says(&message);
         })?;
         self.halt.directory = !ready;
+        self.directory_read |= ready;
         Ok(ready)
     }
 

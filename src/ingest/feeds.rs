@@ -5,13 +5,13 @@
 //! finished at once.
 
 use super::directory::Directory;
-use super::formats::{Decoder, Notes, Piece, Said};
+use super::formats::{Buffers, Decoder, Piece, Said};
 use super::intake::{Intake, Taken};
 use super::ledger::IngestOutcome;
 use super::letters::{self, Raw};
 use super::parking::Kind;
 use super::place::{Placed, outside_cdr, outside_reading};
-use crate::log::Output;
+use crate::model::CardName;
 
 impl<D: Directory> Intake<D> {
     /// Takes a message of a feed.
@@ -30,67 +30,87 @@ impl<D: Directory> Intake<D> {
             return self.sources.finish(taken.from);
         }
         self.sources.expect(taken.from, acks);
-        let mut notes = Notes::default();
+        let mut buffers = Buffers::default();
         for piece in &pieces {
-            self.piece(taken, &feed.decoder, piece, &mut notes);
+            let _ = self.piece(taken, &feed.decoder, piece, &mut buffers);
         }
-        self.ledger.met(notes);
+        self.ledger.met(buffers.notes);
     }
 
-    fn piece(&mut self, taken: &Taken<'_>, decoder: &Decoder, piece: &Piece<'_>, notes: &mut Notes) {
-        let origin = taken.raw.origin;
-        let outcome = match decoder.read(piece, notes) {
-            Ok(Said::Aside(_)) => {
-                self.ledger.aside(taken.source);
-                return self.sources.finish(taken.from);
-            }
-            Ok(Said::Cdr(cdr)) => match self.put(taken).cdr(&cdr, origin) {
-                Placed::Logged => IngestOutcome::Logged,
-                Placed::Nameless(name) => {
-                    let bytes = outside_cdr(&cdr, name, origin);
-                    let raw = Raw { kind: Kind::Cdr, bytes: &bytes, origin };
-                    let letter = letters::parked(&raw, name, self.clock_ms(taken.when));
-                    self.parked_or_dead(taken, piece, letter)
-                }
-                Placed::Dead(reason) => self.dead_piece(taken, piece, &reason),
-            },
-            Ok(Said::Reading(reading)) => match self.put(taken).reading(&reading, origin) {
-                Placed::Logged => IngestOutcome::Logged,
-                Placed::Nameless(name) => {
-                    let bytes = outside_reading(&reading, name, origin);
-                    let raw = Raw { kind: Kind::Reading, bytes: &bytes, origin };
-                    let letter = letters::parked(&raw, name, self.clock_ms(taken.when));
-                    self.parked_or_dead(taken, piece, letter)
-                }
-                Placed::Dead(reason) => self.dead_piece(taken, piece, &reason),
-            },
-            Err(error) => self.dead_piece(taken, piece, &error.to_string()),
-        };
-        self.ledger.note(taken.source, outcome, piece.bytes.len());
-    }
-
-    fn parked_or_dead(
+    /// Places one record, or what stands where one should; the letter that carries it finishes it.
+    pub(super) fn piece(
         &mut self,
         taken: &Taken<'_>,
+        decoder: &Decoder,
         piece: &Piece<'_>,
-        letter: Option<Output>,
-    ) -> IngestOutcome {
-        match letter {
+        buffers: &mut Buffers,
+    ) -> Became {
+        let origin = taken.raw.origin;
+        let became = match decoder.read(piece, buffers) {
+            Ok(Said::Aside(_)) => {
+                self.ledger.aside(taken.source);
+                self.sources.finish(taken.from);
+                return Became { outcome: None, reason: None };
+            }
+            Ok(Said::Cdr(cdr)) => match self.put(taken).cdr(&cdr, origin) {
+                Placed::Logged => IngestOutcome::Logged.into(),
+                Placed::Nameless(name) => {
+                    let bytes = outside_cdr(&cdr, name, origin);
+                    self.nameless(taken, piece, name, &Raw { kind: Kind::Cdr, bytes: &bytes, origin })
+                }
+                Placed::Dead(reason) => self.dead_piece(taken, piece, reason),
+            },
+            Ok(Said::Reading(reading)) => match self.put(taken).reading(&reading, origin) {
+                Placed::Logged => IngestOutcome::Logged.into(),
+                Placed::Nameless(name) => {
+                    let bytes = outside_reading(&reading, name, origin);
+                    self.nameless(taken, piece, name, &Raw { kind: Kind::Reading, bytes: &bytes, origin })
+                }
+                Placed::Dead(reason) => self.dead_piece(taken, piece, reason),
+            },
+            Ok(Said::Nobodys(cdr)) => {
+                let raw = Raw { kind: Kind::Cdr, bytes: piece.bytes, origin };
+                self.post(letters::nobodys(&raw, &cdr), Some(taken.from), taken.when.outside_ms);
+                IngestOutcome::Unknown.into()
+            }
+            Err(error) => self.dead_piece(taken, piece, error.to_string()),
+        };
+        if let Some(outcome) = became.outcome {
+            self.ledger.note(taken.source, outcome, piece.bytes.len());
+        }
+        became
+    }
+
+    /// Parks a record whose card nobody has named yet, in its canonical form.
+    fn nameless(&mut self, taken: &Taken<'_>, piece: &Piece<'_>, name: CardName, raw: &Raw<'_>) -> Became {
+        match letters::parked(raw, name, self.clock_ms(taken.when)) {
             Some(letter) => {
                 self.post(letter, Some(taken.from), taken.when.outside_ms);
-                IngestOutcome::Parked
+                IngestOutcome::Parked.into()
             }
-            None => self.dead_piece(taken, piece, "the record cannot be parked"),
+            None => self.dead_piece(taken, piece, "the record cannot be parked".to_owned()),
         }
     }
 
-    fn dead_piece(&mut self, taken: &Taken<'_>, piece: &Piece<'_>, reason: &str) -> IngestOutcome {
-        let reason = match piece.at {
-            0 => reason.to_owned(),
+    fn dead_piece(&mut self, taken: &Taken<'_>, piece: &Piece<'_>, reason: String) -> Became {
+        let placed = match piece.at {
+            0 => reason.clone(),
             at => format!("at byte {at} of the message: {reason}"),
         };
-        let letter = letters::dead_part(piece.bytes, piece.at, &reason, taken.raw.origin);
+        let letter = letters::dead_part(piece.bytes, piece.at, &placed, taken.raw.origin);
         self.post(letter, Some(taken.from), taken.when.outside_ms);
-        IngestOutcome::DeadLetter
+        Became { outcome: Some(IngestOutcome::DeadLetter), reason: Some(reason) }
+    }
+}
+
+/// What became of a piece: no outcome is that of what is no record; a dead letter has its reason.
+pub(super) struct Became {
+    pub outcome: Option<IngestOutcome>,
+    pub reason: Option<String>,
+}
+
+impl From<IngestOutcome> for Became {
+    fn from(outcome: IngestOutcome) -> Self {
+        Self { outcome: Some(outcome), reason: None }
     }
 }

@@ -101,7 +101,7 @@ impl<D: Directory> Intake<D> {
         }
         let bytes = message.value.unwrap_or_default();
         let Some(from) = self.sources.begin(at, message.offset, bytes.len()) else { return };
-        self.outside_ms = self.outside_ms.max(message.time_ms);
+        self.heard_at(message.time_ms);
         let origin = Origin {
             source: message.topic.name(),
             partition: message.partition,
@@ -133,7 +133,7 @@ impl<D: Directory> Intake<D> {
             Source::Commands => self.command(taken),
             Source::Parked => self.parked(taken),
             Source::Feed => self.feed(taken),
-            Source::Cdr | Source::Modem | Source::File => self.usage(taken),
+            Source::Cdr | Source::Modem | Source::File | Source::Push => self.usage(taken),
         }
     }
 
@@ -182,6 +182,11 @@ impl<D: Directory> Intake<D> {
     /// Newest time of the outside messages, milliseconds; 0 = none yet.
     pub(super) fn outside_ms(&self) -> i64 {
         self.outside_ms
+    }
+
+    /// Notes a time of the outside.
+    pub(super) fn heard_at(&mut self, outside_ms: i64) {
+        self.outside_ms = self.outside_ms.max(outside_ms);
     }
 
     pub(super) fn post(&mut self, mut output: Output, from: Option<Ref>, outside_ms: i64) {
@@ -295,7 +300,10 @@ impl<D: Directory> Intake<D> {
 
     /// Nothing is on its way, and nothing is left to be sent on.
     pub(super) fn is_idle(&self) -> bool {
-        self.outbox.len() == 0 && self.packer.due_ms().is_none() && self.named.is_empty()
+        self.outbox.len() == 0
+            && self.packer.due_ms().is_none()
+            && self.named.is_empty()
+            && self.sources.pushes.is_idle()
     }
 
     /// When there is something to do without any message coming.

@@ -16,14 +16,16 @@ pub enum Source {
     File,
     /// Feeds' own topics. Records are counted here, of which a message may hold many; bytes are those of the records.
     Feed,
+    /// Batches pushed by HTTP, counted as feeds' messages are.
+    Push,
 }
 
 /// How many there are.
-const SOURCES: usize = 6;
+const SOURCES: usize = 7;
 
 impl Source {
     pub const ALL: [Self; SOURCES] =
-        [Self::Cdr, Self::Modem, Self::Commands, Self::Parked, Self::File, Self::Feed];
+        [Self::Cdr, Self::Modem, Self::Commands, Self::Parked, Self::File, Self::Feed, Self::Push];
 
     /// The label in metrics.
     #[must_use]
@@ -35,6 +37,7 @@ impl Source {
             Self::Parked => "parked",
             Self::File => "file",
             Self::Feed => "feed",
+            Self::Push => "push",
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::parking::{Envelope, Kind};
 use crate::codec::directory::name_text;
 use crate::codec::event::CloudEvent;
-use crate::codec::json::{self as outside, Scratch};
+use crate::codec::json::{self as outside, CdrIn, Scratch};
 use crate::codec::quarantine::{self, Content, Entry, Qid};
 use crate::codec::time;
 use crate::log::{Output, Topic};
@@ -42,12 +42,18 @@ pub(super) fn unknown(raw: &Raw<'_>, name: CardName, reason: &str) -> Output {
         CardName::Iccid(card) => Some(card),
         CardName::Number(_) => None,
     };
-    let entry = Entry { qid: qid.unwrap_or(Qid::of_place(&raw.origin)), card, ..nobodys(raw, reason) };
+    let entry = Entry { qid: qid.unwrap_or(Qid::of_place(&raw.origin)), card, ..nobodys_entry(raw, reason) };
     quarantine::output(&entry, None)
 }
 
-/// A record that names nobody, by its place until its caller knows better.
-pub(super) fn nobodys<'a>(raw: &Raw<'a>, reason: &'a str) -> Entry<'a> {
+/// A record that names neither a card nor a number.
+pub(super) fn nobodys(raw: &Raw<'_>, cdr: &CdrIn<'_>) -> Output {
+    let entry = nobodys_entry(raw, "the record names neither IMSI nor MSISDN");
+    quarantine::output(&Entry { qid: Qid::of_cdr_in(cdr), ..entry }, None)
+}
+
+/// The same, by its place until its caller knows better.
+fn nobodys_entry<'a>(raw: &Raw<'a>, reason: &'a str) -> Entry<'a> {
     Entry {
         outcome: Outcome::Unknown,
         reason,

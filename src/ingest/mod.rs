@@ -26,13 +26,15 @@ mod packer;
 mod parking;
 pub mod pgw;
 mod place;
+mod push;
 mod sources;
 
-pub use self::core::Ingest;
+pub use self::core::{Ingest, Taking};
 pub use directory::{Change, Directory, Holders, PlainDirectory, resolve};
 pub use frontier::{Frontier, Load};
 pub use ledger::{IngestLedger, IngestOutcome, Source};
 pub use options::{Bounds, Clock, Options, RawFeed, Report};
+pub use push::{Kept, Push, Refused, Ticket};
 
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,8 @@ pub struct Options {
     pub bounds: Bounds,
     /// Feeds that come by topics of their own.
     pub feeds: Arc<[RawFeed]>,
+    /// Feeds of which batches may be pushed.
+    pub pushed: Arc<[Decoder]>,
 }
 
 /// A feed that comes by a topic of its own.
@@ -45,6 +47,7 @@ impl Options {
             wait_ms: 0,
             bounds: Bounds::default(),
             feeds: Arc::default(),
+            pushed: Arc::default(),
         }
     }
 }

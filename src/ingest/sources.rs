@@ -2,11 +2,12 @@
 //!
 //! Every assignment of a partition gets a slot of its own, so that acknowledgements that arrive after a partition was
 //! dropped, or after the log was rewound, touch nothing. Invariant: the budget is the sum of the frontiers' loads in
-//! flight, and returns to zero with them.
+//! flight and of the batches, and returns to zero with them.
 
 use std::collections::BTreeMap;
 
 use super::frontier::{Frontier, Load};
+use super::push::Pushes;
 use crate::log::{Topic, TopicPartition};
 use crate::model::LogOffset;
 
@@ -28,7 +29,15 @@ impl Ref {
     /// Of a record that stands in no topic: nothing waits for it.
     pub(super) const NONE: Self =
         Self { slot: Slot { place: u32::MAX, assignment: 0 }, offset: LogOffset(0) };
+
+    /// Of a record of a batch that was pushed.
+    pub(super) fn pushed(ticket: u64) -> Self {
+        Self { slot: PUSHED, offset: LogOffset(ticket) }
+    }
 }
+
+/// The slot of all batches: they are told apart by their tickets.
+const PUSHED: Slot = Slot { place: u32::MAX - 1, assignment: 0 };
 
 /// A partition that is read, or was.
 #[derive(Debug)]
@@ -48,6 +57,7 @@ pub(super) struct Sources {
     /// Where the last record stood: the next one is mostly of the same partition.
     last: u32,
     load: Load,
+    pub pushes: Pushes,
 }
 
 impl Sources {
@@ -110,7 +120,10 @@ impl Sources {
 
     /// Notes one acknowledgement.
     pub(super) fn finish(&mut self, record: Ref) {
-        let load = self.open(record.slot).and_then(|frontier| frontier.finish(record.offset));
+        let load = match record.slot {
+            PUSHED => self.pushes.finish(record.offset.0),
+            slot => self.open(slot).and_then(|frontier| frontier.finish(record.offset)),
+        };
         self.load.sub(load.unwrap_or_default());
     }
 
@@ -124,6 +137,11 @@ impl Sources {
     pub(super) fn release(&mut self, record: Ref) {
         let load = self.open(record.slot).and_then(|frontier| frontier.release(record.offset));
         self.load.add(load.unwrap_or_default());
+    }
+
+    /// Takes a batch into flight, which counts as its records do.
+    pub(super) fn load_more(&mut self, load: Load) {
+        self.load.add(load);
     }
 
     /// What is in flight.

@@ -8,19 +8,27 @@ use crate::worker::Now;
 #[derive(Debug, Clone, Copy)]
 pub struct Clocks {
     origin: Instant,
+    /// What the machine's clock said then.
+    began_ms: i64,
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place where the shell reads clocks")]
 impl Clocks {
     #[must_use]
     pub fn start() -> Self {
-        Self { origin: Instant::now() }
+        Self { origin: Instant::now(), began_ms: wall_ms() }
     }
 
     /// Milliseconds since [`Self::start`].
     #[must_use]
     pub fn steady_ms(&self) -> i64 {
         i64::try_from(self.origin.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Milliseconds since 1970, as steady as the former: what one process writes down by it, another may compare.
+    #[must_use]
+    pub fn anchored_ms(&self) -> i64 {
+        self.began_ms.saturating_add(self.steady_ms())
     }
 
     /// Both, as a worker's step takes them.

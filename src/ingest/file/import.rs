@@ -15,7 +15,7 @@ use super::super::place::{Place, Placed, outside_cdr, outside_reading};
 use super::super::sources::Ref;
 use super::reader::{Content, FileReader, FileRecord, Written};
 use crate::codec::directory as entries;
-use crate::codec::quarantine::{self, Entry, Qid};
+use crate::ingest::formats::Decoder;
 use crate::limits::{CDR_SECONDS_MAX, FILE_RECORDS_PER_STEP, FUTURE_S_MAX, NAME_BYTES_MAX};
 use crate::log::{IngestLog, LogError, Output};
 use crate::model::{CardName, Origin, UnixTime};
@@ -70,7 +70,10 @@ impl<'f, D: Directory> FileImport<'f, D> {
             clock: options.clock,
             in_flight_max: options.bounds.in_flight_records / crate::limits::PACK_RECORDS_MAX + 64,
             source: source(file.name),
-            time_ms: supplied_ms(&file, options.clock, now_ms),
+            time_ms: match options.clock {
+                Clock::Log => now_ms,
+                Clock::Supplied => last_end_ms(file.bytes, file.written, now_ms),
+            },
         };
         let progress = Progress { bytes_of: file.bytes.len(), ..Progress::default() };
         let reader = FileReader::new(file.bytes, file.written);
@@ -130,17 +133,18 @@ pub struct File<'f> {
     pub written: Written<'f>,
 }
 
-/// The time of the messages where the clock is supplied; not looked for where it is not.
-fn supplied_ms(file: &File<'_>, clock: Clock, now_ms: i64) -> i64 {
-    match clock {
-        Clock::Log => now_ms,
-        Clock::Supplied => last_end(file, now_ms / 1_000).map_or(now_ms, |end| end.saturating_mul(1_000)),
-    }
+/// The time of a batch's messages where the clock is supplied.
+pub(in crate::ingest) fn supplied_ms(bytes: &[u8], decoder: &Decoder, now_ms: i64) -> i64 {
+    last_end_ms(bytes, Written::Feed(decoder), now_ms)
+}
+
+fn last_end_ms(bytes: &[u8], written: Written<'_>, now_ms: i64) -> i64 {
+    last_end(bytes, written, now_ms / 1_000).map_or(now_ms, |end| end.saturating_mul(1_000))
 }
 
 /// The latest end in the file that can be right, up to a little after now.
-fn last_end(file: &File<'_>, now: UnixTime) -> Option<UnixTime> {
-    let mut reader = FileReader::new(file.bytes, file.written);
+fn last_end(bytes: &[u8], written: Written<'_>, now: UnixTime) -> Option<UnixTime> {
+    let mut reader = FileReader::new(bytes, written);
     let mut last = None;
     while let Some(record) = reader.record() {
         let (start, end) = match &record.content {
@@ -194,8 +198,7 @@ impl<D: Directory> Out<D> {
             }
             Content::Nobodys(cdr) => {
                 let raw = Raw { kind: Kind::Cdr, bytes: record.bytes, origin };
-                let entry = letters::nobodys(&raw, "the record names neither IMSI nor MSISDN");
-                self.post(quarantine::output(&Entry { qid: Qid::of_cdr_in(cdr), ..entry }, None));
+                self.post(letters::nobodys(&raw, cdr));
                 IngestOutcome::Unknown
             }
             Content::Broken(reason) => self.dead(record.bytes, reason, origin),

@@ -9,6 +9,7 @@ mod import;
 mod reader;
 
 pub use check::{Problem, Summary, check};
+pub(super) use import::supplied_ms;
 pub use import::{File, FileImport, Progress};
 pub use reader::{Content, FileReader, FileRecord, Format, Written};
 

@@ -1,11 +1,9 @@
 //! The records of a file, one after another, whatever its format.
 
-use std::borrow::Cow;
-
 use crate::codec::json::{self, CdrIn, ReadingIn, Scratch};
-use crate::ingest::formats::{Decoder, Notes, Piece, Said};
-use crate::ingest::pgw::{self, Framing, Pieces, UsageRecord};
-use crate::model::{CardName, Slices};
+use crate::ingest::formats::gateway::Gateway;
+use crate::ingest::formats::{Buffers, Decoder, Notes, Piece, Said, Unreadable};
+use crate::ingest::pgw::{Framing, Pieces};
 
 /// How the records of a file are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -71,24 +69,33 @@ pub struct FileReader<'f> {
     file: &'f [u8],
     written: Written<'f>,
     format: Format,
-    /// Of a feed's own format: the pieces, which of them is next, and what was met.
+    /// Of a feed's own format: the pieces, and which of them is next.
     cut: Vec<Piece<'f>>,
     next: usize,
-    notes: Notes,
     /// Byte after the last line read.
     line: usize,
+    /// Nodes' records are cut as they are read: their files are large.
     pieces: Pieces<'f>,
-    record: UsageRecord,
-    packed: Vec<u8>,
+    /// How nodes' records are read where nothing was said of them.
+    told: Option<Gateway>,
+    buffers: Buffers,
     scratch: Scratch,
 }
 
 impl<'f> FileReader<'f> {
     #[must_use]
     pub fn new(file: &'f [u8], written: Written<'f>) -> Self {
-        let (format, cut) = match written {
-            Written::Known { .. } => (Format::of(file), Vec::new()),
-            Written::Feed(decoder) => (Format::Feed(decoder.format()), decoder.pieces(file)),
+        let format = match written {
+            Written::Known { .. } => Format::of(file),
+            Written::Feed(decoder) => Format::Feed(decoder.format()),
+        };
+        let cut = match written {
+            Written::Feed(decoder) if decoder.gateway().is_none() => decoder.pieces(file),
+            _ => Vec::new(),
+        };
+        let told = match written {
+            Written::Known { feed } if format != Format::Lines => Some(Gateway::told_by(file, feed)),
+            _ => None,
         };
         Self {
             file,
@@ -96,11 +103,10 @@ impl<'f> FileReader<'f> {
             format,
             cut,
             next: 0,
-            notes: Notes::default(),
             line: 0,
             pieces: Pieces::new(file),
-            record: UsageRecord::default(),
-            packed: Vec::new(),
+            told,
+            buffers: Buffers::default(),
             scratch: Scratch::default(),
         }
     }
@@ -113,27 +119,26 @@ impl<'f> FileReader<'f> {
     /// What was met on the way.
     #[must_use]
     pub fn notes(&self) -> Notes {
-        self.notes
+        self.buffers.notes
     }
 
     /// The next record; `None` at the end.
     pub fn record(&mut self) -> Option<FileRecord<'_>> {
-        match (self.written, self.format) {
-            (Written::Feed(decoder), _) => self.next_of(decoder),
-            (Written::Known { .. }, Format::Lines) => self.next_line(),
-            (Written::Known { feed }, _) => self.next_piece(feed),
+        match self.written {
+            Written::Feed(decoder) => self.next_of(decoder),
+            Written::Known { .. } if self.format == Format::Lines => self.next_line(),
+            Written::Known { feed } => self.next_told(feed),
         }
     }
 
     fn next_of(&mut self, decoder: &'f Decoder) -> Option<FileRecord<'_>> {
-        let piece = self.cut.get(self.next)?;
-        self.next += 1;
-        let content = match decoder.read(piece, &mut self.notes) {
-            Ok(Said::Cdr(cdr)) => Content::Cdr(cdr),
-            Ok(Said::Reading(reading)) => Content::Reading(reading),
-            Ok(Said::Aside(what)) => Content::Aside(what),
-            Err(error) => Content::Broken(error.to_string()),
+        let piece = if decoder.gateway().is_some() {
+            self.pieces.next()?.into()
+        } else {
+            *self.cut.get(self.next)?
         };
+        self.next += 1;
+        let content = content(decoder.read(&piece, &mut self.buffers));
         Some(FileRecord { at: piece.at, bytes: piece.bytes, content })
     }
 
@@ -155,33 +160,22 @@ impl<'f> FileReader<'f> {
         Some(FileRecord { at, bytes, content })
     }
 
-    fn next_piece(&mut self, feed: &'f str) -> Option<FileRecord<'_>> {
-        let piece = self.pieces.next()?;
-        let (at, bytes) = (piece.at, piece.bytes);
-        if let Some(broken) = piece.broken {
-            let reason = format!("byte {at}: {} bytes: {broken}", bytes.len());
-            return Some(FileRecord { at, bytes, content: Content::Broken(reason) });
-        }
-        let content = match pgw::decode(bytes, at, &mut self.record) {
-            Ok(()) => usage(&self.record, feed, &mut self.packed),
-            Err(error) => Content::Broken(error.to_string()),
+    fn next_told(&mut self, feed: &'f str) -> Option<FileRecord<'_>> {
+        let piece: Piece<'f> = self.pieces.next()?.into();
+        let said = match piece.fault {
+            Some(fault) => Err(Unreadable::Fault(fault)),
+            None => self.told.as_ref()?.read(&piece, feed, &mut self.buffers),
         };
-        Some(FileRecord { at, bytes, content })
+        Some(FileRecord { at: piece.at, bytes: piece.bytes, content: content(said) })
     }
 }
 
-/// A gateway's record in outside terms.
-fn usage<'a>(record: &'a UsageRecord, feed: &'a str, packed: &'a mut Vec<u8>) -> Content<'a> {
-    let nobody = CardName::Iccid(crate::model::CardId::from_wire([0; 10]));
-    let cdr = CdrIn {
-        card: record.number.map_or(nobody, CardName::Number),
-        feed: Cow::Borrowed(feed),
-        id: Cow::Borrowed(&record.id),
-        start: record.start,
-        end: record.end,
-        up: record.up,
-        down: record.down,
-        slices: Slices::pack(&record.slices, packed),
-    };
-    if record.number.is_some() { Content::Cdr(cdr) } else { Content::Nobodys(cdr) }
+fn content(said: Result<Said<'_>, Unreadable>) -> Content<'_> {
+    match said {
+        Ok(Said::Cdr(cdr)) => Content::Cdr(cdr),
+        Ok(Said::Nobodys(cdr)) => Content::Nobodys(cdr),
+        Ok(Said::Reading(reading)) => Content::Reading(reading),
+        Ok(Said::Aside(what)) => Content::Aside(what),
+        Err(error) => Content::Broken(error.to_string()),
+    }
 }

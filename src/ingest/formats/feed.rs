@@ -3,12 +3,16 @@
 //! Read in two stages like all configuration: [`FeedSaid`] is what stands there, [`Feed`] what is meant. The second is made
 //! while the first is read, so that an error has the block's line.
 
+use std::collections::BTreeMap;
+
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
+use super::gateway::Gateway;
 use super::mapped::json::is_pointer;
 use super::mapped::{Blank, Identity, Mapping, RecordKind, Syntax, TimeFormat, Unit, Volume, Zone};
 use super::{Decoder, Format, Platform};
+use crate::ingest::pgw::RecordType;
 use crate::limits::NAME_BYTES_MAX;
 use crate::model::TotalOf;
 
@@ -30,9 +34,13 @@ pub struct FeedSaid {
     format: FormatName,
     carrier: Option<String>,
     topic: Option<String>,
+    also: Option<Also>,
     #[serde(flatten)]
     mapping: MappingSaid,
 }
+
+/// Feeds of other nodes' records in the same files.
+type Also = BTreeMap<RecordType, String>;
 
 /// The keys of a mapped feed.
 #[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
@@ -70,6 +78,12 @@ enum FormatName {
     SuperSim,
     #[serde(rename = "control-center")]
     ControlCenter,
+    #[serde(rename = "pgw-cdr")]
+    Pgw,
+    #[serde(rename = "sgw-cdr")]
+    Sgw,
+    #[serde(rename = "chf-cdr")]
+    Chf,
     #[serde(rename = "mapped-csv")]
     MappedCsv,
     #[serde(rename = "mapped-json")]
@@ -127,7 +141,8 @@ impl TryFrom<FeedSaid> for Feed {
         if let Some(topic) = &said.topic {
             name("topic", topic).map_err(wrong)?;
         }
-        let format = format(said.format, said.mapping).map_err(wrong)?;
+        let format =
+            format(said.format, said.mapping, &said.id, &said.also.unwrap_or_default()).map_err(wrong)?;
         let decoder = Decoder::new(&said.id, format);
         Ok(Self { carrier: said.carrier, topic: said.topic, decoder })
     }
@@ -142,29 +157,33 @@ fn name(key: &str, text: &str) -> Result<(), String> {
     Err(format!("{key} {text:?} is not 1 to {NAME_BYTES_MAX} of letters, digits, '.', '_', '-'"))
 }
 
-fn format(name: FormatName, said: MappingSaid) -> Result<Format, String> {
+fn format(name: FormatName, said: MappingSaid, feed: &str, also: &Also) -> Result<Format, String> {
+    also.values().try_for_each(|feed| self::name("also", feed))?;
+    let gateway = |own| Gateway::meant(own, feed, also).map(Format::Gateway);
+    let is_gateway = matches!(name, FormatName::Pgw | FormatName::Sgw | FormatName::Chf);
+    refuse("also", !is_gateway && !also.is_empty(), "is of pgw-cdr, sgw-cdr and chf-cdr")?;
     let platform = match name {
+        FormatName::MappedCsv => return csv(&said).and_then(|syntax| mapped(syntax, said)),
+        FormatName::MappedJson => return json(&said).and_then(|syntax| mapped(syntax, said)),
+        _ if said != MappingSaid::default() => {
+            return Err(
+                "the format says where everything stands: only mapped formats take more keys".to_owned()
+            );
+        }
+        FormatName::Pgw => return gateway(RecordType::Pgw),
+        FormatName::Sgw => return gateway(RecordType::Sgw),
+        FormatName::Chf => return gateway(RecordType::Chf),
         FormatName::Onence => Platform::Onence,
         FormatName::Emnify => Platform::Emnify,
         FormatName::Soracom => Platform::Soracom,
         FormatName::SuperSim => Platform::SuperSim,
         FormatName::ControlCenter => Platform::ControlCenter,
-        FormatName::MappedCsv => {
-            let syntax = csv(&said)?;
-            return mapping(syntax, said).map(|mapping| Format::Mapped(Box::new(mapping)));
-        }
-        FormatName::MappedJson => {
-            let syntax = json(&said)?;
-            return mapping(syntax, said).map(|mapping| Format::Mapped(Box::new(mapping)));
-        }
     };
-    if said != MappingSaid::default() {
-        return Err(format!(
-            "{} says where everything stands: only mapped formats take more keys",
-            platform.name()
-        ));
-    }
     Ok(Format::Platform(platform))
+}
+
+fn mapped(syntax: Syntax, said: MappingSaid) -> Result<Format, String> {
+    mapping(syntax, said).map(|mapping| Format::Mapped(Box::new(mapping)))
 }
 
 fn csv(said: &MappingSaid) -> Result<Syntax, String> {

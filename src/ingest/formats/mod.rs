@@ -7,6 +7,7 @@
 //! | `soracom` | `soracom` | Soracom API, `AirStatsResponse` |
 //! | `super-sim` | `super_sim` | Twilio Super SIM, "UsageRecord resource" |
 //! | `control-center` | `control_center` | Cisco IoT Control Center, "Get Device Usage" |
+//! | `pgw-cdr`, `sgw-cdr`, `chf-cdr` | `gateway` | 3GPP TS 32.298, TS 32.297 |
 //! | `mapped-csv`, `mapped-json` | `mapped` | none: the configuration says where everything stands |
 //!
 //! A message, or a file, is first cut into [`Piece`]s ([`Decoder::pieces`]), each of which is then read by itself
@@ -20,6 +21,7 @@ mod control_center;
 mod decimal;
 mod emnify;
 pub mod feed;
+pub mod gateway;
 pub mod mapped;
 mod object;
 mod onence;
@@ -34,6 +36,8 @@ pub use mapped::{Mapping, Notes};
 pub use pieces::Piece;
 
 use crate::codec::json::{CdrIn, JsonError, ReadingIn};
+use crate::ingest::pgw::{RecordError, RecordType, UsageRecord};
+use gateway::Gateway;
 
 /// A platform whose messages are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +76,36 @@ impl Platform {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Said<'a> {
     Cdr(CdrIn<'a>),
+    /// Usage that names neither a card nor a number; the name in it is no one's.
+    Nobodys(CdrIn<'a>),
     Reading(ReadingIn<'a>),
     /// Nothing about usage of data, and what it is instead: an SMS, a poll that failed. It is no record.
     Aside(&'static str),
+}
+
+/// Why a piece is no record, with the field and its place where there are such.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Seen before it was read.
+    #[error("{0}")]
+    Fault(&'static str),
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(
+        "a record of a {kind} in a feed of {own} records: nodes count the same traffic, so it is not taken unasked; name \
+         the feed that it is of in `also` of the block of feeds, or bring it by --format of its own"
+    )]
+    Other { kind: &'static str, own: &'static str },
+}
+
+/// What reading needs room for, used again from piece to piece, and what was met on the way.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    pub notes: Notes,
+    record: UsageRecord,
+    packed: Vec<u8>,
 }
 
 /// Reads the messages of one feed.
@@ -88,7 +119,34 @@ pub struct Decoder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Format {
     Platform(Platform),
+    Gateway(Gateway),
     Mapped(Box<Mapping>),
+}
+
+impl Format {
+    /// Names of the formats that need no description.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Platform::ALL
+            .into_iter()
+            .map(Platform::name)
+            .chain(RecordType::ALL.into_iter().map(gateway::format_of))
+    }
+
+    /// The format of that name, if it needs no description.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let kind = RecordType::ALL.into_iter().find(|kind| gateway::format_of(*kind) == name);
+        let platform = || Platform::from_name(name).map(Self::Platform);
+        kind.map(|kind| Self::Gateway(Gateway::new(kind))).or_else(platform)
+    }
+}
+
+/// What messages are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    Json,
+    Csv,
+    Binary,
 }
 
 impl Decoder {
@@ -114,7 +172,18 @@ impl Decoder {
     pub fn format(&self) -> &'static str {
         match &self.format {
             Format::Platform(platform) => platform.name(),
+            Format::Gateway(gateway) => gateway.format(),
             Format::Mapped(mapping) => mapping.format(),
+        }
+    }
+
+    /// What kind of text or octets its messages are.
+    #[must_use]
+    pub fn media(&self) -> Media {
+        match &self.format {
+            Format::Platform(_) => Media::Json,
+            Format::Gateway(_) => Media::Binary,
+            Format::Mapped(mapping) => mapping.media(),
         }
     }
 
@@ -127,20 +196,31 @@ impl Decoder {
             }
             Format::Platform(Platform::Soracom) => soracom::pieces(bytes),
             Format::Platform(Platform::SuperSim) => super_sim::pieces(bytes),
+            Format::Gateway(_) => gateway::pieces(bytes),
             Format::Mapped(mapping) => mapping.pieces(bytes),
         }
     }
 
-    /// Reads a piece. What was met on the way is added to `notes`.
+    /// The nodes' records that the feed takes, if it is in such a format.
+    #[must_use]
+    pub(in crate::ingest) fn gateway(&self) -> Option<&Gateway> {
+        match &self.format {
+            Format::Gateway(gateway) => Some(gateway),
+            _ => None,
+        }
+    }
+
+    /// Reads a piece. What was met on the way is added to the notes in `buffers`.
     ///
     /// # Errors
     /// The first field that is missing, of another type or out of bounds, with its byte in the piece.
-    pub fn read<'a>(&'a self, piece: &Piece<'a>, notes: &mut Notes) -> Result<Said<'a>, JsonError> {
+    pub fn read<'a>(&'a self, piece: &Piece<'a>, buffers: &'a mut Buffers) -> Result<Said<'a>, Unreadable> {
         if let Some(fault) = piece.fault {
-            return Err(JsonError::new("", fault, ""));
+            return Err(Unreadable::Fault(fault));
         }
         let platform = match &self.format {
-            Format::Mapped(mapping) => return mapping.read(piece, &self.feed, notes),
+            Format::Mapped(mapping) => return Ok(mapping.read(piece, &self.feed, &mut buffers.notes)?),
+            Format::Gateway(gateway) => return gateway.read(piece, &self.feed, buffers),
             Format::Platform(platform) => platform,
         };
         let read = match platform {
@@ -150,6 +230,6 @@ impl Decoder {
             Platform::SuperSim => super_sim::read(piece, &self.feed),
             Platform::ControlCenter => control_center::read(piece.bytes, &self.feed),
         };
-        read.map_err(|error| error.locate(piece.bytes))
+        Ok(read.map_err(|error| error.locate(piece.bytes))?)
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant: pieces and filler cover the file; a stretch that is no record is one broken piece, and reading goes on after
 //! it: at the next CDR header that holds a record in a framed file, at the next thing that reads as a usage record in a plain one.
 
-use super::is_usage;
+use super::RecordType;
 use crate::ingest::ber::Reader;
 use crate::limits::BER_RECORD_BYTES_MAX;
 
@@ -27,14 +27,33 @@ pub struct Piece<'a> {
 }
 
 /// Why a stretch is no record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
-    #[error("is no usage record; skipped to the next one")]
     Unreadable,
-    #[error("ends before its CDR header says: the file is cut short")]
     CutShort,
-    #[error("is no BER (the CDR header says format {0}): ask the carrier for BER")]
+    /// `Data Record Format` of the CDR header (TS 32.297 clause 6.1.2).
     Format(u8),
+}
+
+impl Broken {
+    /// What a person reads.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Unreadable => "is no usage record; skipped to the next one",
+            Self::CutShort => "ends before its CDR header says: the file is cut short",
+            Self::Format(2) => "is no BER (the CDR header says unaligned PER): ask the carrier for BER",
+            Self::Format(3) => "is no BER (the CDR header says aligned PER): ask the carrier for BER",
+            Self::Format(4) => "is no BER (the CDR header says XER): ask the carrier for BER",
+            Self::Format(_) => "is no BER, as its CDR header says: ask the carrier for BER",
+        }
+    }
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text())
+    }
 }
 
 /// Fixed part of a TS 32.297 file header, up to and with the lost-CDR indicator.
@@ -161,7 +180,7 @@ impl<'a> Pieces<'a> {
         let mut reader = Reader::new(rest.get(..rest.len().min(BER_RECORD_BYTES_MAX))?, at);
         let outer = reader.element().ok()??;
         let other = outer.tag.context_number().is_some() && outer.value.first() == Some(&RECORD_TYPE);
-        (is_usage(outer.tag) || other).then_some(reader.position())
+        (RecordType::of(outer.tag).is_some() || other).then_some(reader.position())
     }
 
     /// Whether reading may go on at a position after a broken stretch: a usage record of definite length that begins

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::containers::Container;
 use super::fields::{identifier, imsi, msisdn, push_address, push_text, seconds, time, unsigned};
-use super::{RecordError, UsageRecord};
+use super::{RecordError, RecordType, UsageRecord};
 use crate::ingest::ber::{Reader, Tlv};
 use crate::model::{Number, UnixTime};
 
@@ -24,9 +24,6 @@ struct Fields<'a> {
     services: Option<Reader<'a>>,
 }
 
-/// recordType of a P-GW record; in an S-GW record tag `[34]` is something else.
-const PGW_TYPE: u8 = 85;
-
 /// Tags of a container of either list.
 struct ListTags {
     up: u32,
@@ -40,7 +37,7 @@ const VOLUMES: ListTags = ListTags { up: 3, down: 4, time: 6 };
 const SERVICES: ListTags = ListTags { up: 12, down: 13, time: 14 };
 
 /// Reads a record of a type from the reader over its fields.
-pub(super) fn decode(kind: u8, reader: Reader<'_>, out: &mut UsageRecord) -> Result<(), RecordError> {
+pub(super) fn decode(kind: RecordType, reader: Reader<'_>, out: &mut UsageRecord) -> Result<(), RecordError> {
     let at = reader.position();
     let fields = walk(kind, reader)?;
     let opened = fields.opened.ok_or(RecordError::Missing { at, field: "recordOpeningTime" })?;
@@ -59,7 +56,7 @@ pub(super) fn decode(kind: u8, reader: Reader<'_>, out: &mut UsageRecord) -> Res
     out.close(at)
 }
 
-fn walk(kind: u8, mut reader: Reader<'_>) -> Result<Fields<'_>, RecordError> {
+fn walk(kind: RecordType, mut reader: Reader<'_>) -> Result<Fields<'_>, RecordError> {
     let mut fields = Fields::default();
     while let Some(tlv) = reader.element()? {
         match tlv.tag.context_number() {
@@ -72,7 +69,8 @@ fn walk(kind: u8, mut reader: Reader<'_>) -> Result<Fields<'_>, RecordError> {
             Some(17) => fields.sequence = unsigned(&tlv, "recordSequenceNumber")?,
             Some(18) => fields.node = Some(tlv.value),
             Some(22) => fields.msisdn = Some(msisdn(&tlv)?),
-            Some(34) if kind == PGW_TYPE => fields.services = list(reader, &tlv)?,
+            // In an S-GW record the tag is something else.
+            Some(34) if kind == RecordType::Pgw => fields.services = list(reader, &tlv)?,
             _ => {}
         }
     }
@@ -89,8 +87,8 @@ fn list<'a>(reader: Reader<'a>, tlv: &Tlv<'a>) -> Result<Option<Reader<'a>>, Rec
     if tlv.value.is_empty() { Ok(None) } else { Ok(Some(reader.inside(tlv)?)) }
 }
 
-fn push_id(kind: u8, fields: &Fields<'_>, id: &mut String) {
-    let _ = write!(id, "{kind}/");
+fn push_id(kind: RecordType, fields: &Fields<'_>, id: &mut String) {
+    let _ = write!(id, "{}/", kind.number());
     match (fields.node, fields.address) {
         (Some(node), _) => push_text(id, node),
         (None, Some(address)) => push_address(id, address),

@@ -20,19 +20,58 @@ pub use framing::{Broken, Framing, Piece, Pieces};
 use super::ber::{BerError, Reader, Tag};
 use crate::model::{Number, Slice, UnixTime};
 
-/// Outer tags of the records.
-const SGW: u32 = 78;
-const PGW: u32 = 79;
-const CHF: u32 = 200;
+/// What kind of node wrote a record: the records of one session from two kinds are never added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Deserialize)]
+pub enum RecordType {
+    /// `PGWRecord`.
+    #[default]
+    #[serde(rename = "pgw-cdr")]
+    Pgw,
+    /// `SGWRecord`.
+    #[serde(rename = "sgw-cdr")]
+    Sgw,
+    /// `ChargingRecord` of a CHF.
+    #[serde(rename = "chf-cdr")]
+    Chf,
+}
 
-/// Whether an outer tag is that of a usage record.
-fn is_usage(tag: Tag) -> bool {
-    matches!(tag.context_number(), Some(SGW | PGW | CHF))
+impl RecordType {
+    pub const ALL: [Self; 3] = [Self::Pgw, Self::Sgw, Self::Chf];
+
+    /// By the outer tag.
+    fn of(tag: Tag) -> Option<Self> {
+        match tag.context_number()? {
+            78 => Some(Self::Sgw),
+            79 => Some(Self::Pgw),
+            200 => Some(Self::Chf),
+            _ => None,
+        }
+    }
+
+    /// `recordType` (TS 32.298 clause 5.1.1), with which a record's id begins.
+    fn number(self) -> u32 {
+        match self {
+            Self::Sgw => 84,
+            Self::Pgw => 85,
+            Self::Chf => 200,
+        }
+    }
+
+    /// As people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pgw => "P-GW",
+            Self::Sgw => "S-GW",
+            Self::Chf => "CHF",
+        }
+    }
 }
 
 /// One usage record; its buffers are used again from record to record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UsageRecord {
+    pub kind: RecordType,
     /// IMSI, else MSISDN; `None` if the record names neither.
     pub number: Option<Number>,
     /// `type/node/charging id/sequence`.
@@ -102,11 +141,13 @@ pub fn decode(bytes: &[u8], at: usize, out: &mut UsageRecord) -> Result<(), Reco
     let inside = reader.inside(&outer)?;
     out.slices.clear();
     out.id.clear();
-    match outer.tag.context_number() {
-        Some(PGW) => gateway::decode(85, inside, out),
-        Some(SGW) => gateway::decode(84, inside, out),
-        Some(CHF) => chf::decode(inside, out),
-        number => Err(RecordError::Kind { at, number: number.unwrap_or_default() }),
+    let Some(kind) = RecordType::of(outer.tag) else {
+        return Err(RecordError::Kind { at, number: outer.tag.context_number().unwrap_or_default() });
+    };
+    out.kind = kind;
+    match kind {
+        RecordType::Pgw | RecordType::Sgw => gateway::decode(kind, inside, out),
+        RecordType::Chf => chf::decode(inside, out),
     }
 }
 

@@ -26,6 +26,7 @@ const OPENED: UnixTime = 1_785_542_400 + 9 * 3_600 + 30 * 60 + 15 - 8 * 3_600;
 #[test]
 fn a_record_is_read_to_the_byte() {
     let expected = UsageRecord {
+        kind: RecordType::Pgw,
         number: Some(Number { kind: NumberKind::Imsi, digits: 460_041_234_567_890 }),
         id: "85/PGW01-GZ-CMIOT/3405691582/12".to_owned(),
         start: OPENED,

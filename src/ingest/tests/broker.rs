@@ -42,13 +42,9 @@ impl Broker {
     }
 
     /// Appends an outside message.
-    pub(in crate::ingest) fn put(&mut self, topic: Topic, partition: u32, value: &str) {
-        let kept = Kept {
-            time_ms: self.now_ms,
-            key: Vec::new(),
-            value: Some(value.as_bytes().to_vec()),
-            headers: Vec::new(),
-        };
+    pub(in crate::ingest) fn put(&mut self, topic: Topic, partition: u32, value: &[u8]) {
+        let kept =
+            Kept { time_ms: self.now_ms, key: Vec::new(), value: Some(value.to_vec()), headers: Vec::new() };
         self.topics.entry(at(topic, partition)).or_default().push(kept);
     }
 

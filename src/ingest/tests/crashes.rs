@@ -10,12 +10,12 @@ fn outside() -> Shared {
     let mut filling = broker.borrow_mut();
     filling.register(card(1), None);
     for n in 0..6 {
-        filling.put(Topic::Cdr, n % 2, &by_iccid(1, &format!("known {n}")));
-        filling.put(Topic::Cdr, n % 2, &by_imsi(&format!("parked {n}")));
+        filling.put(Topic::Cdr, n % 2, by_iccid(1, &format!("known {n}")).as_bytes());
+        filling.put(Topic::Cdr, n % 2, by_imsi(&format!("parked {n}")).as_bytes());
     }
-    filling.put(Topic::Commands, 0, &recharge(1, "order"));
-    filling.put(Topic::Commands, 1, r#"{"id":"all","type":"feed.complete","feed":"f","day":"2026-08-01"}"#);
-    filling.put(Topic::Cdr, 0, "broken");
+    filling.put(Topic::Commands, 0, recharge(1, "order").as_bytes());
+    filling.put(Topic::Commands, 1, br#"{"id":"all","type":"feed.complete","feed":"f","day":"2026-08-01"}"#);
+    filling.put(Topic::Cdr, 0, b"broken");
     drop(filling);
     broker
 }

@@ -2,16 +2,17 @@
 
 use super::broker::RAW;
 use super::*;
-use crate::ingest::formats::{Decoder, Platform};
+use crate::ingest::formats::{Decoder, Format, Platform};
+use crate::ingest::pgw::{Pieces, UsageRecord, decode};
 
 impl Run {
     /// An ingest that reads [`RAW`] as a platform's messages.
     fn with_feed(platform: Platform) -> Self {
-        Self::on(&Broker::new(), platform)
+        Self::on(&Broker::new(), Format::Platform(platform))
     }
 
-    fn on(broker: &Shared, platform: Platform) -> Self {
-        let feed = RawFeed { topic: RAW, decoder: Decoder::of("f", platform) };
+    fn on(broker: &Shared, format: Format) -> Self {
+        let feed = RawFeed { topic: RAW, decoder: Decoder::new("f", format) };
         let options = Options { feeds: vec![feed].into(), ..Options::new("test", Clock::Log) };
         let ingest = Ingest::new(TestLog::new(broker), PlainDirectory::default(), options);
         Self { broker: broker.clone(), ingest }
@@ -137,7 +138,47 @@ fn a_message_read_again_after_a_crash_brings_the_same_ids() {
     run.log().acks = Acks::Withheld;
     run.steps(20);
     run.log().write_untold();
-    let mut again = Run::on(&run.broker, Platform::Onence);
+    let mut again = Run::on(&run.broker, Format::Platform(Platform::Onence));
     again.settle();
     assert_eq!((again.logged(), again.committed(RAW, 0)), (texts(&["cdr 1", "cdr 2"]), 1));
+}
+
+/// The first records of a file of tests/data/3gpp-cdr, one after another.
+fn nodes_records(file: &str, count: usize) -> Vec<u8> {
+    let path = format!("{}/tests/data/3gpp-cdr/{file}", env!("CARGO_MANIFEST_DIR"));
+    let file = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    Pieces::new(&file).take(count).flat_map(|piece| piece.bytes.to_vec()).collect()
+}
+
+#[test]
+fn a_message_of_nodes_records_with_filler_is_as_many_records_and_another_nodes_are_refused() {
+    let mut run = Run::on(&Broker::new(), Format::from_name("pgw-cdr").unwrap());
+    let own = nodes_records("pgw-32297.cdr", 3);
+    let message = [own.as_slice(), &[0xFF; 7], &nodes_records("sgw-plain.ber", 1)].concat();
+    run.put_bytes(RAW, 0, &message);
+    run.settle();
+    // Nobody holds these numbers: they wait.
+    assert_eq!((run.outcomes(), run.committed(RAW, 0)), ([0, 3, 1, 0], 1));
+    let reason = run.header(Topic::DeadLetter, "reason");
+    assert!(reason.starts_with(&format!("at byte {} of the message: ", own.len() + 7)), "{reason}");
+    assert!(reason.contains("a record of a S-GW in a feed of P-GW records"), "{reason}");
+}
+
+#[test]
+fn a_record_that_names_nobody_is_quarantined_and_the_message_goes_on() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/3gpp-cdr/pgw-32297.cdr");
+    let mut run = Run::on(&Broker::new(), Format::from_name("pgw-cdr").unwrap());
+    let file = std::fs::read(path).unwrap();
+    let (mut record, mut message) = (UsageRecord::default(), nodes_records("pgw-32297.cdr", 2));
+    for piece in Pieces::new(&file) {
+        decode(piece.bytes, piece.at, &mut record).unwrap();
+        if record.number.is_none() {
+            message.extend(piece.bytes);
+        }
+    }
+    run.put_bytes(RAW, 0, &message);
+    run.settle();
+    // tests/data/3gpp-cdr/expected.json: 6 of the records are without IMSI.
+    assert_eq!((run.outcomes(), run.committed(RAW, 0)), ([0, 2, 0, 6], 1));
+    assert_eq!(run.broker.borrow().messages(Topic::Quarantine).len(), 6);
 }

@@ -5,6 +5,7 @@ mod broker;
 mod crashes;
 mod feeds;
 mod parked;
+mod push;
 
 use std::collections::BTreeSet;
 
@@ -59,6 +60,10 @@ impl Run {
     }
 
     fn put(&self, topic: Topic, partition: u32, value: &str) {
+        self.put_bytes(topic, partition, value.as_bytes());
+    }
+
+    fn put_bytes(&self, topic: Topic, partition: u32, value: &[u8]) {
         self.broker.borrow_mut().put(topic, partition, value);
     }
 

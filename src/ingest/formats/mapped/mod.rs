@@ -16,9 +16,9 @@ pub use unit::Unit;
 
 use std::borrow::Cow;
 
-use super::Said;
 use super::object::within_bounds;
 use super::pieces::Piece;
+use super::{Media, Said};
 use crate::codec::json::{CdrIn, Field, JsonError, ReadingIn};
 use crate::codec::time::day_text;
 use crate::limits::{CARD_BYTES_MAX, NAME_BYTES_MAX};
@@ -120,6 +120,14 @@ impl Mapping {
         match &self.syntax {
             Syntax::Csv { delimiter, columns } => csv::pieces(bytes, *delimiter, columns.as_deref()),
             Syntax::Json { records } => json::pieces(bytes, records.as_deref()),
+        }
+    }
+
+    /// What kind of text its messages are.
+    pub(super) fn media(&self) -> Media {
+        match &self.syntax {
+            Syntax::Csv { .. } => Media::Csv,
+            Syntax::Json { .. } => Media::Json,
         }
     }
 

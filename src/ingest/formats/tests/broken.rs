@@ -148,8 +148,11 @@ fn a_broken_line_takes_no_other_with_it() {
     let good = STREAMED.replace('\n', "");
     let text = format!("{good}\n{{\"id\":1\n\n{{]\r\n  {good}\n");
     let decoder = Decoder::of("f", Platform::Onence);
-    let found: Vec<_> =
-        decoder.pieces(text.as_bytes()).iter().map(|p| (p.at, read(&decoder, p).is_ok())).collect();
+    let found: Vec<_> = decoder
+        .pieces(text.as_bytes())
+        .iter()
+        .map(|p| (p.at, decoder.read(p, &mut Buffers::default()).is_ok()))
+        .collect();
     let (second, third) = (good.len() + 1, good.len() + 10);
     assert_eq!(found, [(0, true), (second, false), (third, false), (third + 6, true)]);
 }
@@ -198,7 +201,7 @@ fn assert_covered(format: Platform, bytes: &[u8]) {
         assert!(piece.at >= end, "{format:?}: pieces overlap or go back");
         assert_eq!(bytes.get(piece.at..piece.at + piece.bytes.len()), Some(piece.bytes));
         end = piece.at + piece.bytes.len();
-        let _ = read(&decoder, &piece);
+        let _ = decoder.read(&piece, &mut Buffers::default());
     }
 }
 

@@ -30,14 +30,15 @@ struct Totals {
 
 impl Totals {
     fn of(format: Platform, bytes: &[u8]) -> Self {
-        let decoder = Decoder::of("f", format);
+        let (decoder, mut buffers) = (Decoder::of("f", format), Buffers::default());
         let (mut totals, mut seen) = (Self::default(), BTreeSet::new());
         for piece in decoder.pieces(bytes) {
-            match read(&decoder, &piece).unwrap() {
+            match decoder.read(&piece, &mut buffers).unwrap() {
                 Said::Cdr(cdr) if seen.insert((name(cdr.card), cdr.id.to_string(), cdr.start)) => {
                     totals.add(&cdr);
                 }
                 Said::Cdr(_) => totals.duplicates += 1,
+                Said::Nobodys(cdr) => panic!("nobody's: {cdr:?}"),
                 Said::Aside(_) => totals.asides += 1,
                 Said::Reading(reading) => panic!("a reading: {reading:?}"),
             }
@@ -106,12 +107,12 @@ fn cycle_of(at: i64) -> String {
 fn the_polls_end_each_cycle_with_its_total() {
     let file = "control-center-ctd.jsonl";
     let (bytes, expected) = (data(file), expected(file));
-    let decoder = Decoder::of("f", Platform::ControlCenter);
+    let (decoder, mut buffers) = (Decoder::of("f", Platform::ControlCenter), Buffers::default());
     let (mut failed, mut polls) = (0, 0);
     // First, last and how many, by card and cycle; the file is in the order of the polls.
     let mut cycles: BTreeMap<(String, String), (u64, u64, u64)> = BTreeMap::new();
     for piece in decoder.pieces(&bytes) {
-        match read(&decoder, &piece).unwrap() {
+        match decoder.read(&piece, &mut buffers).unwrap() {
             Said::Reading(reading) => {
                 polls += 1;
                 let cycle = cycle_of(reading.at);
@@ -119,7 +120,7 @@ fn the_polls_end_each_cycle_with_its_total() {
                 *of = (of.0, reading.rx, of.2 + 1);
             }
             Said::Aside(_) => failed += 1,
-            Said::Cdr(cdr) => panic!("a CDR: {cdr:?}"),
+            Said::Cdr(cdr) | Said::Nobodys(cdr) => panic!("a CDR: {cdr:?}"),
         }
     }
     assert_eq!(

@@ -11,9 +11,9 @@ fn feed(block: serde_json::Value) -> Result<Feed, String> {
 
 fn said(block: serde_json::Value, bytes: &[u8]) -> (Vec<String>, Notes) {
     let feed = feed(block).unwrap();
-    let mut notes = Notes::default();
+    let mut buffers = Buffers::default();
     let pieces = feed.decoder.pieces(bytes);
-    (pieces.iter().map(|piece| line(&feed.decoder.read(piece, &mut notes))).collect(), notes)
+    (pieces.iter().map(|piece| line(&feed.decoder.read(piece, &mut buffers))).collect(), buffers.notes)
 }
 
 /// A session export in CSV, local times, volumes in KB of 1024.
@@ -90,9 +90,9 @@ fn totals_of_days_are_readings_that_replace() {
         found[2]
     );
     let feed = feed(totals()).unwrap();
-    let pieces = feed.decoder.pieces(TOTALS.as_bytes());
+    let (pieces, mut buffers) = (feed.decoder.pieces(TOTALS.as_bytes()), Buffers::default());
     for piece in &pieces[..2] {
-        let Ok(Said::Reading(reading)) = feed.decoder.read(piece, &mut Notes::default()) else { panic!() };
+        let Ok(Said::Reading(reading)) = feed.decoder.read(piece, &mut buffers) else { panic!() };
         assert_eq!(
             (reading.session.as_ref(), reading.imei, reading.feed.as_ref()),
             ("2026-08-01", 0, "onelink")

@@ -2,6 +2,7 @@
 
 mod broken;
 mod documents;
+mod gateway;
 mod generated;
 mod mapped;
 
@@ -10,15 +11,11 @@ use crate::model::CardName;
 
 /// What each piece of a message says, in a line.
 fn lines(format: Platform, bytes: &[u8]) -> Vec<String> {
-    let decoder = Decoder::of("f", format);
-    decoder.pieces(bytes).iter().map(|piece| line(&read(&decoder, piece))).collect()
+    let (decoder, mut buffers) = (Decoder::of("f", format), Buffers::default());
+    decoder.pieces(bytes).iter().map(|piece| line(&decoder.read(piece, &mut buffers))).collect()
 }
 
-fn read<'a>(decoder: &'a Decoder, piece: &Piece<'a>) -> Result<Said<'a>, JsonError> {
-    decoder.read(piece, &mut Notes::default())
-}
-
-fn line(read: &Result<Said<'_>, JsonError>) -> String {
+fn line(read: &Result<Said<'_>, Unreadable>) -> String {
     use crate::codec::time::text;
     match read {
         Ok(Said::Cdr(c)) => {
@@ -32,6 +29,7 @@ fn line(read: &Result<Said<'_>, JsonError>) -> String {
                 c.down
             )
         }
+        Ok(Said::Nobodys(c)) => format!("nobody's {}", c.id),
         Ok(Said::Reading(r)) => {
             format!("{} {} {} tx {} rx {}", r.counter, name(r.card), text(r.at), r.tx, r.rx)
         }
