@@ -5,6 +5,7 @@
 //! | `GET /v1/cards/{iccid}` | a card as of its partition's log time |
 //! | `GET /v1/cards/{iccid}/usage` | its days and cycles, past ones from ClickHouse |
 //! | `POST /v1/cards`, `/v1/cards/{iccid}/recharges`, `…/credits`, `…/commands`, `PUT …/rules` | commands: see `commands` |
+//! | `POST /v1/feeds/{feed}` | a batch of a feed's records: see `feeds` |
 //! | `GET /v1/feeds` | when each feed was last heard of, by the partitions held here |
 //! | `GET /v1/partitions` | state, position, debt of every partition held here |
 //! | `POST /v1/partitions/{partition}/skip` | pass over the message at which it has halted |
@@ -18,6 +19,7 @@ mod access;
 mod cards;
 mod commands;
 mod cursor;
+mod feeds;
 mod forward;
 mod health;
 pub mod metrics;
@@ -38,10 +40,11 @@ use axum::middleware;
 use axum::routing::{get, post, put};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::ingest::formats::Decoder;
 use crate::limits::API_BODY_BYTES_MAX;
 use crate::model::CardId;
 use crate::rollup::Archive;
-use crate::shell::{Board, Commands, Owners, Workers, wall_ms};
+use crate::shell::{Board, Commands, Owners, Pushes, Workers, wall_ms};
 
 /// What the handlers read.
 #[derive(Clone)]
@@ -55,6 +58,9 @@ pub struct Api {
     pub commands: Option<Commands>,
     /// The past, if a ClickHouse is configured.
     pub archive: Option<Archive>,
+    /// Feeds of which batches are taken, and the way to the ingests.
+    pub feeds: Arc<[Decoder]>,
+    pub pushes: Arc<Pushes>,
     pub access: Access,
     /// Where other instances are, and this one.
     pub owners: Arc<Owners>,
@@ -92,6 +98,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/cards/{iccid}/credits", post(commands::credits))
         .route("/v1/cards/{iccid}/commands", post(commands::any))
         .route("/v1/feeds", get(health::feeds))
+        .route("/v1/feeds/{feed}", post(feeds::push))
         .route("/v1/partitions", get(health::partitions))
         .route("/v1/partitions/{partition}/skip", post(orders::skip))
         .route("/v1/drain", post(orders::drain))

@@ -33,10 +33,14 @@ pub(super) enum Problem {
     Forbidden(String),
     #[error("a token is needed: Authorization: Bearer …")]
     NoToken,
-    #[error("the body is longer than {API_BODY_BYTES_MAX} bytes")]
-    TooLarge,
-    #[error("the body is JSON, and Content-Type says so: application/json")]
-    MediaType,
+    #[error("the body is longer than {0} bytes")]
+    TooLarge(usize),
+    #[error("{0}")]
+    MediaType(String),
+    #[error("{0}")]
+    Busy(String),
+    #[error("{0}")]
+    NoIngest(String),
     #[error("this process takes no commands: ask one that runs with the role api on a log")]
     NoCommands,
     #[error("{0}")]
@@ -54,8 +58,10 @@ impl Problem {
             Self::Refused(_) => ("refused", "The command is refused", StatusCode::CONFLICT),
             Self::Forbidden(_) => ("forbidden", "Not allowed", StatusCode::FORBIDDEN),
             Self::NoToken => ("no-token", "Who is it?", StatusCode::UNAUTHORIZED),
-            Self::TooLarge => ("too-large", "Too much", StatusCode::PAYLOAD_TOO_LARGE),
-            Self::MediaType => ("media-type", "Another media type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::TooLarge(_) => ("too-large", "Too much", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::MediaType(_) => ("media-type", "Another media type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::Busy(_) => ("busy", "As much as there may be", StatusCode::TOO_MANY_REQUESTS),
+            Self::NoIngest(_) => ("no-ingest", "No records here", StatusCode::NOT_FOUND),
             Self::NoCommands => ("no-commands", "No commands here", StatusCode::NOT_FOUND),
             Self::NotReady(_) => ("not-ready", "Try again in a moment", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoHistory(_) => ("no-history", "The past is away", StatusCode::SERVICE_UNAVAILABLE),
@@ -76,7 +82,7 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
         if status == StatusCode::UNAUTHORIZED {
@@ -107,8 +113,10 @@ impl From<Failure> for Problem {
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::MediaType,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge(API_BODY_BYTES_MAX),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Self::MediaType("the body is JSON, and Content-Type says so: application/json".to_owned())
+            }
             _ => Self::BadRequest(rejection.body_text()),
         }
     }
@@ -120,4 +128,20 @@ pub(super) async fn no_such_path() -> Problem {
 
 pub(super) async fn wrong_method() -> Problem {
     Problem::Method
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_try_again_is_told_when() {
+        let retry = |problem: Problem| {
+            let response = problem.into_response();
+            (response.status().as_u16(), response.headers().get(header::RETRY_AFTER).is_some())
+        };
+        assert_eq!(retry(Problem::Busy(String::new())), (429, true));
+        assert_eq!(retry(Problem::NotReady(String::new())), (503, true));
+        assert_eq!(retry(Problem::NoIngest(String::new())), (404, false));
+    }
 }

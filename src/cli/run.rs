@@ -12,6 +12,7 @@ use super::rollups::{Rollups, Sink, archive};
 use super::{kafka, observe};
 use crate::api::{Access, Allowed, metrics};
 use crate::config::{Config, Role as TokenRole, tokens};
+use crate::ingest::formats::Decoder;
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::{Clock as IngestClock, Options, RawFeed};
 use crate::log::Topic;
@@ -56,6 +57,7 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
         api.commands = Some(commands);
         api.archive = archive(config);
         api.address.clone_from(&config.api_address);
+        api.feeds = pushed_feeds(config);
         let (kafka, owners) = (kafka::member(config, &config.kafka.group, "api"), Arc::clone(&api.owners));
         let tail = move || KafkaTail::whole(&kafka, Topic::Owners);
         follow("owners", (instance.stop_flag(), Arc::default()), tail, move |message| owners.hear(message))?;
@@ -139,16 +141,22 @@ fn raw_feeds(config: &Config) -> Arc<[RawFeed]> {
     config.feeds.iter().filter_map(raw).collect()
 }
 
+/// Feeds of which batches may be pushed: all that are described.
+fn pushed_feeds(config: &Config) -> Arc<[Decoder]> {
+    config.feeds.iter().map(|feed| feed.decoder.clone()).collect()
+}
+
 fn start_ingests(instance: &mut Instance, ingests: usize, config: &Config) -> Result<(), Failed> {
     let directory = SharedDirectory::default();
     let clock = if config.clock_supplied { IngestClock::Supplied } else { IngestClock::Log };
-    let feeds = raw_feeds(config);
+    let (feeds, pushed) = (raw_feeds(config), pushed_feeds(config));
     for number in 0..ingests {
         let kafka = kafka::member(config, &kafka::ingest_group(config), &format!("ingest-{number}"));
         let directory = directory.clone();
         let mut options = Options::new(&config.deployment, clock);
         options.wait_ms = crate::limits::STEP_WAIT_MS;
         options.feeds = Arc::clone(&feeds);
+        options.pushed = Arc::clone(&pushed);
         let topics: Vec<Topic> = feeds.iter().map(|feed| feed.topic).collect();
         instance.start_ingest(number, options, move || {
             Ok((KafkaIngestLog::open_with(kafka.clone(), &topics)?, directory.clone()))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Board, Clocks, backoff::Backoff, wall_ms};
+use super::{Board, Clocks, Pushed, backoff::Backoff, wall_ms};
 use crate::api::metrics::IngestMetrics;
 use crate::ingest::{Directory, Ingest, Options};
 use crate::limits::STATUS_EVERY_MS;
@@ -22,14 +22,17 @@ pub fn run<L: IngestLog, D: Directory>(
     number: usize,
     options: &Options,
     shared: &Shared,
+    mut pushed: Pushed,
     mut make: impl FnMut() -> Result<(L, D), LogError>,
 ) {
     let mut metrics = IngestMetrics::new();
     let mut backoff = Backoff::default();
     while !shared.stop.load(Ordering::Relaxed) {
         let ended = make().and_then(|(log, directory)| {
-            turn(number, Ingest::new(log, directory, options.clone()), shared, &mut metrics)
+            let ingest = Ingest::new(log, directory, options.clone());
+            turn(number, ingest, shared, (&mut metrics, &mut pushed))
         });
+        pushed.end();
         let Err(error) = ended else { return };
         let pause = backoff.next();
         tracing::error!(ingest = number, %error, retry_in_s = pause.as_secs(), "ingest has ended; a new one follows");
@@ -41,7 +44,7 @@ fn turn<L: IngestLog, D: Directory>(
     number: usize,
     mut ingest: Ingest<L, D>,
     shared: &Shared,
-    metrics: &mut IngestMetrics,
+    (metrics, pushed): (&mut IngestMetrics, &mut Pushed),
 ) -> Result<(), LogError> {
     let mut next_status_ms = 0;
     let mut stopping = false;
@@ -51,7 +54,9 @@ fn turn<L: IngestLog, D: Directory>(
             stopping = true;
             ingest.stop();
         }
-        let now_ms = shared.clocks.steady_ms();
+        // Parked records say when they were first seen: whoever reads them back has begun at another time.
+        let now_ms = shared.clocks.anchored_ms();
+        pushed.take(&mut ingest, now_ms);
         let report = match ingest.step(now_ms) {
             Err(LogError::Retriable(trouble)) => {
                 tracing::warn!(ingest = number, "{trouble}");
@@ -59,6 +64,7 @@ fn turn<L: IngestLog, D: Directory>(
             }
             other => other?,
         };
+        pushed.tell(&mut ingest);
         if now_ms >= next_status_ms {
             next_status_ms = now_ms + STATUS_EVERY_MS;
             metrics.step(ingest.ledger(), &report, wall_ms());

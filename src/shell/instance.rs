@@ -1,5 +1,6 @@
 //! One instance of the program: its threads, and what they share.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::thread::JoinHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
-use super::{Board, Clocks, Inbox, Workers, ingest, worker};
+use super::{Board, Clocks, Inbox, Pushed, Pushes, Workers, ingest, worker};
 use crate::api::{Access, Api, peers, router};
 use crate::ingest::{Directory, Options};
 use crate::log::{IngestLog, LogError, WorkerLog};
@@ -27,6 +28,9 @@ pub struct Size {
 pub struct Instance {
     pub board: Arc<Board>,
     pub workers: Arc<Workers>,
+    pushes: Arc<Pushes>,
+    /// Of ingests that were not started yet.
+    pushed: BTreeMap<usize, Pushed>,
     stop: Arc<AtomicBool>,
     clocks: Clocks,
     threads: Vec<JoinHandle<()>>,
@@ -37,9 +41,12 @@ impl Instance {
     #[must_use]
     pub fn new(size: Size) -> (Self, Vec<Inbox>) {
         let (workers, inboxes) = Workers::new(size.workers, size.partitions);
+        let (pushes, ends) = Pushes::new(size.ingests);
         let instance = Self {
             board: Arc::new(Board::new(size.workers, size.ingests)),
             workers: Arc::new(workers),
+            pushes: Arc::new(pushes),
+            pushed: ends.into_iter().enumerate().collect(),
             stop: Arc::default(),
             clocks: Clocks::start(),
             threads: Vec::new(),
@@ -67,10 +74,10 @@ impl Instance {
         self.start(format!("worker-{number}"), move || worker::run(number, &settings, &shared, inbox, make))
     }
 
-    /// Starts an ingest's thread.
+    /// Starts the thread of an ingest, one of as many as the instance was made for.
     ///
     /// # Errors
-    /// The system has no thread left.
+    /// The system has no thread left, or that ingest runs already.
     pub fn start_ingest<L: IngestLog, D: Directory>(
         &mut self,
         number: usize,
@@ -82,7 +89,8 @@ impl Instance {
             stop: Arc::clone(&self.stop),
             clocks: self.clocks,
         };
-        self.start(format!("ingest-{number}"), move || ingest::run(number, &options, &shared, make))
+        let pushed = self.pushed.remove(&number).ok_or(std::io::ErrorKind::AlreadyExists)?;
+        self.start(format!("ingest-{number}"), move || ingest::run(number, &options, &shared, pushed, make))
     }
 
     fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
@@ -91,12 +99,13 @@ impl Instance {
     }
 
     /// What HTTP reads of this instance; it takes commands once [`Api::commands`] is set, and
-    /// asks other instances once [`Api::owners`] knows them.
+    /// asks other instances once [`Api::owners`] knows them, and batches of [`Api::feeds`].
     #[must_use]
     pub fn api(&self, metrics: PrometheusHandle, clock_supplied: bool, access: Access) -> Api {
         let (board, workers) = (Arc::clone(&self.board), Arc::clone(&self.workers));
         let (commands, archive) = (None, None);
         let (owners, address) = (Arc::default(), String::new());
+        let (feeds, pushes) = (Arc::default(), Arc::clone(&self.pushes));
         Api {
             board,
             workers,
@@ -104,6 +113,8 @@ impl Instance {
             clock_supplied,
             commands,
             archive,
+            feeds,
+            pushes,
             access,
             owners,
             address,

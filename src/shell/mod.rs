@@ -13,6 +13,7 @@ pub mod ingest;
 mod instance;
 mod mailbox;
 mod owners;
+mod pushes;
 mod tail;
 pub mod worker;
 
@@ -24,4 +25,5 @@ pub use directory::SharedDirectory;
 pub use instance::{Instance, Size, listen, told_to_stop};
 pub use mailbox::{Inbox, NoAnswer, Workers};
 pub use owners::Owners;
+pub use pushes::{NotTaken, Pushed, Pushes, Room};
 pub use tail::follow;

@@ -234,6 +234,21 @@ impl Running<'_> {
         eventually(path, || http::send(&self.deployment.address, method, path, &headers, body))
     }
 
+    /// Pushes a batch of a feed, again until somebody listens and is ready to take it.
+    pub(crate) fn push(&self, path: &str, media: &str, body: &[u8]) -> Response {
+        eventually(path, || self.push_once(path, media, body).filter(|answer| answer.status != 503))
+    }
+
+    /// Announces a batch of so many bytes, and sends none of them.
+    pub(crate) fn announce(&self, path: &str, media: &str, length: usize) -> Response {
+        eventually(path, || http::announce(&self.deployment.address, path, media, length))
+    }
+
+    /// The same once; `None` while nobody listens.
+    pub(crate) fn push_once(&self, path: &str, media: &str, body: &[u8]) -> Option<Response> {
+        http::send_bytes(&self.deployment.address, "POST", path, &[("Content-Type", media)], body)
+    }
+
     /// Waits for its answer to a question that it must be able to answer.
     pub(crate) fn ask(&self, path: &str) -> Response {
         eventually(path, || self.get(path))

@@ -14,11 +14,11 @@ use crate::support::block_on;
 const SENT_MS: i64 = 1_787_184_000_000;
 const SENT: &str = "2026-08-20T00:00:00Z";
 const FILE: &str = "1nce-shape.jsonl";
-const CATALOGUE: &str = "version = 1\nlate_horizon_days = 35\ncalendar_from = \"2026-06-01\"\nown_channels = [\"web\"]\n\
+pub(crate) const CATALOGUE: &str = "version = 1\nlate_horizon_days = 35\ncalendar_from = \"2026-06-01\"\nown_channels = [\"web\"]\n\
     [[feeds]]\nname = \"one\"\nrole = \"settling\"\n[[carriers]]\nname = \"east\"\nzone = \"UTC\"\nanchor_day = 1\n\
     settling_feed = \"one\"\nsplit = \"end\"\n[[plans]]\nname = \"standard\"\n";
 
-fn data(name: &str) -> String {
+pub(crate) fn data(name: &str) -> String {
     let path = format!("{}/tests/data/platform-feeds/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
@@ -31,7 +31,7 @@ fn make_topic(topic: &str) {
     assert!(made.iter().all(Result::is_ok), "{made:?}");
 }
 
-fn register(deployment: &Deployment, running: &Running<'_>) {
+pub(crate) fn register(deployment: &Deployment, running: &Running<'_>) {
     let cards = data("cards.csv");
     let cards: Vec<Vec<&str>> = cards.lines().skip(1).map(|line| line.split(',').collect()).collect();
     let commands: Vec<String> = cards
@@ -50,8 +50,33 @@ fn register(deployment: &Deployment, running: &Running<'_>) {
     });
 }
 
-fn folded(running: &Running<'_>, outcome: &str) -> u64 {
+pub(crate) fn folded(running: &Running<'_>, outcome: &str) -> u64 {
     running.counter("tidegauge_records_total", &[("input", "cdr"), ("outcome", outcome)])
+}
+
+/// What a file comes to, found by other readers (SOURCE.md).
+pub(crate) struct Expected {
+    pub(crate) figures: Value,
+}
+
+pub(crate) fn expected_used(file: &str) -> Expected {
+    let expected: Value = serde_json::from_str(&data("expected.json")).expect("JSON");
+    Expected { figures: expected[file].clone() }
+}
+
+impl Expected {
+    /// Every card has used what the file says of it.
+    pub(crate) fn assert_used(&self, running: &Running<'_>) {
+        let bytes = |sums: &Value, name: &str| sums[name].as_u64().expect("bytes");
+        let cards = self.figures["by_iccid"].as_object().expect("cards");
+        let used: BTreeMap<&String, u64> =
+            cards.iter().map(|(card, sums)| (card, bytes(sums, "up") + bytes(sums, "down"))).collect();
+        for (card, used) in used {
+            let view = running.ask(&format!("/v1/cards/{card}")).json();
+            let months = view["months"].as_array().expect("months").iter();
+            assert_eq!(months.map(|month| bytes(month, "used")).sum::<u64>(), used, "{view}");
+        }
+    }
 }
 
 #[test]
@@ -68,9 +93,8 @@ fn a_carriers_own_topic_is_metered_to_the_byte() {
 
     let stream = data(FILE);
     deployment.send_to(topic, stream.lines().map(|line| ("", line.as_bytes(), SENT_MS)));
-    let expected: Value = serde_json::from_str(&data("expected.json")).expect("JSON");
-    let expected = &expected[FILE];
-    let count = |name: &str| expected[name].as_u64().expect("a count");
+    let all = expected_used(FILE);
+    let count = |name: &str| all.figures[name].as_u64().expect("a count");
     eventually("the stream folded", || (folded(&running, "counted") == count("data_records")).then_some(()));
     let bytes = running.counter("tidegauge_bytes_total", &[("input", "cdr"), ("outcome", "counted")]);
     assert_eq!(bytes, count("up") + count("down"));
@@ -78,19 +102,7 @@ fn a_carriers_own_topic_is_metered_to_the_byte() {
         let repeats = count("records_in_file") - count("data_records") - count("sms");
         (folded(&running, "duplicate") == repeats).then_some(())
     });
-    let used: BTreeMap<String, u64> = expected["by_iccid"]
-        .as_object()
-        .expect("cards")
-        .iter()
-        .map(|(card, sums)| {
-            (card.clone(), sums["up"].as_u64().expect("bytes") + sums["down"].as_u64().expect("bytes"))
-        })
-        .collect();
-    for (card, used) in used {
-        let view = running.ask(&format!("/v1/cards/{card}")).json();
-        let months = view["months"].as_array().expect("months").iter();
-        assert_eq!(months.map(|month| month["used"].as_u64().expect("bytes")).sum::<u64>(), used, "{view}");
-    }
+    all.assert_used(&running);
     let read = running.counter("tidegauge_ingest_read_total", &[("input", "feed")]);
     let became = running.counter("tidegauge_ingest_records_total", &[("input", "feed")]);
     assert_eq!(read, became, "ingest's ledger adds up");

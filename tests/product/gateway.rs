@@ -79,7 +79,7 @@ fn answers(running: &Running<'_>, months: &BTreeMap<Month, Volume>) -> BTreeMap<
     cards.into_iter().flat_map(|iccid| answered(running, iccid)).collect()
 }
 
-fn register(deployment: &Deployment, running: &Running<'_>) {
+pub(crate) fn register(deployment: &Deployment, running: &Running<'_>) {
     let cards = carrier::cards();
     let commands: Vec<String> = cards.iter().map(carrier::Card::registration).collect();
     let messages = cards.iter().zip(&commands);
@@ -95,13 +95,13 @@ fn register(deployment: &Deployment, running: &Running<'_>) {
 
 /// What an instance has counted of CDRs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counts {
-    counted: u64,
+pub(crate) struct Counts {
+    pub(crate) counted: u64,
     duplicate: u64,
-    all: u64,
+    pub(crate) all: u64,
 }
 
-fn counts(running: &Running<'_>) -> Counts {
+pub(crate) fn counts(running: &Running<'_>) -> Counts {
     let of =
         |outcome: &str| running.counter("tidegauge_records_total", &[("input", "cdr"), ("outcome", outcome)]);
     let all = running.counter("tidegauge_records_total", &[("input", "cdr")]);
@@ -109,7 +109,7 @@ fn counts(running: &Running<'_>) -> Counts {
 }
 
 /// Brings a file in, and waits until all that went into the log is folded. Answers how many records that was.
-fn import(deployment: &Deployment, running: &Running<'_>, file: &str) -> u64 {
+pub(crate) fn import(deployment: &Deployment, running: &Running<'_>, file: &str) -> u64 {
     let before = counts(running).all;
     let path = carrier::path(file).display().to_string();
     let told = deployment.tell(&["ingest", "file", "--json", "--feed", FEED, &path]);
@@ -124,7 +124,7 @@ fn import(deployment: &Deployment, running: &Running<'_>, file: &str) -> u64 {
 }
 
 /// Records of subscribers in a file, repeats apart.
-fn records(file: &str) -> u64 {
+pub(crate) fn records(file: &str) -> u64 {
     let expected = carrier::expected(file);
     let count = |name: &str| expected[name].as_u64().expect("a count");
     count("records_unique") - count("records_without_imsi")

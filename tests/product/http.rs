@@ -25,7 +25,7 @@ impl Response {
 
 /// `None` while nobody listens at the address.
 pub(crate) fn get(address: &str, path: &str) -> Option<Response> {
-    request(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n"))
+    request(address, format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())
 }
 
 /// Posts a body; `None` while nobody listens.
@@ -41,19 +41,36 @@ pub(crate) fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Option<Response> {
+    send_bytes(address, method, path, headers, body.as_bytes())
+}
+
+/// The same with any octets.
+pub(crate) fn send_bytes(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Response> {
     let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let headers = headers.concat();
     let length = body.len();
     let head =
         format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {length}\r\n{headers}\r\n");
-    request(address, &(head + body))
+    request(address, &[head.as_bytes(), body].concat())
+}
+
+/// Only says how long the body would be: who refuses it need not wait for it.
+pub(crate) fn announce(address: &str, path: &str, media: &str, length: usize) -> Option<Response> {
+    let head = format!("POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {length}\r\n");
+    request(address, format!("{head}Content-Type: {media}\r\n\r\n").as_bytes())
 }
 
 /// HTTP/1.0: the answer ends with the connection, and is not in chunks.
-fn request(address: &str, text: &str) -> Option<Response> {
+fn request(address: &str, octets: &[u8]) -> Option<Response> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(SILENCE)).expect("a timeout");
-    stream.write_all(text.as_bytes()).ok()?;
+    stream.write_all(octets).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;

@@ -15,6 +15,8 @@ mod http;
 mod instances;
 mod lines;
 mod pipe;
+mod precedence;
+mod push;
 mod refusals;
 mod story;
 #[path = "../support/mod.rs"]
