@@ -59,6 +59,42 @@ fn no_rule_and_no_panel_asks_for_a_metric_that_is_not_there() {
 }
 
 #[test]
+fn every_alert_has_its_runbook_and_every_runbook_its_alert() {
+    let text = read(&at("docs/operations.md"));
+    let (_, runbooks) = text.split_once("\n## Runbooks").expect("runbooks");
+    let written: BTreeSet<String> =
+        runbooks.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect();
+    let mut alerts = BTreeSet::new();
+    for path in files(&at("deploy/prometheus/rules"), "yml") {
+        for rule in read(&path).split("- alert: ").skip(1) {
+            let name = rule.lines().next().unwrap_or_default();
+            let anchor = format!("runbook_url: docs/operations.md#{}\n", name.to_lowercase());
+            assert!(rule.contains(&anchor), "{}: {name} has no {anchor}", path.display());
+            alerts.insert(name.to_owned());
+        }
+    }
+    assert_eq!(alerts, written);
+}
+
+/// Every link of a page of ours to a file leads to one.
+#[test]
+fn every_link_of_the_docs_leads_somewhere() {
+    let mut pages = files(&at("docs"), "md");
+    pages.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(at));
+    for page in pages {
+        let text = read(&page);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            if file.is_empty() || target.starts_with("http") {
+                continue;
+            }
+            let to = page.parent().expect("a folder").join(file);
+            assert!(to.exists(), "{}: {target} is not there", page.display());
+        }
+    }
+}
+
+#[test]
 fn every_alert_says_what_to_do() {
     for path in files(&at("deploy/prometheus/rules"), "yml") {
         let text = read(&path);
