@@ -67,8 +67,11 @@ pub(super) enum Command {
     Clickhouse(ClickhouseArgs),
     /// Completion script for a shell.
     Completions { shell: clap_complete::Shell },
-    /// Manual page on standard output.
-    Man,
+    /// Manual page on standard output; with a directory one a command, into it.
+    Man {
+        #[arg(long, value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

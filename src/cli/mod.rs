@@ -21,6 +21,8 @@ mod simulate;
 mod topics;
 mod verify;
 
+use std::path::Path;
+
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::load;
@@ -76,13 +78,20 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
             stdout::raw(&script);
             Ok(Exit::Done)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Failed::from)?;
-            stdout::raw(&page);
-            Ok(Exit::Done)
-        }
+        Command::Man { directory } => manual(directory.as_deref()),
     }
+}
+
+fn manual(directory: Option<&Path>) -> Result<Exit, Failed> {
+    if let Some(directory) = directory {
+        std::fs::create_dir_all(directory)?;
+        clap_mangen::generate_to(Cli::command(), directory)?;
+        return Ok(Exit::Done);
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    stdout::raw(&page);
+    Ok(Exit::Done)
 }
 
 fn serve_clickhouse(args: ClickhouseArgs) -> Result<Exit, Failed> {

@@ -89,5 +89,10 @@ fn print(findings: &[Finding], json: bool) {
         return;
     }
     say!("{}", finding::table(findings).trim_end());
-    say!("{errors} errors, {warnings} warnings, {} ok", count(Level::Ok));
+    let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+    say!("{errors}, {warnings}, {} ok", count(Level::Ok));
+}
+
+fn counted(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

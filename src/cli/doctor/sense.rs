@@ -30,10 +30,7 @@ fn kafka(config: &Config, findings: &mut Findings) {
     if kafka.replication < 3 {
         findings.warning(
             "kafka.replication",
-            format!(
-                "{} copies of each topic: the loss of a broker stops or loses what is on it",
-                kafka.replication
-            ),
+            format!("is {}: the loss of a broker stops or loses what is on it", kafka.replication),
             "3 with three brokers or more, before the topics are made",
         );
     }
