@@ -280,6 +280,34 @@ pub const PAGE_ROWS_DEFAULT: usize = 100;
 /// ... and at most.
 pub const PAGE_ROWS_MAX: usize = 400;
 
+/// Events that the slowest stream may be behind, of the whole process; beyond, it is disconnected. A power of two.
+pub const EVENTS_HELD_MAX: usize = 4_096;
+/// Streams of events open at once; further ones are refused.
+pub const EVENT_STREAMS_MAX: usize = 256;
+/// ... of which so many may be reading again what they have missed ...
+pub const EVENT_REPLAYS_MAX: usize = 8;
+/// ... each so many events ahead of its client.
+pub const EVENTS_REPLAYED_AHEAD: usize = 64;
+/// Events of a fleet's stream after which one carries the stream's place, while they come without a pause.
+pub const EVENTS_PER_ID: usize = 100;
+/// How often a stream says something, seconds: proxies end connections that are silent for a minute.
+pub const EVENT_BEAT_S: u64 = 15;
+/// How soon a client of a stream that ended should come again.
+pub const EVENT_RECONNECT_MS: u64 = 2_000;
+/// How far one instance may be behind another in hearing events.
+pub const EVENTS_PLACES_BEHIND_MS: u64 = 2_000;
+/// A client that takes nothing of an answer for so long has gone.
+pub const CLIENT_STALLS_MS: u64 = 30_000;
+
+/// Digits of the shortest number that names a card without saying what it is.
+pub const NUMBER_DIGITS_MIN: usize = 5;
+
+/// How long sums over the whole fleet are good for everybody who asks.
+pub const FLEET_SUMS_LAST_MS: u64 = 30_000;
+
+/// Records of the log that are shown beside one that is to be posted.
+pub const POST_MATCHES_MAX: usize = 16;
+
 /// Requests waiting in a worker's mailbox; further ones are refused at once.
 pub const MAILBOX_REQUESTS_MAX: usize = 256;
 /// How long a question about a card waits for its worker.
@@ -318,6 +346,7 @@ pub const DAY_S: i64 = 86_400;
 
 const _: () = assert!(LATE_HORIZON_DAYS_DEFAULT as i64 * DAY_S >= CDR_SECONDS_MAX + DAY_S);
 const _: () = assert!(PACK_BYTES_MAX < 1_024 * 1_024);
+const _: () = assert!(EVENTS_HELD_MAX.is_power_of_two() && EVENTS_PER_ID < EVENTS_HELD_MAX);
 const _: () = assert!(ARCHIVE_MONTHS_MAX * 28 > 2 * USAGE_DAYS_MAX as usize);
 const _: () = assert!(PACK_BYTES_MAX < HISTORY_BYTES_MAX);
 const _: () = assert!(PUSH_BODY_BYTES_MAX <= PUSH_BYTES_MAX && PUSH_BYTES_MAX < IN_FLIGHT_BYTES_MAX);

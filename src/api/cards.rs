@@ -46,17 +46,12 @@ impl Api {
     }
 }
 
-/// The card that a path names.
-pub(super) fn iccid(name: &str) -> Result<CardId, Problem> {
-    CardId::parse(name).map_err(|e| Problem::BadRequest(format!("{name:?}: {e}")))
-}
-
 pub(super) async fn card(
     State(api): State<Api>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let card = iccid(&name)?;
+    let card = api.card_of(&name)?;
     match api.find(card, "", &headers).await? {
         Found::Passed(answer) => Ok(answer),
         Found::Here(answer) => Ok(Json(shape::card(&answer, api.clock())).into_response()),

@@ -30,7 +30,7 @@ use crate::log::{LogError, Topic};
 use crate::model::CardId;
 use crate::shell::{Answer, Commands};
 
-type Body = Result<Json<Map<String, Value>>, JsonRejection>;
+pub(super) type Body = Result<Json<Map<String, Value>>, JsonRejection>;
 
 pub(super) async fn register(
     State(api): State<Api>,
@@ -52,6 +52,7 @@ pub(super) async fn recharge(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let card = api.iccid_of(&card)?;
     let body = read(body)?;
     let id = body.get("order").and_then(Value::as_str).map(|order| id_by_content(order, &body));
     let fields = ["order", "channel", "mode", "payment", "package"];
@@ -65,6 +66,7 @@ pub(super) async fn rules(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let card = api.iccid_of(&card)?;
     let order = Order { card: &card, kind: "rules.set", fields: Some(&["rules"]), id: None };
     give(&api, &headers, read(body)?, &order).await
 }
@@ -75,6 +77,7 @@ pub(super) async fn credits(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let card = api.iccid_of(&card)?;
     let order = Order { card: &card, kind: "credits.add", fields: Some(&["credits", "payment"]), id: None };
     give(&api, &headers, read(body)?, &order).await
 }
@@ -85,6 +88,7 @@ pub(super) async fn any(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let card = api.iccid_of(&card)?;
     let mut body = read(body)?;
     let kind = body.remove("type");
     let kind = kind.as_ref().and_then(Value::as_str).ok_or_else(|| missing("type"))?;
@@ -92,21 +96,21 @@ pub(super) async fn any(
 }
 
 /// A command in the making.
-struct Order<'a> {
-    card: &'a str,
-    kind: &'a str,
+pub(super) struct Order<'a> {
+    pub(super) card: &'a str,
+    pub(super) kind: &'a str,
     /// Fields that it may have beside `at`; `None` = what the codec makes of it.
-    fields: Option<&'a [&'a str]>,
+    pub(super) fields: Option<&'a [&'a str]>,
     /// Its id, if no key is given.
-    id: Option<&'a str>,
+    pub(super) id: Option<&'a str>,
 }
 
-fn read(body: Body) -> Result<Map<String, Value>, Problem> {
+pub(super) fn read(body: Body) -> Result<Map<String, Value>, Problem> {
     Ok(body?.0)
 }
 
 /// The same for the same words, whenever they were given.
-fn id_by_content(name: &str, body: &Map<String, Value>) -> String {
+pub(super) fn id_by_content(name: &str, body: &Map<String, Value>) -> String {
     let said: Map<String, Value> = body.iter().filter(|(name, _)| *name != "at").map(pair).collect();
     let hash = xxh3_64(Value::Object(said).to_string().as_bytes());
     format!("{name}/{hash:016x}")
@@ -120,7 +124,18 @@ fn missing(field: &str) -> Problem {
     Problem::BadRequest(format!("field `{field}` is missing"))
 }
 
-async fn give(
+/// The command that would be given.
+pub(super) fn draft(
+    api: &Api,
+    headers: &HeaderMap,
+    body: Map<String, Value>,
+    order: &Order<'_>,
+) -> Result<Value, Problem> {
+    let (json, _, _) = command(body, order, &id_of(headers, order)?, api.now_ms(order.card))?;
+    serde_json::from_slice(&json).map_err(|e| Problem::Internal(format!("a command that is no JSON: {e}")))
+}
+
+pub(super) async fn give(
     api: &Api,
     headers: &HeaderMap,
     body: Map<String, Value>,

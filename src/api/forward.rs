@@ -12,6 +12,7 @@ use axum::response::Response;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
 
 use super::{Api, problem::Problem};
 use crate::limits::{FORWARD_BYTES_MAX, FORWARD_MS};
@@ -39,7 +40,7 @@ pub(super) async fn ask(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let moving = |why: &str| Problem::NotReady(format!("partition {partition} cannot answer: {why}"));
-    if headers.contains_key(FORWARDED) {
+    if is_forwarded(headers) {
         return Err(moving("it is on its way to another instance"));
     }
     let Some(address) = api.owners.address_of(partition) else {
@@ -50,17 +51,40 @@ pub(super) async fn ask(
             "it was here last and no instance has taken it up since, or another instance announces this address: see api.address",
         ));
     }
+    get(api, &address, path).await.map_err(|why| moving(&format!("its instance at {address} {why}")))
+}
+
+/// Whether another instance asks: then nobody else is asked.
+pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key(FORWARDED)
+}
+
+/// Asks an instance for JSON.
+///
+/// # Errors
+/// Why there is none.
+pub(super) async fn tell(api: &Api, address: &str, path: &str) -> Result<Value, String> {
+    let answer = get(api, address, path).await?;
+    let status = answer.status();
+    if !status.is_success() {
+        return Err(format!("has answered {status}"));
+    }
+    let body = axum::body::to_bytes(answer.into_body(), FORWARD_BYTES_MAX).await;
+    let body = body.map_err(|e| format!("has broken off: {e}"))?;
+    serde_json::from_slice(&body).map_err(|e| format!("has not answered JSON: {e}"))
+}
+
+async fn get(api: &Api, address: &str, path: &str) -> Result<Response, String> {
     let mut request = Request::get(format!("{address}{path}")).header(FORWARDED, "1");
     if let Some(token) = api.access.reading() {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
-    let request =
-        request.body(Body::empty()).map_err(|e| moving(&format!("{address} is no address: {e}")))?;
+    let request = request.body(Body::empty()).map_err(|e| format!("has no such address: {e}"))?;
     let answer = tokio::time::timeout(Duration::from_millis(FORWARD_MS), whole(&api.peers, request)).await;
     match answer {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(moving(&format!("its instance at {address} does not answer: {error}"))),
-        Err(_) => Err(moving(&format!("its instance at {address} has not answered within {FORWARD_MS} ms"))),
+        Ok(Err(error)) => Err(format!("does not answer: {error}")),
+        Err(_) => Err(format!("has not answered within {FORWARD_MS} ms")),
     }
 }
 

@@ -51,6 +51,9 @@ pub(super) async fn feeds(State(api): State<Api>) -> impl IntoResponse {
 /// Prometheus's text format 0.0.4.
 pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
     names::partitions(&api.board.partitions(), wall_ms());
+    if let Some(live) = &api.live {
+        names::event_streams(live.events.streams());
+    }
     api.metrics.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], api.metrics.render())
 }

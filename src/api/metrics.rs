@@ -160,6 +160,10 @@ impl Default for WorkerMetrics {
 }
 
 /// Sets the gauges that speak for all partitions of this process.
+pub fn event_streams(open: usize) {
+    gauge!("tidegauge_event_streams").set(open as f64);
+}
+
 pub fn partitions(all: &[PartitionStatus], clock_ms: i64) {
     const STATES: [StateName; 5] =
         [StateName::Restoring, StateName::Running, StateName::Halted, StateName::Leaving, StateName::Lost];

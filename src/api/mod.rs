@@ -4,8 +4,11 @@
 //! |---|---|
 //! | `GET /v1/cards/{iccid}` | a card as of its partition's log time |
 //! | `GET /v1/cards/{iccid}/usage` | its days and cycles, past ones from ClickHouse |
+//! | `GET /v1/cards/{iccid}/events`, `/v1/events` | what happened, from ClickHouse; what happens, as a stream |
 //! | `POST /v1/cards`, `/v1/cards/{iccid}/recharges`, `…/credits`, `…/commands`, `PUT …/rules` | commands: see `commands` |
 //! | `POST /v1/feeds/{feed}` | a batch of a feed's records: see `feeds` |
+//! | `GET /v1/fleet` | cards by state and bytes, over all partitions |
+//! | `GET /v1/quarantine`, `POST /v1/quarantine/{id}/post` | records that were set aside; one of them is to count |
 //! | `GET /v1/feeds` | when each feed was last heard of, by the partitions held here |
 //! | `GET /v1/partitions` | state, position, debt of every partition held here |
 //! | `POST /v1/partitions/{partition}/skip` | pass over the message at which it has halted |
@@ -19,18 +22,26 @@ mod access;
 mod cards;
 mod commands;
 mod cursor;
+mod events;
 mod feeds;
+mod fleet;
 mod forward;
 mod health;
+mod live;
 pub mod metrics;
+mod names;
 mod openapi;
 mod orders;
 mod problem;
+mod quarantine;
+mod replayed;
 mod shape;
 mod usage;
 
 pub use access::{Access, Allowed};
 pub use forward::{Peers, peers};
+pub use live::{Live, Reader};
+pub use names::Names;
 
 use std::sync::Arc;
 
@@ -62,13 +73,55 @@ pub struct Api {
     pub feeds: Arc<[Decoder]>,
     pub pushes: Arc<Pushes>,
     pub access: Access,
+    /// What happens, as it is committed, if this process hears it.
+    pub live: Option<Live>,
+    /// Who holds which number, if this process knows.
+    pub names: Option<Names>,
+    /// Sums of the fleet, for a while.
+    sums: fleet::Sums,
+    /// As events name it.
+    pub deployment: String,
     /// Where other instances are, and this one.
     pub owners: Arc<Owners>,
     pub address: String,
     pub peers: Peers,
 }
 
+/// What an instance always has.
+pub struct Basis {
+    pub board: Arc<Board>,
+    pub workers: Arc<Workers>,
+    pub pushes: Arc<Pushes>,
+    pub metrics: PrometheusHandle,
+    pub clock_supplied: bool,
+    pub access: Access,
+}
+
 impl Api {
+    /// One that answers of its own memory alone: what else there is, is set.
+    #[must_use]
+    pub fn new(basis: Basis) -> Self {
+        let Basis { board, workers, pushes, metrics, clock_supplied, access } = basis;
+        Self {
+            board,
+            workers,
+            metrics,
+            clock_supplied,
+            commands: None,
+            archive: None,
+            access,
+            owners: Arc::default(),
+            address: String::new(),
+            peers: peers(),
+            feeds: Arc::default(),
+            pushes,
+            live: None,
+            names: None,
+            sums: Arc::default(),
+            deployment: String::new(),
+        }
+    }
+
     /// Whose time the log carries, as answers say it.
     fn clock(&self) -> &'static str {
         if self.clock_supplied { "supplied" } else { "log" }
@@ -92,11 +145,16 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/cards/{iccid}", get(cards::card))
         .route("/v1/cards/{iccid}/usage", get(usage::usage))
+        .route("/v1/cards/{iccid}/events", get(events::of_card))
         .route("/v1/cards", post(commands::register))
         .route("/v1/cards/{iccid}/recharges", post(commands::recharge))
         .route("/v1/cards/{iccid}/rules", put(commands::rules))
         .route("/v1/cards/{iccid}/credits", post(commands::credits))
         .route("/v1/cards/{iccid}/commands", post(commands::any))
+        .route("/v1/events", get(events::of_fleet))
+        .route("/v1/fleet", get(fleet::fleet))
+        .route("/v1/quarantine", get(quarantine::list))
+        .route("/v1/quarantine/{id}/post", post(quarantine::post))
         .route("/v1/feeds", get(health::feeds))
         .route("/v1/feeds/{feed}", post(feeds::push))
         .route("/v1/partitions", get(health::partitions))

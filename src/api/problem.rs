@@ -19,6 +19,9 @@ pub(super) enum Problem {
     NotFound(String),
     #[error("{0}")]
     Conflict(String),
+    /// A number that several cards go by.
+    #[error("{0}")]
+    Ambiguous(String),
     /// The meter's answer to a command.
     #[error("{0}")]
     Refused(String),
@@ -27,6 +30,10 @@ pub(super) enum Problem {
     /// ClickHouse does not answer, and nothing else knows.
     #[error("{0}")]
     NoHistory(String),
+    #[error("no ClickHouse is configured, so the past is not kept: set clickhouse.url, or follow what comes")]
+    NoArchive,
+    #[error("this is told as it happens only: Accept: text/event-stream")]
+    NotAcceptable,
     #[error("the cursor is not one of this question: ask again without it")]
     Cursor,
     #[error("{0}")]
@@ -55,6 +62,7 @@ impl Problem {
             Self::BadRequest(_) => ("bad-request", "The request cannot be read", StatusCode::BAD_REQUEST),
             Self::NotFound(_) => ("not-found", "There is no such thing", StatusCode::NOT_FOUND),
             Self::Conflict(_) => ("conflict", "It does not stand so", StatusCode::CONFLICT),
+            Self::Ambiguous(_) => ("ambiguous", "Which card is meant?", StatusCode::CONFLICT),
             Self::Refused(_) => ("refused", "The command is refused", StatusCode::CONFLICT),
             Self::Forbidden(_) => ("forbidden", "Not allowed", StatusCode::FORBIDDEN),
             Self::NoToken => ("no-token", "Who is it?", StatusCode::UNAUTHORIZED),
@@ -65,6 +73,8 @@ impl Problem {
             Self::NoCommands => ("no-commands", "No commands here", StatusCode::NOT_FOUND),
             Self::NotReady(_) => ("not-ready", "Try again in a moment", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoHistory(_) => ("no-history", "The past is away", StatusCode::SERVICE_UNAVAILABLE),
+            Self::NoArchive => ("no-archive", "No past here", StatusCode::NOT_FOUND),
+            Self::NotAcceptable => ("not-acceptable", "Another form", StatusCode::NOT_ACCEPTABLE),
             Self::Cursor => ("cursor", "A cursor of another question", StatusCode::BAD_REQUEST),
             Self::Internal(_) => ("internal", "This process is not well", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Method => ("method", "Another method", StatusCode::METHOD_NOT_ALLOWED),

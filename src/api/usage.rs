@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::cards::{Found, iccid};
+use super::cards::Found;
 use super::cursor::Question;
 use super::{Api, problem::Problem, shape};
 use crate::codec::time;
@@ -40,7 +40,7 @@ pub(super) async fn usage(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Query(asked) = asked?;
-    let card = iccid(&name)?;
+    let card = api.card_of(&name)?;
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     let (memory, away) = match api.find(card, &format!("/usage{query}"), &headers).await? {
         Found::Passed(answer) => return Ok(answer),

@@ -43,7 +43,7 @@ pub(super) enum Command {
     /// Files of carriers.
     #[command(subcommand)]
     Ingest(IngestCommand),
-    /// Look at one card, by ICCID, through a running instance: as it stands now, or what it has used.
+    /// Look at one card through a running instance: as it stands now, or what it has used.
     Card(CardArgs),
     /// Sell a card a package that was paid, and wait for the answer.
     Recharge(RechargeArgs),
@@ -51,6 +51,9 @@ pub(super) enum Command {
     Rules(RulesArgs),
     /// Add SMS and voice credits to a card.
     Credits(CreditsArgs),
+    /// Records that were set aside: see them, and post some so that they count.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// How fresh the feeds are, as a running instance has heard of them.
     Feeds(InstanceArgs),
     /// Look at all that a deployment rests on: what is wrong, where, and how to mend it.
@@ -186,7 +189,7 @@ pub(super) struct FilesArgs {
 pub(super) struct CardArgs {
     #[command(subcommand)]
     pub command: Option<CardCommand>,
-    /// 19 or 20 characters.
+    /// ICCID, or a number that the card holds: imsi:…, msisdn:….
     #[arg(required = true)]
     pub iccid: Option<String>,
     #[command(flatten)]
@@ -198,11 +201,31 @@ pub(super) struct CardArgs {
 pub(super) enum CardCommand {
     /// Its days and cycles, past ones from ClickHouse.
     Usage(CardUsageArgs),
+    /// What happened to it, newest first; or what happens, until Ctrl-C.
+    Events(CardEventsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CardEventsArgs {
+    /// ICCID, or a number that the card holds; none follows all cards.
+    #[arg(required_unless_present = "follow")]
+    pub iccid: Option<String>,
+    /// Only events whose type begins so, like alert. or package.activated.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// As they are committed, from now on.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How many at most.
+    #[arg(long, default_value_t = 100, conflicts_with = "follow", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct CardUsageArgs {
-    /// 19 or 20 characters.
+    /// ICCID, or a number that the card holds: imsi:…, msisdn:….
     pub iccid: String,
     /// First day, like 2026-08-01 [default: the running cycle's].
     #[arg(long, value_name = "DAY")]
@@ -212,6 +235,59 @@ pub(super) struct CardUsageArgs {
     pub to: Option<String>,
     #[command(flatten)]
     pub instance: InstanceArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum QuarantineCommand {
+    /// Those last seen first.
+    List(QuarantineListArgs),
+    /// Give the command record.post for each, and wait for the answer.
+    Post(QuarantinePostArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct QuarantineListArgs {
+    /// Of one card: its ICCID, or a number that it holds.
+    #[arg(long)]
+    pub card: Option<String>,
+    /// late, conflict, flood, unknown, rejected or unreadable.
+    #[arg(long)]
+    pub outcome: Option<String>,
+    /// How many at most.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct QuarantinePostArgs {
+    /// Quarantine ids, as the list has them.
+    #[arg(required = true)]
+    pub ids: Vec<String>,
+    /// The card of records that nobody was known for.
+    #[arg(long)]
+    pub card: Option<String>,
+    /// Which cycle takes a record whose day is closed.
+    #[arg(long, value_enum, default_value_t = IntoArg::Open)]
+    pub into: IntoArg,
+    /// Only show the commands, and what the log holds under the records' ids.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Seconds to wait for each answer; 0 = be content that the command was taken.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=30))]
+    pub wait: u64,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+}
+
+/// The cycle that takes a record whose day is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum IntoArg {
+    /// The running one.
+    Open,
+    /// Its own, which is restated.
+    Original,
 }
 
 #[derive(Debug, Args)]
@@ -239,7 +315,7 @@ pub(super) struct SendArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RechargeArgs {
-    /// 19 or 20 characters.
+    /// ICCID, or a number that the card holds: imsi:…, msisdn:….
     pub iccid: String,
     /// The order's id in the vendor's books.
     #[arg(long)]
@@ -285,7 +361,7 @@ pub(super) enum ModeArg {
 
 #[derive(Debug, Args)]
 pub(super) struct RulesArgs {
-    /// 19 or 20 characters.
+    /// ICCID, or a number that the card holds: imsi:…, msisdn:….
     pub iccid: String,
     /// KIND=VALUE, e.g. burnt_percent=50 remaining_bytes=500MiB expires_days=7 exhausted=true no_data_hours=24.
     pub rules: Vec<String>,
@@ -295,7 +371,7 @@ pub(super) struct RulesArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct CreditsArgs {
-    /// 19 or 20 characters.
+    /// ICCID, or a number that the card holds: imsi:…, msisdn:….
     pub iccid: String,
     /// How many.
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]

@@ -6,14 +6,18 @@ use std::path::Path;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::args::{CardArgs, CardCommand, CardUsageArgs, InstanceArgs};
+use super::args::{CardArgs, CardCommand, CardEventsArgs, CardUsageArgs, InstanceArgs};
 use super::exit::{Exit, Failed};
+use super::follow::follow;
 use super::remote::{Ask, call, fetch};
+use crate::limits::PAGE_ROWS_MAX;
 use crate::stdout::say;
 
 pub(super) fn run(args: &CardArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
     match &args.command {
         Some(CardCommand::Usage(args)) => usage(args, from, json),
+        Some(CardCommand::Events(args)) if args.follow => follow_events(args, from, json),
+        Some(CardCommand::Events(args)) => events(args, from, json),
         None => {
             let path = format!("/v1/cards/{}", args.iccid.as_deref().unwrap_or_default());
             call(Ask::new(Method::GET, &path), &args.instance, from)
@@ -43,7 +47,7 @@ fn usage(args: &CardUsageArgs, from: Option<&Path>, json: bool) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-fn page(path: &str, instance: &InstanceArgs, from: Option<&Path>) -> Result<Value, Failed> {
+pub(super) fn page(path: &str, instance: &InstanceArgs, from: Option<&Path>) -> Result<Value, Failed> {
     Ok(fetch(Ask::new(Method::GET, path), instance, from)?.1)
 }
 
@@ -51,6 +55,50 @@ fn append(whole: &mut Value, more: &mut Value, list: &str) {
     if let (Some(whole), Some(more)) = (whole[list].as_array_mut(), more[list].as_array_mut()) {
         whole.append(more);
     }
+}
+
+fn events_path(args: &CardEventsArgs, limit: Option<usize>) -> String {
+    let of_card = args.iccid.as_ref().map(|iccid| format!("/cards/{iccid}")).unwrap_or_default();
+    let limit = limit.map(|limit| format!("limit={limit}"));
+    let kind = args.kind.as_ref().map(|kind| format!("type={}", query_text(kind)));
+    let query: Vec<String> = limit.into_iter().chain(kind).collect();
+    format!("/v1{of_card}/events?{}", query.join("&"))
+}
+
+/// The newest, as many pages as it takes.
+fn events(args: &CardEventsArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
+    let mut path = Some(events_path(args, Some(PAGE_ROWS_MAX.min(args.limit as usize))));
+    let mut left = args.limit as usize;
+    while let Some(next) = path.filter(|_| left > 0) {
+        let page = page(&next, &args.instance, from)?;
+        for event in list(&page, "events").take(left) {
+            left -= 1;
+            print_event(event, json);
+        }
+        path = page["next"].as_str().map(str::to_owned);
+    }
+    Ok(Exit::Done)
+}
+
+fn follow_events(args: &CardEventsArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
+    follow(&events_path(args, None), &args.instance, from, |said| {
+        let data: Value = serde_json::from_str(&said.data).unwrap_or_default();
+        if said.kind == "gap" {
+            eprintln!("tidegauge: events are missing here: {}", text(&data["why"]));
+        } else {
+            print_event(&data, json);
+        }
+    })?;
+    Ok(Exit::Done)
+}
+
+/// One line an event: JSON, or when, what, whose, and its data.
+fn print_event(event: &Value, json: bool) {
+    if json {
+        return say!("{event}");
+    }
+    let kind = text(&event["type"]).trim_start_matches("io.tidegauge.").trim_end_matches(".v1");
+    say!("{}  {kind}  {}  {}", text(&event["time"]), text(&event["subject"]), event["data"]);
 }
 
 /// A text as a query may hold it.
@@ -92,11 +140,11 @@ fn row(row: &Value, key: &str, figures: &[&str]) -> String {
     format!("{}{line}  {}, as of {}", text(&row[key]), text(&row["source"]), text(&row["as_of"]))
 }
 
-fn list<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn list<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     answer[name].as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 

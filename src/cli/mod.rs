@@ -9,11 +9,13 @@ mod config;
 mod demo;
 mod doctor;
 mod exit;
+mod follow;
 mod ingest;
 mod kafka;
 mod migrate;
 mod observe;
 mod order;
+mod quarantine;
 mod remote;
 mod rollups;
 mod run;
@@ -64,6 +66,7 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Recharge(args) => order::recharge(&args, path),
         Command::Rules(args) => order::rules(&args, path),
         Command::Credits(args) => order::credits(&args, path),
+        Command::Quarantine(command) => quarantine::run(&command, path, cli.json),
         Command::Feeds(args) => remote::feeds(&args, path),
         Command::Doctor(args) => doctor::run(&args, &load(path)?, cli.json),
         Command::Verify => verify::run(&load(path)?, cli.json),

@@ -58,11 +58,7 @@ pub(super) fn fetch(
     instance: &InstanceArgs,
     path: Option<&Path>,
 ) -> Result<(StatusCode, Value), Failed> {
-    let base = match &instance.url {
-        Some(url) => url.clone(),
-        None => format!("http://{}", config::load_listen(path)?),
-    };
-    let url = format!("{}{}", base.trim_end_matches('/'), ask.path);
+    let url = url(ask.path, instance, path)?;
     ask.headers.extend(instance.token.iter().map(|token| ("authorization", format!("Bearer {token}"))));
     let (status, answer) = super::runtime()?.block_on(send(ask, &url))?;
     if status.is_success() {
@@ -82,6 +78,18 @@ pub(super) async fn ask(
     let mut ask = Ask::new(method, path);
     ask.headers.extend(instance.token.iter().map(|token| ("authorization", format!("Bearer {token}"))));
     send(ask, &format!("{}{path}", base.trim_end_matches('/'))).await
+}
+
+/// Where a path is asked for: at the instance that is named, or at the one of the configuration.
+///
+/// # Errors
+/// A configuration that cannot be read.
+pub(super) fn url(path: &str, instance: &InstanceArgs, from: Option<&Path>) -> Result<String, Failed> {
+    let base = match &instance.url {
+        Some(url) => url.clone(),
+        None => format!("http://{}", config::load_listen(from)?),
+    };
+    Ok(format!("{}{path}", base.trim_end_matches('/')))
 }
 
 async fn send(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed> {

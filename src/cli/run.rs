@@ -1,7 +1,7 @@
 //! `run`: ingest, meter and answer, until told to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,14 +10,17 @@ use super::args::{Role, RunArgs};
 use super::exit::{Exit, Failed};
 use super::rollups::{Rollups, Sink, archive};
 use super::{kafka, observe};
-use crate::api::{Access, Allowed, metrics};
+use crate::api::{Access, Allowed, Live, Names, metrics};
 use crate::config::{Config, Role as TokenRole, tokens};
 use crate::ingest::formats::Decoder;
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::{Clock as IngestClock, Options, RawFeed};
-use crate::log::Topic;
-use crate::log::kafka::{KafkaCommands, KafkaIngestLog, KafkaTail, KafkaWorkerLog};
-use crate::shell::{Commands, Inbox, Instance, SharedDirectory, Size, follow, listen, told_to_stop};
+use crate::log::kafka::{KafkaCommands, KafkaIngestLog, KafkaReplay, KafkaTail, KafkaWorkerLog};
+use crate::log::{Replay, Tail as _, Topic};
+use crate::shell::{
+    Commands, Events, FOLLOWED, Inbox, Instance, SharedDirectory, Size, follow, follow_events, listen,
+    told_to_stop,
+};
 use crate::worker::{Clock, New, Pace, Settings};
 
 /// How long the start waits for the reader of answers.
@@ -42,11 +45,13 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     let (mut instance, inboxes) = Instance::new(size);
     let rollups = Rollups::start(config);
     start_workers(&mut instance, inboxes, args, config, &rollups)?;
-    start_ingests(&mut instance, size.ingests, config)?;
+    let directory = SharedDirectory::default();
+    start_ingests(&mut instance, size.ingests, config, &directory)?;
     let history = if size.workers > 0 { Rollups::start_history(config)? } else { None };
     if args.roles.contains(&Role::Api) {
         let mut api = instance.api(metrics, config.clock_supplied, access);
-        let commands = commands(&instance, config)?;
+        let live = live(config);
+        let commands = commands(&instance, config, &live.events)?;
         // Whoever asks to wait should find somebody who hears; brokers that are away hold nothing up for long.
         for _ in 0..HEARING_WITHIN_MS / 10 {
             if commands.answers.hearing.load(Ordering::Relaxed) {
@@ -56,11 +61,15 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
         }
         api.commands = Some(commands);
         api.archive = archive(config);
+        api.live = Some(live);
+        api.names = Some(names(&instance, size.ingests, config, directory)?);
+        api.deployment.clone_from(&config.deployment);
         api.address.clone_from(&config.api_address);
         api.feeds = pushed_feeds(config);
         let (kafka, owners) = (kafka::member(config, &config.kafka.group, "api"), Arc::clone(&api.owners));
         let tail = move || KafkaTail::whole(&kafka, Topic::Owners);
-        follow("owners", (instance.stop_flag(), Arc::default()), tail, move |message| owners.hear(message))?;
+        let flags = (instance.stop_flag(), Arc::default());
+        follow("owners", flags, tail, move |message| owners.hear(message), |_| ())?;
         let address = listen(config.api_listen, api).await?;
         tracing::info!(%address, "HTTP");
     }
@@ -91,14 +100,49 @@ fn access(config: &Config) -> Result<Access, Failed> {
     Ok(Access::Tokens(tokens.collect()))
 }
 
-fn commands(instance: &Instance, config: &Config) -> Result<Commands, Failed> {
+/// Events for whoever follows them; what was missed is read again from the topics.
+fn live(config: &Config) -> Live {
+    let kafka = kafka::member(config, &config.kafka.group, "api");
+    let reader = move || Ok(Box::new(KafkaReplay::open(&kafka)?) as Box<dyn Replay>);
+    Live { events: Arc::default(), reader: Arc::new(reader) }
+}
+
+/// Who holds which number: as the ingests here have read it, or read for this alone.
+fn names(
+    instance: &Instance,
+    ingests: usize,
+    config: &Config,
+    directory: SharedDirectory,
+) -> Result<Names, Failed> {
+    if ingests > 0 {
+        let board = Arc::clone(&instance.board);
+        return Ok(Names { directory, whole: Arc::new(move || board.directory_ready()) });
+    }
+    let kafka = kafka::member(config, &config.kafka.group, "api");
+    let tail = move || KafkaTail::whole(&kafka, Topic::Directory);
+    let (mut heard, whole) = (directory.clone(), Arc::<AtomicBool>::default());
+    let flags = (instance.stop_flag(), Arc::clone(&whole));
+    follow("directory", flags, tail, move |message| heard.hear(message), |_| ())?;
+    Ok(Names { directory, whole: Arc::new(move || whole.load(Ordering::Relaxed)) })
+}
+
+/// The way of commands; one tail hears their answers, and every other event.
+fn commands(instance: &Instance, config: &Config, events: &Arc<Events>) -> Result<Commands, Failed> {
     let kafka = kafka::member(config, &config.kafka.group, "api");
     let log = KafkaCommands::new(&kafka).context("commands")?;
     let commands = Commands { log: Arc::new(log), answers: Arc::default() };
-    let answers = Arc::clone(&commands.answers);
-    let tail = move || KafkaTail::from_end(&kafka, Topic::Lifecycle);
-    let hearing = Arc::clone(&answers.hearing);
-    follow("answers", (instance.stop_flag(), hearing), tail, move |message| answers.hear(message))?;
+    let begun = Arc::clone(events);
+    let tail = move || {
+        let places = begun.places();
+        let tail = if places.is_empty() {
+            KafkaTail::from_end(&kafka, &FOLLOWED)
+        } else {
+            KafkaTail::from_places(&kafka, &FOLLOWED, places)
+        }?;
+        begun.begin(tail.places());
+        Ok(tail)
+    };
+    follow_events(instance.stop_flag(), tail, &commands.answers, events)?;
     Ok(commands)
 }
 
@@ -146,8 +190,12 @@ fn pushed_feeds(config: &Config) -> Arc<[Decoder]> {
     config.feeds.iter().map(|feed| feed.decoder.clone()).collect()
 }
 
-fn start_ingests(instance: &mut Instance, ingests: usize, config: &Config) -> Result<(), Failed> {
-    let directory = SharedDirectory::default();
+fn start_ingests(
+    instance: &mut Instance,
+    ingests: usize,
+    config: &Config,
+    directory: &SharedDirectory,
+) -> Result<(), Failed> {
     let clock = if config.clock_supplied { IngestClock::Supplied } else { IngestClock::Log };
     let (feeds, pushed) = (raw_feeds(config), pushed_feeds(config));
     for number in 0..ingests {

@@ -12,11 +12,13 @@ use super::rollups::Rollups;
 use super::screen::Screen;
 use super::sender::Sender;
 use super::{DEPLOYMENT, catalogue};
-use crate::api::{Access, Allowed, metrics};
+use crate::api::{Access, Allowed, Live, Names, metrics};
 use crate::ingest::{Clock as IngestClock, Options as IngestOptions};
-use crate::log::Topic;
-use crate::log::file::{FileCommands, FileIngestLog, FileTail, FileWorkerLog, Member, Store};
-use crate::shell::{Commands, Instance, SharedDirectory, Size, follow, listen, told_to_stop, wall_ms};
+use crate::log::file::{FileCommands, FileIngestLog, FileReplay, FileTail, FileWorkerLog, Member, Store};
+use crate::log::{Replay, Tail as _};
+use crate::shell::{
+    Commands, FOLLOWED, Instance, SharedDirectory, Size, follow_events, listen, told_to_stop, wall_ms,
+};
 use crate::worker::{Clock, New, Settings};
 
 /// Partitions of the demo's log.
@@ -51,10 +53,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         catalogue::first_messages(fleet, PARTITIONS)
     })?;
     let rollups = Rollups::find(&options.directory);
-    let instance = start(&store, &rollups)?;
+    let directory = SharedDirectory::default();
+    let instance = start(&store, &rollups, &directory)?;
     let allowed = if options.listen.ip().is_loopback() { Allowed::Operate } else { Allowed::Read };
     let mut api = instance.api(metrics, true, Access::Everybody(allowed));
-    api.commands = Some(commands(&instance, &store)?);
+    let live = live(&store);
+    api.commands = Some(commands(&instance, &store, &live)?);
+    api.live = Some(live);
+    let board = Arc::clone(&instance.board);
+    api.names = Some(Names { directory, whole: Arc::new(move || board.directory_ready()) });
+    DEPLOYMENT.clone_into(&mut api.deployment);
     let address = listen(options.listen, api).await?;
     let fleet = sender.fleet();
     let place = Arc::clone(&sender.step);
@@ -74,17 +82,30 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     shown.and(sent)
 }
 
-fn commands(instance: &Instance, store: &Arc<Store>) -> anyhow::Result<Commands> {
+/// Events for whoever follows them; what was missed is read again from the store.
+fn live(store: &Arc<Store>) -> Live {
+    let store = Arc::clone(store);
+    let reader = move || Ok(Box::new(FileReplay(Arc::clone(&store))) as Box<dyn Replay>);
+    Live { events: Arc::default(), reader: Arc::new(reader) }
+}
+
+fn commands(instance: &Instance, store: &Arc<Store>, live: &Live) -> anyhow::Result<Commands> {
     let log = Arc::new(FileCommands::new(Arc::clone(store)));
     let commands = Commands { log, answers: Arc::default() };
-    let (answers, store) = (Arc::clone(&commands.answers), Arc::clone(store));
-    let tail = move || Ok(FileTail::from_end(Arc::clone(&store), Topic::Lifecycle));
-    let hearing = Arc::clone(&answers.hearing);
-    follow("answers", (instance.stop_flag(), hearing), tail, move |message| answers.hear(message))?;
+    let (begun, store) = (Arc::clone(&live.events), Arc::clone(store));
+    let tail = move || {
+        let tail = match begun.places() {
+            places if places.is_empty() => FileTail::from_end(Arc::clone(&store), &FOLLOWED),
+            places => FileTail::from_places(Arc::clone(&store), places),
+        };
+        begun.begin(tail.places());
+        Ok(tail)
+    };
+    follow_events(instance.stop_flag(), tail, &commands.answers, &live.events)?;
     Ok(commands)
 }
 
-fn start(store: &Arc<Store>, rollups: &Rollups) -> anyhow::Result<Instance> {
+fn start(store: &Arc<Store>, rollups: &Rollups, directory: &SharedDirectory) -> anyhow::Result<Instance> {
     let (mut instance, inboxes) = Instance::new(Size { workers: 1, ingests: 1, partitions: PARTITIONS });
     let mut settings = Settings::new(DEPLOYMENT, "demo", PARTITIONS);
     settings.clock = Clock::Supplied;
@@ -94,8 +115,7 @@ fn start(store: &Arc<Store>, rollups: &Rollups) -> anyhow::Result<Instance> {
         let make = move || Ok((FileWorkerLog::new(Arc::clone(&store), Member::ONLY), rollups.sink()));
         instance.start_worker(number, settings.clone(), inbox, make)?;
     }
-    let directory = SharedDirectory::default();
-    let store = Arc::clone(store);
+    let (store, directory) = (Arc::clone(store), directory.clone());
     instance.start_ingest(0, IngestOptions::new(DEPLOYMENT, IngestClock::Supplied), move || {
         Ok((FileIngestLog::new(Arc::clone(&store), Member::ONLY)?, directory.clone()))
     })?;

@@ -58,6 +58,11 @@ impl Holders {
         valid.max_by_key(|held| (held.valid_from, held.card)).map(|held| held.card)
     }
 
+    /// Everybody who says that it holds it.
+    pub fn all_at(&self, time: UnixTime) -> impl Iterator<Item = CardId> {
+        self.0.iter().filter(move |held| held.holds_at(time)).map(|held| held.card)
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -15,7 +15,7 @@ pub mod kafka;
 pub mod sim;
 mod topic;
 
-pub use command::{Appended, CommandLog, CommandPlace, Tail};
+pub use command::{Appended, CommandLog, CommandPlace, Places, Replay, Tail};
 pub use topic::{Retention, Topic};
 
 use std::sync::Arc;

@@ -35,7 +35,9 @@ pub use group::{Group, newest, portions};
 pub use sink::{RowBatch, RowSink, RowVersion, VersionedRows};
 
 #[cfg(feature = "full")]
-pub use archive::{Archive, Row};
+pub use archive::{
+    Archive, Archived, ArchivedPlace, FleetSums, Match, Row, SetAside, SetAsidePlace, SetAsideRecord,
+};
 #[cfg(feature = "full")]
 pub use client::{Client, Server, Timeouts};
 #[cfg(feature = "full")]

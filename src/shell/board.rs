@@ -94,6 +94,12 @@ impl Board {
         sum
     }
 
+    /// Whether an ingest here has read the directory to its end.
+    #[must_use]
+    pub fn directory_ready(&self) -> bool {
+        self.said().ingests.values().any(|(_, report)| report.directory_ready)
+    }
+
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let said = self.said();

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use dashmap::{DashMap, DashSet};
 
+use crate::codec::directory as entries;
 use crate::ingest::{Change, Directory, Holders};
+use crate::log::Message;
 use crate::model::{CardHash, CardId, CardName, DirectoryEntry, Number, UnixTime};
 
 /// A handle; clones share the entries. Each ingest reads the whole topic and sets what it reads: setting an entry again
@@ -13,6 +15,21 @@ use crate::model::{CardHash, CardId, CardName, DirectoryEntry, Number, UnixTime}
 pub struct SharedDirectory {
     numbers: Arc<DashMap<Number, Holders>>,
     cards: Arc<DashSet<CardId, CardHash>>,
+}
+
+impl SharedDirectory {
+    /// Every card that says it holds a number in a second.
+    #[must_use]
+    pub fn holders(&self, number: Number, at: UnixTime) -> Vec<CardId> {
+        self.numbers.get(&number).map(|holders| holders.all_at(at).collect()).unwrap_or_default()
+    }
+
+    /// Takes a message of the directory; one that cannot be read names nobody.
+    pub fn hear(&mut self, message: Message<'_>) {
+        if let Ok((name, card, entry)) = entries::read(message.key.unwrap_or_default(), message.value) {
+            drop(self.set(name, card, entry));
+        }
+    }
 }
 
 impl Directory for SharedDirectory {

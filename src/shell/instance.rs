@@ -5,13 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
+use super::socket::PatientListener;
 use super::{Board, Clocks, Inbox, Pushed, Pushes, Workers, ingest, worker};
-use crate::api::{Access, Api, peers, router};
+use crate::api::{Access, Api, Basis, router};
 use crate::ingest::{Directory, Options};
+use crate::limits::CLIENT_STALLS_MS;
 use crate::log::{IngestLog, LogError, WorkerLog};
 use crate::rollup::RowSink;
 use crate::worker::Settings;
@@ -103,23 +106,8 @@ impl Instance {
     #[must_use]
     pub fn api(&self, metrics: PrometheusHandle, clock_supplied: bool, access: Access) -> Api {
         let (board, workers) = (Arc::clone(&self.board), Arc::clone(&self.workers));
-        let (commands, archive) = (None, None);
-        let (owners, address) = (Arc::default(), String::new());
-        let (feeds, pushes) = (Arc::default(), Arc::clone(&self.pushes));
-        Api {
-            board,
-            workers,
-            metrics,
-            clock_supplied,
-            commands,
-            archive,
-            feeds,
-            pushes,
-            access,
-            owners,
-            address,
-            peers: peers(),
-        }
+        let pushes = Arc::clone(&self.pushes);
+        Api::new(Basis { board, workers, pushes, metrics, clock_supplied, access })
     }
 
     /// The flag that ends the threads; for others that should end with them.
@@ -150,6 +138,7 @@ pub async fn listen(address: SocketAddr, api: Api) -> anyhow::Result<SocketAddr>
         .await
         .map_err(|e| anyhow::anyhow!("cannot listen on {address}: {e}; choose another api.listen"))?;
     let address = listener.local_addr()?;
+    let listener = PatientListener::new(listener, Duration::from_millis(CLIENT_STALLS_MS));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router(api)).await {
             tracing::error!(%error, "HTTP has ended");

@@ -48,6 +48,12 @@ impl Workers {
         (Self { partitions, boxes, routes: DashMap::new() }, inboxes)
     }
 
+    /// Partitions of the log.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
     /// Whether the log has a partition.
     #[must_use]
     pub fn has(&self, partition: u32) -> bool {

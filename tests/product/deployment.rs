@@ -105,6 +105,13 @@ impl Deployment {
         String::from_utf8(output.stdout).expect("text")
     }
 
+    /// Starts a command whose output is read as it comes.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(std::process::Stdio::piped());
+        spawn_with_us(command)
+    }
+
     /// A file in its directory.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.directory.path().join(name);
@@ -222,6 +229,11 @@ pub(crate) struct Running<'d> {
 }
 
 impl Running<'_> {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.deployment.address
+    }
+
     /// What it answers; `None` before it listens.
     pub(crate) fn get(&self, path: &str) -> Option<Response> {
         http::get(&self.deployment.address, path)

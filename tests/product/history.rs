@@ -10,6 +10,8 @@ use crate::eventually;
 use crate::gateway::Server;
 
 const CARD: &str = "8986001234567890123";
+const OTHER: &str = "8986001234567890131";
+const IMSI: &str = "460041234567890";
 const CATALOGUE: &str = "version = 1\ncalendar_from = \"2026-07-01\"\nown_channels = [\"web\"]\n[[feeds]]\nname = \"pgw\"\n\
     role = \"settling\"\n[[carriers]]\nname = \"east\"\nzone = \"UTC\"\nanchor_day = 1\nsettling_feed = \"pgw\"\n\
     [[plans]]\nname = \"standard\"\n";
@@ -34,7 +36,7 @@ fn sum(days: &[(String, u64, u64)]) -> u64 {
 
 fn register(deployment: &Deployment) {
     let command = json!({"id": "r", "card": CARD, "type": "card.register", "at": "2026-07-01T00:00:00Z",
-        "channel": "web", "carrier": "east", "plan": "standard"});
+        "channel": "web", "carrier": "east", "plan": "standard", "imsi": IMSI});
     deployment.send("card.commands", [(CARD, command.to_string().as_bytes(), JULY_MS)]);
 }
 
@@ -101,7 +103,10 @@ fn the_past_of_a_card_is_told_whoever_holds_it() {
     ranges(&running);
     pages(&running);
     refusals(&running);
+    happened(&running);
+    fleet(&running);
     by_the_command_line(&deployment);
+    set_aside(&deployment, &running);
     running.terminate();
     nobody_meters(&deployment);
 }
@@ -178,14 +183,147 @@ fn refusals(running: &Running<'_>) {
     assert_eq!(unknown.status, 404, "{unknown:?}");
 }
 
+/// The card's events, newest first, in pages of any size.
+fn happened(running: &Running<'_>) {
+    let path = format!("/v1/cards/{CARD}/events");
+    let ids = |answer: &Value| -> Vec<String> {
+        let events = answer["events"].as_array().expect("events").iter();
+        events.map(|event| event["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let whole = eventually("the events in ClickHouse", || {
+        let whole = running.get(&path)?.json();
+        // July has closed eight days after its end: everything before is there too.
+        ids(&whole).iter().any(|id| id.contains("cycle.closed")).then_some(whole)
+    });
+    let times: Vec<&str> = whole["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|e| e["time"].as_str().expect("a time"))
+        .collect();
+    assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
+    let closed = whole["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .find(|e| e["type"] == "io.tidegauge.cycle.closed.v1")
+        .expect("July closed");
+    assert_eq!(
+        (&closed["data"]["cycle"], &closed["data"]["used"]),
+        (&json!("2026-07-01"), &json!(sum(&days()[..31]))),
+        "{closed}"
+    );
+    assert_eq!(closed["source"], "/tidegauge/history");
+    let (mut next, mut found) = (format!("{path}?limit=1"), Vec::new());
+    loop {
+        let page = running.ask(&next).json();
+        found.extend(ids(&page));
+        let Some(more) = page["next"].as_str() else { break };
+        more.clone_into(&mut next);
+    }
+    assert_eq!(found, ids(&whole));
+    let registered = running.ask(&format!("{path}?type=card.registered")).json();
+    assert_eq!(ids(&registered).len(), 1, "{registered}");
+    let page = running.ask(&format!("{path}?limit=1")).json();
+    let of_another = format!("{}&type=card.", page["next"].as_str().expect("more"));
+    let refused = running.ask(&of_another);
+    assert_eq!((refused.status, &refused.json()["type"]), (400, &json!("urn:tidegauge:problem:cursor")));
+}
+
+/// August runs: its bytes are the fleet's.
+fn fleet(running: &Running<'_>) {
+    let fleet = running.ask("/v1/fleet").json();
+    assert_eq!(
+        (&fleet["cards"]["active"], &fleet["partitions"]["missing"]),
+        (&json!(1), &json!([])),
+        "{fleet}"
+    );
+    let usage = &fleet["usage"];
+    let sum = json!(sum(&days()[31..]));
+    assert_eq!((&usage["used"], &usage["provisional"], &usage["cards"]), (&sum, &sum, &json!(1)), "{fleet}");
+    assert_eq!(usage["exhausted"], 0, "it has no package that could be");
+}
+
 fn by_the_command_line(deployment: &Deployment) {
     let range = ["--from", "2026-07-01", "--to", "2026-08-31"];
     let json = deployment.tell(&[&["card", "usage", CARD, "--json"][..], &range].concat());
     assert_eq!(told(&serde_json::from_str(&json).expect("JSON")).0, days());
     let lines = deployment.tell(&[&["card", "usage", CARD][..], &range].concat());
     assert!(lines.contains("\n2026-07-31  used 1062  "), "{lines}");
+    let events = deployment.tell(&["card", "events", CARD, "--limit", "3"]);
+    assert_eq!(events.lines().filter(|line| line.contains(CARD)).count(), 3, "{events}");
     let shown: Value = serde_json::from_str(&deployment.tell(&["card", CARD])).expect("JSON");
     assert_eq!(shown["card"], CARD);
+}
+
+/// The list of the quarantine once it has so many records.
+fn quarantined(running: &Running<'_>, query: &str, count: usize) -> Vec<Value> {
+    eventually("the records set aside", || {
+        let answer = running.get(&format!("/v1/quarantine{query}"))?.json();
+        let records = answer["records"].as_array().expect("records").clone();
+        (records.len() == count).then_some(records)
+    })
+}
+
+/// What came too late, and what came twice with other content, is seen, and counts once it is posted.
+fn set_aside(deployment: &Deployment, running: &Running<'_>) {
+    let body = json!({"card": OTHER, "channel": "web", "carrier": "east", "plan": "standard"});
+    let taken = running.order("POST", "/v1/cards", &[("Prefer", "wait=30")], &body.to_string());
+    assert_eq!(taken.status, 200, "{taken:?}");
+    let cdr = |id: &str, day: &str, up: u64| {
+        json!({"iccid": OTHER, "feed": "pgw", "id": id, "up": up, "down": 77, "start": format!("{day}T10:00:00Z"),
+            "end": format!("{day}T11:00:00Z")})
+    };
+    let at_ms = JULY_MS + 55 * DAY_MS;
+    let records =
+        [cdr("late", "2026-07-03", 7_000), cdr("twice", "2026-08-24", 10), cdr("twice", "2026-08-24", 20)];
+    for record in &records {
+        deployment.send("usage.cdr", [(OTHER, record.to_string().as_bytes(), at_ms)]);
+    }
+    let used = || running.ask(&format!("/v1/cards/{OTHER}")).json()["used"].as_u64().expect("bytes");
+    let conflict = quarantined(running, "?outcome=conflict", 1).remove(0);
+    let late = quarantined(running, &format!("?card={OTHER}&outcome=late"), 1).remove(0);
+    assert_eq!(
+        (&late["record"]["id"], &late["card"], &late["postable"]),
+        (&json!("late"), &json!(OTHER), &json!(true)),
+        "{late}"
+    );
+    assert_eq!(used(), 87);
+    let page = running.ask("/v1/quarantine?limit=1").json();
+    let second = running.ask(page["next"].as_str().expect("more")).json();
+    assert_eq!(
+        (second["records"].as_array().map(Vec::len), &second["next"]),
+        (Some(1), &Value::Null),
+        "{second}"
+    );
+    assert_ne!(page["records"][0]["id"], second["records"][0]["id"]);
+
+    let id = |record: &Value| record["id"].as_str().expect("an id").to_owned();
+    eventually("the counted one of the two in ClickHouse", || {
+        let told = deployment.tell(&["quarantine", "post", &id(&conflict), "--dry-run", "--json"]);
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        assert_eq!(
+            (&told["command"]["type"], &told["command"]["record"]["up"]),
+            (&json!("record.post"), &conflict["record"]["up"])
+        );
+        let matches = told["matches"].as_array().expect("matches");
+        (matches.len() == 1 && matches[0]["up"] != conflict["record"]["up"]).then_some(())
+    });
+    assert_eq!(used(), 87, "nothing was given");
+    for key in [None, Some("again")] {
+        let headers: Vec<_> =
+            key.map(|key| ("Idempotency-Key", key)).into_iter().chain([("Prefer", "wait=30")]).collect();
+        let path = format!("/v1/quarantine/{}/post", id(&late));
+        let posted = running.order("POST", &path, &headers, "{}");
+        assert_eq!((posted.status, &posted.json()["outcome"]), (200, &json!("applied")), "{posted:?}");
+        assert_eq!(used(), 87 + 7_077, "once, whatever the command is called");
+    }
+    let refused = deployment.output(&["quarantine", "post", &id(&conflict)]);
+    assert!(!refused.status.success(), "a record whose id has counted with other content: {refused:?}");
+    let unknown = running.order("POST", "/v1/quarantine/0123/post", &[], "{}");
+    assert_eq!(unknown.status, 404, "{unknown:?}");
+    let lines = deployment.tell(&["quarantine", "list", "--outcome", "late"]);
+    assert!(lines.contains(&id(&late)) && lines.contains(OTHER), "{lines}");
 }
 
 /// With no meter anywhere ClickHouse answers, and says that it does.
@@ -202,6 +340,10 @@ fn nobody_meters(deployment: &Deployment) {
     let whole = usage(&running, "?from=2026-07-01&to=2026-08-31");
     assert_eq!(told(&whole).0, days());
     assert_eq!((&whole["memory"], whole["why"].is_string()), (&Value::Null, true), "{whole}");
+    eventually("the number to be known", || {
+        running.get(&format!("/v1/cards/imsi:{IMSI}")).filter(|card| card.json()["card"] == CARD)
+    });
+    assert_eq!(running.ask("/v1/fleet").json()["partitions"]["answered"], 0);
     let unknown = running.ask("/v1/cards/8986009999999999999");
     assert_eq!(unknown.status, 503, "nobody knows whether it is there: {unknown:?}");
 }

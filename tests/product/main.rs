@@ -8,6 +8,7 @@ mod deployment;
 mod doctor;
 #[path = "../support/clickhouse.rs"]
 mod engine;
+mod events;
 mod feeds;
 mod gateway;
 mod history;

@@ -77,6 +77,7 @@ pub const METRICS: &[Metric] = &[
         &["kind"],
         "local times of feeds that the clock change made twice or skipped",
     ),
+    metric("tidegauge_event_streams", Gauge, &[], "streams of events that clients follow here"),
     metric("tidegauge_parked_records", Gauge, &[], "records that wait for their card's registration"),
     metric(
         "tidegauge_input_in_flight_records",

@@ -1,11 +1,13 @@
 //! Commands written into the file log by this process; and topics that it follows for itself.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Store;
-use crate::log::{Appended, CommandLog, CommandPlace, LogError, Message, Output, PollBudget, Tail, Topic};
+use crate::log::{
+    Appended, CommandLog, CommandPlace, LogError, Message, Output, Places, PollBudget, Tail, Topic,
+    TopicPartition,
+};
 use crate::model::{LogOffset, partition_of_key};
 
 /// Writes to `card.commands`.
@@ -46,25 +48,35 @@ impl CommandLog for FileCommands {
     }
 }
 
-/// A topic followed from its end on.
+/// Topics followed for this process.
 pub struct FileTail {
     store: Arc<Store>,
-    topic: Topic,
-    places: BTreeMap<u32, LogOffset>,
+    places: Places,
 }
 
 impl FileTail {
+    /// From their ends on.
     #[must_use]
-    pub fn from_end(store: Arc<Store>, topic: Topic) -> Self {
-        let places = (0..store.partitions()).map(|p| (p, store.end(topic, p))).collect();
-        Self { store, topic, places }
+    pub fn from_end(store: Arc<Store>, topics: &[Topic]) -> Self {
+        let all =
+            topics.iter().flat_map(|topic| (0..store.partitions()).map(|partition| (*topic, partition)));
+        let places =
+            all.map(|(topic, partition)| (TopicPartition { topic, partition }, store.end(topic, partition)));
+        let places = places.collect();
+        Self { store, places }
+    }
+
+    /// From where another tail had come to.
+    #[must_use]
+    pub fn from_places(store: Arc<Store>, places: Places) -> Self {
+        Self { store, places }
     }
 
     fn read(&mut self, each: &mut dyn FnMut(Message<'_>)) -> Result<usize, LogError> {
         let budget = PollBudget { messages: 1_000, bytes: usize::MAX, wait_ms: 0 };
         let mut count = 0;
-        for (partition, place) in &mut self.places {
-            *place = self.store.read((self.topic, *partition), *place, budget, &mut |message| {
+        for (at, place) in &mut self.places {
+            *place = self.store.read((at.topic, at.partition), *place, budget, &mut |message| {
                 count += 1;
                 each(message);
                 true
@@ -75,12 +87,17 @@ impl FileTail {
 }
 
 impl Tail for FileTail {
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Message<'_>)) -> Result<(), LogError> {
+    fn places(&self) -> Places {
+        self.places.clone()
+    }
+
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
         let seen = self.store.appends();
         if self.read(each)? == 0 {
             self.store.wait(seen, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
             self.read(each)?;
         }
-        Ok(())
+        // What was there then was read then, or it began at the end.
+        Ok(true)
     }
 }

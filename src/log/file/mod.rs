@@ -8,6 +8,7 @@ mod commands;
 mod ingest;
 mod reader;
 mod record;
+mod replay;
 mod store;
 mod worker;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use commands::{FileCommands, FileTail};
 pub use ingest::FileIngestLog;
 pub use reader::FileReader;
+pub use replay::FileReplay;
 pub use store::{GroupOffset, Store};
 pub use worker::FileWorkerLog;
 

@@ -10,7 +10,7 @@ use super::asking::Asking;
 use super::config::KafkaConfig;
 use super::error::from_kafka;
 use super::follow::{Follower, From};
-use crate::log::{Appended, CommandLog, CommandPlace, LogError, Message, Tail, Topic};
+use crate::log::{Appended, CommandLog, CommandPlace, LogError, Message, Places, Tail, Topic};
 use crate::model::LogOffset;
 
 /// Writes to `card.commands`.
@@ -64,7 +64,7 @@ impl CommandLog for KafkaCommands {
     }
 }
 
-/// A topic followed for this process alone.
+/// Topics followed for this process alone.
 pub struct KafkaTail(Follower);
 
 impl KafkaTail {
@@ -72,8 +72,16 @@ impl KafkaTail {
     ///
     /// # Errors
     /// [`LogError::Retriable`] while the brokers are away; [`LogError::Fatal`] if the topic is missing.
-    pub fn from_end(config: &KafkaConfig, topic: Topic) -> Result<Self, LogError> {
-        Ok(Self(Follower::start(config, &Asking::new(config)?, topic, From::End)?))
+    pub fn from_end(config: &KafkaConfig, topics: &[Topic]) -> Result<Self, LogError> {
+        Ok(Self(Follower::start(config, &Asking::new(config)?, topics, &From::End)?))
+    }
+
+    /// From where another tail had come to.
+    ///
+    /// # Errors
+    /// As of [`Self::from_end`].
+    pub fn from_places(config: &KafkaConfig, topics: &[Topic], places: Places) -> Result<Self, LogError> {
+        Ok(Self(Follower::start(config, &Asking::new(config)?, topics, &From::Places(places))?))
     }
 
     /// All of it, then what comes.
@@ -81,13 +89,17 @@ impl KafkaTail {
     /// # Errors
     /// As of [`Self::from_end`].
     pub fn whole(config: &KafkaConfig, topic: Topic) -> Result<Self, LogError> {
-        Ok(Self(Follower::start(config, &Asking::new(config)?, topic, From::Beginning)?))
+        Ok(Self(Follower::start(config, &Asking::new(config)?, &[topic], &From::Beginning)?))
     }
 }
 
 impl Tail for KafkaTail {
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Message<'_>)) -> Result<(), LogError> {
+    fn places(&self) -> Places {
+        self.0.places()
+    }
+
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        self.0.poll(wait_ms, each).map(drop)
+        self.0.poll(wait_ms, each)
     }
 }

@@ -190,10 +190,6 @@ impl Fetched<'_> {
         Some(NativeError { code: code.into(), text })
     }
 
-    pub(super) fn partition(&self) -> u32 {
-        self.raw.partition()
-    }
-
     pub(super) fn offset(&self) -> i64 {
         self.raw.get().offset
     }

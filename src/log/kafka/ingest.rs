@@ -48,7 +48,7 @@ impl KafkaIngestLog {
     pub fn open_with(config: KafkaConfig, raw: &[Topic]) -> Result<Self, LogError> {
         let asking = Asking::new(&config)?;
         let log_partitions = asking.topic(Topic::Log)?.partitions;
-        let directory = Follower::start(&config, &asking, Topic::Directory, From::Beginning)?;
+        let directory = Follower::start(&config, &asking, &[Topic::Directory], &From::Beginning)?;
         let producer = Self::producer(&config)?;
         let reader = KafkaReader::open(config.clone(), &[&Topic::OUTSIDE, raw].concat())?;
         Ok(Self { config, reader, directory, producer, done: Vec::new(), log_partitions })

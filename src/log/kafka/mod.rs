@@ -12,7 +12,8 @@
 //! | `reader` | [`KafkaReader`]: topics read as a group, at least once |
 //! | `ingest` | [`KafkaIngestLog`] |
 //! | `follow` | the directory, read whole and then followed |
-//! | `commands` | [`KafkaCommands`]: commands that came by HTTP; [`KafkaTail`]: their answers, and who holds what |
+//! | `commands` | [`KafkaCommands`]: commands that came by HTTP; [`KafkaTail`]: events, and who holds what |
+//! | `replay` | [`KafkaReplay`]: events read again |
 //! | `look` | [`KafkaLook`]: everything readable, nothing joined, for `verify` |
 //! | `brokers`, `version`, `granted` | who the brokers are, how they are set, what their clocks say, what they allow: for `doctor` |
 //! | `topics` | what the topics should be, what they are, and how to get there |
@@ -38,6 +39,7 @@ mod member;
 mod offsets;
 mod producer;
 mod reader;
+mod replay;
 mod scan;
 pub mod topics;
 mod version;
@@ -50,5 +52,6 @@ pub use granted::{GroupFound, KafkaGranted, Operation};
 pub use ingest::KafkaIngestLog;
 pub use look::KafkaLook;
 pub use reader::KafkaReader;
+pub use replay::KafkaReplay;
 pub use version::{BrokerVersion, broker_version, is_newest_known, release};
 pub use worker::KafkaWorkerLog;
