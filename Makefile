@@ -6,7 +6,7 @@ DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 SEEDS ?= 20000
 PORT ?= 9092
 
-.PHONY: help demo test kills check fmt clippy deny docs core bench simulate up kafka consumers helm clickhouse-engine
+.PHONY: help demo test kills check fmt clippy deny docs core bench fuzz simulate up kafka consumers helm clickhouse-engine
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -47,9 +47,13 @@ docs:
 
 bench: kafka ## Parts (criterion) and the whole on a real Kafka, each beside its bare floor
 	cargo bench --no-default-features --bench codec
+	cargo bench --no-default-features --bench formats
 	cargo bench --bench meter
 	cargo bench --no-default-features --bench memory
 	cargo bench --bench harness
+
+fuzz: ## Mutations of what others send, a minute a decoder (FUZZ_SECONDS, FUZZ_SEED)
+	CARGO_PROFILE_DEV_OPT_LEVEL=2 cargo test --no-default-features --test fuzz -- --ignored --nocapture
 
 simulate: ## SEEDS=20000 seeded crashes of the whole, audited
 	cargo run --release -- simulate --seeds $(SEEDS)

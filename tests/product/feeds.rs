@@ -24,7 +24,7 @@ pub(crate) fn data(name: &str) -> String {
 }
 
 /// Makes the carrier's topic: it is none of ours.
-fn make_topic(topic: &str) {
+pub(crate) fn make_topic(topic: &str) {
     let admin: AdminClient<DefaultClientContext> = Deployment::client().create().expect("a client");
     let topic = NewTopic::new(topic, 2, TopicReplication::Fixed(1));
     let made = block_on(admin.create_topics([&topic], &AdminOptions::new())).expect("an answer");

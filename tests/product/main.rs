@@ -15,6 +15,7 @@ mod history;
 mod http;
 mod instances;
 mod lines;
+mod nodes;
 mod pipe;
 mod precedence;
 mod push;
