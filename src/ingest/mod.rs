@@ -16,6 +16,7 @@ mod feeds;
 pub mod file;
 pub mod formats;
 mod frontier;
+pub mod gaps;
 mod intake;
 mod ledger;
 mod letters;

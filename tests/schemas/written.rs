@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tidegauge::codec::{canonical, directory, event, json::write, quarantine};
+use tidegauge::ingest::gaps::{Change, Gaps, Kind, Seen, Watch};
 use tidegauge::log::Output;
 use tidegauge::model::{
     AlertData, Broadcast, BurntBecomes, CardCommand, CardId, CardName, CarrierState, Cdr, Channel,
@@ -441,9 +442,36 @@ fn every_kind_of_event_is_written_here() {
     let described: std::collections::BTreeSet<_> = super::files::json_files(&folder)
         .iter()
         .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
-        .filter(|name| name != "identity.conflict.v1.json")
+        .filter(|name| name != "identity.conflict.v1.json" && !name.starts_with("feed."))
         .collect();
     assert_eq!(written, described);
+}
+
+#[test]
+fn what_is_told_of_gaps_is_valid() {
+    let watch = Watch { silence_ms: Some(60_000), ..Watch::default() };
+    let mut gaps = Gaps::new([("f".to_owned(), watch)]);
+    let see = |gaps: &mut Gaps, kind, number| {
+        gaps.number("f", Seen { kind, node: "n", number, at: Some(5) }, 0);
+    };
+    for number in [1, 3] {
+        see(&mut gaps, Kind::Records, number);
+        see(&mut gaps, Kind::Files, number);
+    }
+    gaps.arrival("f", 0);
+    gaps.tick(86_400_000);
+    see(&mut gaps, Kind::Records, 2);
+    gaps.tick(86_400_000_000);
+    gaps.arrival("f", 86_400_000_000);
+    let told = gaps.take();
+    let reasons = told.iter().filter(|told| matches!(told.change, Change::Closed(_))).count();
+    assert_eq!((told.len(), reasons), (6, 3), "{told:?}");
+    for told in told {
+        let written = value(told.output("prod-1").value.as_deref().unwrap());
+        let kind = if told.change == Change::Opened { "opened" } else { "closed" };
+        assert_valid(&validator(&format!("event/feed.gap.{kind}.v1.json")), &written, &told.name());
+        assert_eq!(written["id"], format!("feed.gap.{kind}/{}", told.name()));
+    }
 }
 
 fn headers(message: &Output) -> Value {

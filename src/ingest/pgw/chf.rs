@@ -14,6 +14,7 @@ struct Fields<'a> {
     function: Option<&'a [u8]>,
     charging_id: Option<u64>,
     sequence: u64,
+    local_number: Option<u64>,
     opened: Option<UnixTime>,
     duration: i64,
     usage: Option<Reader<'a>>,
@@ -27,7 +28,9 @@ pub(super) fn decode(reader: Reader<'_>, out: &mut UsageRecord) -> Result<(), Re
     out.number = fields.number;
     out.start = opened;
     out.end = opened.saturating_add(fields.duration);
-    push_id(&fields, &mut out.id);
+    out.local_number = fields.local_number;
+    push_text(&mut out.node, fields.function.unwrap_or(b"-"));
+    push_id(&fields, out);
     if let Some(usage) = fields.usage {
         units(usage, out)?;
     }
@@ -44,6 +47,7 @@ fn walk(mut reader: Reader<'_>) -> Result<Fields<'_>, RecordError> {
             Some(6) => fields.opened = time(&tlv, "recordOpeningTime")?,
             Some(7) => fields.duration = seconds(&tlv)?,
             Some(8) => fields.sequence = unsigned(&tlv, "recordSequenceNumber")?,
+            Some(11) => fields.local_number = Some(unsigned(&tlv, "localRecordSequenceNumber")?),
             Some(13) => session(reader.inside(&tlv)?, &mut fields)?,
             Some(27) => fields.charging_id = Some(identifier(&tlv)),
             _ => {}
@@ -72,12 +76,11 @@ fn session(mut reader: Reader<'_>, fields: &mut Fields<'_>) -> Result<(), Record
     Ok(())
 }
 
-fn push_id(fields: &Fields<'_>, id: &mut String) {
-    id.push_str("200/");
-    push_text(id, fields.function.unwrap_or(b"-"));
+fn push_id(fields: &Fields<'_>, out: &mut UsageRecord) {
+    let UsageRecord { id, node, .. } = out;
     match fields.charging_id {
-        Some(charging_id) => write!(id, "/{charging_id}/{}", fields.sequence),
-        None => write!(id, "/-/{}", fields.sequence),
+        Some(charging_id) => write!(id, "200/{node}/{charging_id}/{}", fields.sequence),
+        None => write!(id, "200/{node}/-/{}", fields.sequence),
     }
     .unwrap_or_default();
 }

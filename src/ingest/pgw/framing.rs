@@ -71,11 +71,18 @@ impl Framing {
     /// Tells how records stand in a file by its first bytes.
     #[must_use]
     pub fn of(file: &[u8]) -> Self {
-        let word = |at: usize| Some(u32::from_be_bytes(file.get(at..at + 4)?.try_into().ok()?));
-        let (Some(length), Some(header)) = (word(0), word(4)) else { return Self::Plain };
-        let length_fits = length as usize == file.len() || length == LENGTH_UNKNOWN;
+        Self::of_start(file, Some(file.len() as u64))
+    }
+
+    /// The same by the beginning of a file whose length is known, or is not before it is read.
+    #[must_use]
+    pub fn of_start(start: &[u8], length: Option<u64>) -> Self {
+        let word = |at: usize| Some(u32::from_be_bytes(start.get(at..at + 4)?.try_into().ok()?));
+        let (Some(said), Some(header)) = (word(0), word(4)) else { return Self::Plain };
+        let fits = length.map_or(said as usize >= start.len(), |length| u64::from(said) == length);
+        let length_fits = fits || said == LENGTH_UNKNOWN;
         let first = header as usize;
-        if length_fits && first > FILE_HEADER && first <= file.len() {
+        if length_fits && first > FILE_HEADER && first <= start.len() {
             Self::Headers { first }
         } else {
             Self::Plain
@@ -102,12 +109,23 @@ pub struct Pieces<'a> {
 impl<'a> Pieces<'a> {
     #[must_use]
     pub fn new(file: &'a [u8]) -> Self {
-        let framing = Framing::of(file);
+        Self::of(file, Framing::of(file))
+    }
+
+    /// The pieces of a file, or of a part of one that begins with a piece, framed so.
+    #[must_use]
+    pub fn of(file: &'a [u8], framing: Framing) -> Self {
         let at = match framing {
             Framing::Plain => 0,
             Framing::Headers { first } => first,
         };
         Self { file, at, framing }
+    }
+
+    /// Where the next piece begins, with the header or filler before it.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.at
     }
 
     #[must_use]

@@ -18,6 +18,7 @@ struct Fields<'a> {
     node: Option<&'a [u8]>,
     charging_id: Option<u64>,
     sequence: u64,
+    local_number: Option<u64>,
     opened: Option<UnixTime>,
     duration: Option<i64>,
     volumes: Option<Reader<'a>>,
@@ -44,7 +45,9 @@ pub(super) fn decode(kind: RecordType, reader: Reader<'_>, out: &mut UsageRecord
     out.number = fields.imsi.or(fields.msisdn);
     out.start = opened;
     out.end = opened.saturating_add(fields.duration.unwrap_or(0));
-    push_id(kind, &fields, &mut out.id);
+    out.local_number = fields.local_number;
+    push_node(&fields, &mut out.node);
+    push_id(kind, &fields, out);
     match (fields.services, fields.volumes) {
         (Some(list), _) => containers(list, &SERVICES, out)?,
         (None, Some(list)) => containers(list, &VOLUMES, out)?,
@@ -68,6 +71,7 @@ fn walk(kind: RecordType, mut reader: Reader<'_>) -> Result<Fields<'_>, RecordEr
             Some(14) => fields.duration = Some(seconds(&tlv)?),
             Some(17) => fields.sequence = unsigned(&tlv, "recordSequenceNumber")?,
             Some(18) => fields.node = Some(tlv.value),
+            Some(20) => fields.local_number = Some(unsigned(&tlv, "localSequenceNumber")?),
             Some(22) => fields.msisdn = Some(msisdn(&tlv)?),
             // In an S-GW record the tag is something else.
             Some(34) if kind == RecordType::Pgw => fields.services = list(reader, &tlv)?,
@@ -87,16 +91,20 @@ fn list<'a>(reader: Reader<'a>, tlv: &Tlv<'a>) -> Result<Option<Reader<'a>>, Rec
     if tlv.value.is_empty() { Ok(None) } else { Ok(Some(reader.inside(tlv)?)) }
 }
 
-fn push_id(kind: RecordType, fields: &Fields<'_>, id: &mut String) {
-    let _ = write!(id, "{}/", kind.number());
+fn push_node(fields: &Fields<'_>, node: &mut String) {
     match (fields.node, fields.address) {
-        (Some(node), _) => push_text(id, node),
-        (None, Some(address)) => push_address(id, address),
-        (None, None) => id.push('-'),
+        (Some(name), _) => push_text(node, name),
+        (None, Some(address)) => push_address(node, address),
+        (None, None) => node.push('-'),
     }
+}
+
+fn push_id(kind: RecordType, fields: &Fields<'_>, out: &mut UsageRecord) {
+    let UsageRecord { id, node, .. } = out;
+    let kind = kind.number();
     match fields.charging_id {
-        Some(charging_id) => write!(id, "/{charging_id}/{}", fields.sequence),
-        None => write!(id, "/-/{}", fields.sequence),
+        Some(charging_id) => write!(id, "{kind}/{node}/{charging_id}/{}", fields.sequence),
+        None => write!(id, "{kind}/{node}/-/{}", fields.sequence),
     }
     .unwrap_or_default();
 }

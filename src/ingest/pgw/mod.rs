@@ -82,6 +82,10 @@ pub struct UsageRecord {
     pub down: u64,
     /// In order of their ends, at most [`crate::limits::SLICES_MAX`]; their sums are `up` and `down`.
     pub slices: Vec<Slice>,
+    /// The number that its node gave it, one after another (localSequenceNumber); not all write it.
+    pub local_number: Option<u64>,
+    /// The node that did: `node` of the id.
+    pub node: String,
 }
 
 /// Why a record cannot be read, and where in the file.
@@ -141,6 +145,8 @@ pub fn decode(bytes: &[u8], at: usize, out: &mut UsageRecord) -> Result<(), Reco
     let inside = reader.inside(&outer)?;
     out.slices.clear();
     out.id.clear();
+    out.node.clear();
+    out.local_number = None;
     let Some(kind) = RecordType::of(outer.tag) else {
         return Err(RecordError::Kind { at, number: outer.tag.context_number().unwrap_or_default() });
     };

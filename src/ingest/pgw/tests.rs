@@ -34,6 +34,9 @@ fn a_record_is_read_to_the_byte() {
         up: 48_213,
         down: 1_351_042,
         slices: vec![Slice { end: OPENED, up: 48_213, down: 1_351_042 }],
+        // 94 04 075BCD15 and 92 0E of the record.
+        local_number: Some(0x075B_CD15),
+        node: "PGW01-GZ-CMIOT".to_owned(),
     };
     assert_eq!(decoded(&record()), Ok(expected));
 }

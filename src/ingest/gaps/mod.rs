@@ -1,0 +1,258 @@
+//! What is missing of a feed: numbers that its nodes and its files skip, and silence against its own rhythm.
+//!
+//! A carrier that loses a file, or a gateway that loses records, says nothing about it; the numbers do. PURE: what was
+//! seen and when goes in, what is to be told comes out ([`Gaps::take`]), and the shell sends it to `feed.events`. Each gap is
+//! opened once and closed once, under an id made of (feed, kind, node, first missing) alone, so that what a crash makes a
+//! reader say again is the same event.
+//!
+//! Invariant 5: feeds are those of the configuration; series, gaps and what is left of one are bounded by
+//! [`crate::limits`]. At a bound the oldest gap is given up, and told so.
+
+mod rhythm;
+mod series;
+#[cfg(test)]
+mod tests;
+mod told;
+
+pub use rhythm::Rhythm;
+pub use series::{Gap, Numbers, Pace, Series};
+pub use told::{Change, Kind, Reason, Told};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{FEED_SERIES_MAX, GAP_AFTER_MIN_DEFAULT, GAP_WINDOW_DEFAULT};
+use crate::model::UnixTime;
+
+/// How one feed is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    /// The silence that is told, milliseconds; `None`: learnt from the feed's own rhythm.
+    pub silence_ms: Option<i64>,
+    /// Whether silence is watched at all: not where the clock is supplied, as no time passes there while nothing comes.
+    pub listens: bool,
+    pub pace: Pace,
+    /// How its files are numbered.
+    pub files: Numbers,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        let pace = Pace { after_ms: GAP_AFTER_MIN_DEFAULT * 60_000, window: GAP_WINDOW_DEFAULT };
+        Self { silence_ms: None, listens: true, pace, files: Numbers::U32 }
+    }
+}
+
+/// A number as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen<'a> {
+    pub kind: Kind,
+    /// Who numbers: a gateway, or what a file's name says beside the number.
+    pub node: &'a str,
+    pub number: u64,
+    /// When what it numbers was made; files do not say.
+    pub at: Option<UnixTime>,
+}
+
+/// The watch over the feeds of one reader.
+#[derive(Debug, Clone, Default)]
+pub struct Gaps {
+    feeds: BTreeMap<String, Watched>,
+    told: Vec<Told>,
+}
+
+#[derive(Debug, Clone)]
+struct Watched {
+    watch: Watch,
+    known: Known,
+}
+
+/// What is known of a feed: kept over a restart where its reader has a place for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    rhythm: Rhythm,
+    /// By kind and node.
+    records: BTreeMap<String, Series>,
+    files: BTreeMap<String, Series>,
+    /// End of the newest record.
+    newest: Option<UnixTime>,
+    /// Series that were forgotten for others, at the bound.
+    forgotten: u64,
+    /// Gaps opened since this reader began.
+    #[serde(skip)]
+    opened: u64,
+}
+
+/// How a feed stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    pub feed: String,
+    /// When something came last, milliseconds.
+    pub last_ms: Option<i64>,
+    /// Since when it is silent for longer than it may be.
+    pub silent_since_ms: Option<i64>,
+    /// How long it may be silent, once that is known.
+    pub allowed_ms: Option<i64>,
+    /// End of its newest record.
+    pub newest: Option<UnixTime>,
+    /// Nodes and file series that are watched.
+    pub series: usize,
+    /// Those whose numbers make no sense.
+    pub unreliable: usize,
+    /// Gaps opened since this reader began: what the metric counts.
+    pub opened: u64,
+    /// Gaps that are open, the newest last.
+    pub open: Vec<Told>,
+}
+
+impl Gaps {
+    /// A watch over these feeds.
+    #[must_use]
+    pub fn new(feeds: impl IntoIterator<Item = (String, Watch)>) -> Self {
+        let feeds = feeds.into_iter().map(|(name, watch)| (name, Watched { watch, known: Known::default() }));
+        Self { feeds: feeds.collect(), told: Vec::new() }
+    }
+
+    /// Goes on with what was known of a feed.
+    pub fn restore(&mut self, feed: &str, known: Known) {
+        if let Some(watched) = self.feeds.get_mut(feed) {
+            watched.known = known;
+        }
+    }
+
+    /// Forgets what is known of a feed: from now on another part of it is read.
+    pub fn forget(&mut self, feed: &str) {
+        if let Some(watched) = self.feeds.get_mut(feed) {
+            watched.known = Known { opened: watched.known.opened, ..Known::default() };
+        }
+    }
+
+    /// What is known of a feed, to be kept.
+    #[must_use]
+    pub fn known(&self, feed: &str) -> Option<&Known> {
+        self.feeds.get(feed).map(|watched| &watched.known)
+    }
+
+    /// A message or a file of a feed came.
+    pub fn arrival(&mut self, feed: &str, now_ms: i64) {
+        let Some(watched) = self.feeds.get_mut(feed).filter(|watched| watched.watch.listens) else { return };
+        if let Some(silence) = watched.known.rhythm.hear(now_ms, watched.watch.silence_ms) {
+            self.told.push(Told::resumed(feed, silence, now_ms));
+        }
+    }
+
+    /// A record of a feed ended then.
+    pub fn record(&mut self, feed: &str, end: UnixTime) {
+        if let Some(watched) = self.feeds.get_mut(feed) {
+            watched.known.newest = watched.known.newest.max(Some(end));
+        }
+    }
+
+    /// A number of a feed's was seen.
+    pub fn number(&mut self, feed: &str, seen: Seen<'_>, now_ms: i64) {
+        let Some(watched) = self.feeds.get_mut(feed) else { return };
+        let (pace, numbers) = match seen.kind {
+            Kind::Files => (watched.watch.pace, watched.watch.files),
+            Kind::Records | Kind::Silence => (watched.watch.pace, Numbers::U32),
+        };
+        let mut changes = Vec::new();
+        watched.known.series(seen, numbers, now_ms).see((seen.number, seen.at), pace, now_ms, &mut changes);
+        watched.known.note(&changes);
+        self.told.extend(changes.into_iter().map(|change| Told::of(feed, seen.kind, seen.node, change)));
+    }
+
+    /// Time passes: gaps that were waited for long enough are opened, and feeds silent for too long are told.
+    pub fn tick(&mut self, now_ms: i64) {
+        for (feed, watched) in &mut self.feeds {
+            watched.tick(feed, now_ms, &mut self.told);
+        }
+    }
+
+    /// What is to be told since the last call.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// How every feed stands.
+    #[must_use]
+    pub fn standing(&self) -> Vec<Standing> {
+        self.feeds.iter().map(|(feed, watched)| watched.standing(feed)).collect()
+    }
+}
+
+impl Watched {
+    fn tick(&mut self, feed: &str, now_ms: i64, told: &mut Vec<Told>) {
+        let before = told.len();
+        let pace = self.watch.pace;
+        for (kind, node, series) in self.known.all_mut() {
+            let mut changes = Vec::new();
+            series.tick(pace, now_ms, &mut changes);
+            told.extend(changes.into_iter().map(|change| Told::of(feed, kind, node, change)));
+        }
+        if self.watch.listens
+            && let Some(silence) = self.known.rhythm.tick(now_ms, self.watch.silence_ms)
+        {
+            told.push(Told::silent(feed, silence, now_ms));
+        }
+        let opened = told.iter().skip(before).filter(|told| told.change == Change::Opened).count();
+        self.known.opened = self.known.opened.saturating_add(opened as u64);
+    }
+
+    fn standing(&self, feed: &str) -> Standing {
+        let known = &self.known;
+        let all = || known.records.values().chain(known.files.values());
+        let mut open: Vec<Told> = known
+            .all()
+            .flat_map(|(kind, node, series)| series.open().map(move |gap| Told::of(feed, kind, node, gap)))
+            .collect();
+        let silent = known.rhythm.silent();
+        open.extend(silent.map(|silence| Told::silent(feed, silence, silence.told_ms)));
+        open.sort_by_key(|told| told.noticed_ms);
+        Standing {
+            feed: feed.to_owned(),
+            last_ms: known.rhythm.last_ms(),
+            silent_since_ms: silent.map(|silence| silence.since_ms),
+            allowed_ms: known.rhythm.allowed_ms(self.watch.silence_ms).filter(|_| self.watch.listens),
+            newest: known.newest,
+            series: all().count(),
+            unreliable: all().filter(|series| series.is_unreliable()).count(),
+            opened: known.opened,
+            open,
+        }
+    }
+}
+
+impl Known {
+    /// The series of a node; beyond the bound the one heard of least lately makes room.
+    fn series(&mut self, seen: Seen<'_>, numbers: Numbers, now_ms: i64) -> &mut Series {
+        let of_kind = match seen.kind {
+            Kind::Files => &mut self.files,
+            Kind::Records | Kind::Silence => &mut self.records,
+        };
+        if !of_kind.contains_key(seen.node) && of_kind.len() >= FEED_SERIES_MAX {
+            let oldest = of_kind.iter().min_by_key(|(_, series)| series.heard_ms());
+            if let Some(oldest) = oldest.map(|(node, _)| node.clone()) {
+                of_kind.remove(&oldest);
+                self.forgotten = self.forgotten.saturating_add(1);
+            }
+        }
+        of_kind.entry(seen.node.to_owned()).or_insert_with(|| Series::new(numbers, now_ms))
+    }
+
+    fn note(&mut self, changes: &[series::Changed]) {
+        let opened = changes.iter().filter(|change| change.change == Change::Opened).count();
+        self.opened = self.opened.saturating_add(opened as u64);
+    }
+
+    fn all(&self) -> impl Iterator<Item = (Kind, &str, &Series)> {
+        let of = |kind| move |(node, series): (_, _)| (kind, String::as_str(node), series);
+        self.records.iter().map(of(Kind::Records)).chain(self.files.iter().map(of(Kind::Files)))
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = (Kind, &str, &mut Series)> {
+        let records = self.records.iter_mut().map(|(node, series)| (Kind::Records, node.as_str(), series));
+        records.chain(self.files.iter_mut().map(|(node, series)| (Kind::Files, node.as_str(), series)))
+    }
+}
