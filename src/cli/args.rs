@@ -60,7 +60,7 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// Restore every partition two ways and compare byte for byte. Read only.
     Verify,
-    /// Have running instances write all chunks at their last offset, before an upgrade.
+    /// Have a running instance write all chunks at its last offset and fold no more, before an upgrade.
     Drain(InstanceArgs),
     /// Have the owner of a halted partition pass over one log message, which goes to quarantine.
     Skip(SkipArgs),
