@@ -8,6 +8,8 @@ use std::path::Path;
 
 use chrono::TimeZone as _;
 use serde_json::Value;
+use tidegauge::ingest::file::{FileReader, Written};
+use tidegauge::ingest::gaps::{Change, Gaps, Kind, Seen, Watch};
 use tidegauge::ingest::pgw::{Framing, Pieces, UsageRecord, decode};
 use tidegauge::limits::BER_RECORD_BYTES_MAX;
 use tidegauge::model::NumberKind;
@@ -213,5 +215,30 @@ proptest::proptest! {
         let shortest = Pieces::new(&whole).map(|piece| piece.bytes.len()).min().unwrap_or(1);
         let covered = BER_RECORD_BYTES_MAX / shortest + 2;
         proptest::prop_assert!(after + covered * edits.len() >= before, "{before} records, then {after}");
+    }
+}
+
+#[test]
+fn gaps_of_local_sequence_numbers_are_those_that_two_other_readers_found() {
+    for file in ["pgw-32297.cdr", "sgw-plain.ber", "chf-plain.ber"] {
+        let mut gaps = Gaps::new([("f".to_owned(), Watch::default())]);
+        let bytes = data(file);
+        let mut reader = FileReader::new(&bytes, Written::Known { feed: "f" });
+        while let Some(record) = reader.record() {
+            if let (Some((node, number)), Some((start, _))) = (record.number, record.times()) {
+                gaps.number("f", Seen { kind: Kind::Records, node, number, at: Some(start) }, 0);
+            }
+        }
+        gaps.tick(86_400_000);
+        let mut found: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for told in gaps.take() {
+            assert_eq!(told.change, Change::Opened, "{told:?}");
+            found.entry(told.node).or_default().extend(told.first..=told.last);
+        }
+        let expected = expected(file)["missing_local_sequence_numbers"].clone();
+        let expected: BTreeMap<String, Vec<u64>> = serde_json::from_value(expected).unwrap();
+        let missing = expected.clone().into_iter().filter(|(_, numbers)| !numbers.is_empty());
+        assert_eq!(found, missing.collect(), "{file}");
+        assert_eq!(gaps.standing()[0].series, expected.len(), "{file}: every node that numbers is watched");
     }
 }

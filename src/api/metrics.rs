@@ -3,21 +3,22 @@
 //! No label carries a card. Histograms have buckets of their own; counters that a report gives as sums are added as such,
 //! so that both ledgers of the domain (C1) can be added up from what Prometheus holds.
 
+mod ingest;
 mod named;
+
+pub use ingest::{FeedMetrics, IngestMetrics};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use metrics::{
-    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
-    histogram,
+    Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
 
 pub use named::{Kind, METRICS, Metric};
 
-use crate::ingest::{IngestLedger, IngestOutcome, Source};
 use crate::meter::CardCounts;
 use crate::model::{Input, Outcome, UnixTime};
 use crate::worker::{PartitionStatus, Report, StateName};
@@ -203,84 +204,6 @@ fn last_heard(all: &[PartitionStatus]) -> BTreeMap<String, UnixTime> {
         *at = heard.last.max(*at);
     }
     last
-}
-
-/// Handles of an ingest.
-pub struct IngestMetrics {
-    read: [Counter; Source::ALL.len()],
-    records: [[Counter; IngestOutcome::ALL.len()]; Source::ALL.len()],
-    bytes: [[Counter; IngestOutcome::ALL.len()]; Source::ALL.len()],
-    parked: Gauge,
-    in_flight: Gauge,
-    lag: Gauge,
-    behind: Gauge,
-    asides: [Counter; Source::ALL.len()],
-    local_times: [Counter; 2],
-    told: IngestLedger,
-}
-
-impl IngestMetrics {
-    #[must_use]
-    pub fn new() -> Self {
-        let sources = ("input", Source::ALL.map(Source::name));
-        let outcomes = ("outcome", IngestOutcome::ALL.map(IngestOutcome::name));
-        Self {
-            read: sources.1.map(|source| counter!("tidegauge_ingest_read_total", "input" => source)),
-            records: table("tidegauge_ingest_records_total", sources, outcomes),
-            bytes: table("tidegauge_ingest_bytes_total", sources, outcomes),
-            parked: gauge!("tidegauge_parked_records"),
-            in_flight: gauge!("tidegauge_input_in_flight_records"),
-            lag: gauge!("tidegauge_input_lag_seconds"),
-            behind: gauge!("tidegauge_input_lag_records"),
-            asides: sources.1.map(|source| counter!("tidegauge_ingest_asides_total", "input" => source)),
-            local_times: ["twice", "skipped"]
-                .map(|kind| counter!("tidegauge_feed_local_times_total", "kind" => kind)),
-            told: IngestLedger::default(),
-        }
-    }
-
-    /// Takes up how many outside records were not read yet, where that is known.
-    pub fn behind(&self, records: Option<u64>) {
-        if let Some(records) = records {
-            self.behind.set(records as f64);
-        }
-    }
-
-    /// A new ingest follows, whose ledger begins at zero.
-    pub fn anew(&mut self) {
-        self.told = IngestLedger::default();
-    }
-
-    /// Takes up one step: the ledger as it stands, of which the part not yet told is added.
-    pub fn step(&mut self, ledger: &IngestLedger, report: &crate::ingest::Report, clock_ms: i64) {
-        self.lag.set(if report.idle { 0.0 } else { seconds(clock_ms - report.outside_ms) });
-        self.parked.set(report.parked_held as f64);
-        self.in_flight.set(report.in_flight_records as f64);
-        if *ledger == self.told {
-            return;
-        }
-        for (s, source) in Source::ALL.into_iter().enumerate() {
-            add(&self.read[s], ledger.read(source) - self.told.read(source));
-            add(&self.asides[s], ledger.asides(source) - self.told.asides(source));
-            for (o, outcome) in IngestOutcome::ALL.into_iter().enumerate() {
-                add(
-                    &self.records[s][o],
-                    ledger.records(source, outcome) - self.told.records(source, outcome),
-                );
-                add(&self.bytes[s][o], ledger.bytes(source, outcome) - self.told.bytes(source, outcome));
-            }
-        }
-        let (now, told) = (ledger.local_times(), self.told.local_times());
-        add(&self.local_times[0], now.twice - told.twice);
-        add(&self.local_times[1], now.skipped - told.skipped);
-        self.told = *ledger;
-    }
-}
-
-impl Default for IngestMetrics {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 fn add(counter: &Counter, more: u64) {

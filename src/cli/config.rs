@@ -46,6 +46,7 @@ fn meant(config: &Config) -> serde_json::Value {
         "log": {"level": config.log_level, "directory": config.demo_directory},
         "feeds": config.feeds.iter().map(|feed| serde_json::json!({
             "id": feed.decoder.feed(), "format": feed.decoder.format(), "carrier": feed.carrier, "topic": feed.topic,
+            "folder": feed.folder.as_ref().map(|folder| folder.path.display().to_string()),
         })).collect::<Vec<_>>(),
     })
 }

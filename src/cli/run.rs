@@ -180,7 +180,7 @@ fn settings(args: &RunArgs, config: &Config) -> Settings {
 fn raw_feeds(config: &Config) -> Arc<[RawFeed]> {
     let raw = |feed: &Feed| {
         let topic = Topic::raw(feed.topic.as_deref()?);
-        Some(RawFeed { topic, decoder: feed.decoder.clone() })
+        Some(RawFeed { topic, decoder: feed.decoder.clone(), watch: feed.watch })
     };
     config.feeds.iter().filter_map(raw).collect()
 }
@@ -208,6 +208,14 @@ fn start_ingests(
         let topics: Vec<Topic> = feeds.iter().map(|feed| feed.topic).collect();
         instance.start_ingest(number, options, move || {
             Ok((KafkaIngestLog::open_with(kafka.clone(), &topics)?, directory.clone()))
+        })?;
+    }
+    if ingests > 0 {
+        let kafka = kafka::member(config, &kafka::ingest_group(config), "folders");
+        let options = Options::new(&config.deployment, clock);
+        let directory = directory.clone();
+        instance.start_folders(config.feeds.clone(), options, move || {
+            Ok((KafkaIngestLog::open_unread(kafka.clone())?, directory.clone()))
         })?;
     }
     Ok(())

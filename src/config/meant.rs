@@ -148,7 +148,7 @@ impl Config {
 
 /// Each feed by itself was checked where it was read.
 pub(super) fn feeds(said: Vec<Feed>) -> Result<Vec<Feed>, Unmeant> {
-    let (mut ids, mut topics) = (BTreeSet::new(), BTreeSet::new());
+    let (mut ids, mut topics, mut folders) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for feed in &said {
         let id = feed.decoder.feed();
         if !ids.insert(id) {
@@ -158,6 +158,12 @@ pub(super) fn feeds(said: Vec<Feed>) -> Result<Vec<Feed>, Unmeant> {
             && !topics.insert(topic)
         {
             return Err(value("feeds[].topic", format!("two feeds come by {topic:?}: one of them is read")));
+        }
+        if let Some(folder) = &feed.folder
+            && !folders.insert(&folder.path)
+        {
+            let path = folder.path.display();
+            return Err(value("feeds[].folder", format!("two feeds come by {path}: give each a folder")));
         }
     }
     Ok(said)

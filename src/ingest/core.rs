@@ -1,10 +1,12 @@
 //! The state machine: what one step does, in which order.
 
 use super::directory::{Directory, PlainDirectory};
+use super::gaps::Standing;
 use super::intake::Intake;
 use super::ledger::IngestLedger;
 use super::options::{Bounds, Options, Report};
 use super::push::{Kept, Push, Refused, Ticket};
+use crate::limits::GAPS_LOOK_EVERY_MS;
 use crate::log::{IngestLog, IngestPolled, LogError, PollBudget, Topic};
 
 /// One ingest: a member of the group on the outside topics, with a producer of its own.
@@ -20,6 +22,8 @@ pub struct Ingest<L, D = PlainDirectory> {
     /// The directory has been read to its end once.
     directory_read: bool,
     committed_ms: Option<i64>,
+    /// When feeds were last looked at for gaps.
+    watched_ms: Option<i64>,
 }
 
 /// Whether batches are taken.
@@ -60,6 +64,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
             directory_moves: false,
             directory_read: false,
             committed_ms: None,
+            watched_ms: None,
         }
     }
 
@@ -86,6 +91,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         report.acked += self.collect(0)?;
         self.commit(now_ms)?;
         report.read = read?;
+        self.watch(now_ms, report.read);
         self.describe(&mut report);
         Ok(report)
     }
@@ -122,6 +128,12 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
     #[must_use]
     pub fn ledger(&self) -> &IngestLedger {
         &self.intake.ledger
+    }
+
+    /// How the feeds stand that come by topics.
+    #[must_use]
+    pub fn standing(&self) -> Vec<Standing> {
+        self.intake.gaps.standing()
     }
 
     /// Outside messages not read yet, where the log tells.
@@ -219,6 +231,16 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         for at in polled.assigned {
             self.intake.add_source(at);
         }
+    }
+
+    /// Looks for feeds that are silent, unless there is something to read still.
+    fn watch(&mut self, now_ms: i64, read: usize) {
+        let paced = self.watched_ms.is_some_and(|at| now_ms.saturating_sub(at) < GAPS_LOOK_EVERY_MS);
+        if paced || read > 0 || self.reads_nothing() || self.log.lag().is_some_and(|lag| lag > 0) {
+            return;
+        }
+        self.watched_ms = Some(now_ms);
+        self.intake.watch(now_ms);
     }
 
     fn commit(&mut self, now_ms: i64) -> Result<(), LogError> {

@@ -6,14 +6,56 @@
 
 use super::directory::Directory;
 use super::formats::{Buffers, Decoder, Piece, Said};
+use super::gaps::{Gaps, Watch};
 use super::intake::{Intake, Taken};
 use super::ledger::IngestOutcome;
 use super::letters::{self, Raw};
+use super::options::{Clock, Options};
 use super::parking::Kind;
 use super::place::{Placed, outside_cdr, outside_reading};
-use crate::model::CardName;
+use crate::limits::FUTURE_S_MAX;
+use crate::log::Topic;
+use crate::model::{CardName, UnixTime};
+
+/// When the usage of a record ended, if that can be right.
+fn end_of(said: &Said<'_>, outside_ms: i64) -> Option<UnixTime> {
+    let end = match said {
+        Said::Cdr(cdr) | Said::Nobodys(cdr) => cdr.end,
+        Said::Reading(reading) => reading.at,
+        Said::Aside(_) => return None,
+    };
+    (end <= outside_ms / 1_000 + FUTURE_S_MAX).then_some(end)
+}
+
+/// The watch over the feeds that come by topics. Where the clock is supplied no time passes while nothing comes.
+pub(super) fn watched(options: &Options) -> Gaps {
+    let listens = options.clock == Clock::Log;
+    let feeds = options.feeds.iter();
+    Gaps::new(feeds.map(|feed| (feed.decoder.feed().to_owned(), Watch { listens, ..feed.watch })))
+}
 
 impl<D: Directory> Intake<D> {
+    /// Partitions of a topic come or go: a feed's rhythm is of those that were read.
+    pub(super) fn moved(&mut self, topic: Topic) {
+        if let Some(feed) = self.options.feeds.iter().find(|feed| feed.topic == topic) {
+            self.gaps.forget(feed.decoder.feed());
+        }
+    }
+
+    /// Tells what is missing of the feeds. To be called when all that has come was read: what waits is not missing. The
+    /// caller's time is told by the same clock as that of messages.
+    pub(super) fn watch(&mut self, now_ms: i64) {
+        self.gaps.tick(now_ms);
+        self.tell_gaps();
+    }
+
+    fn tell_gaps(&mut self) {
+        for told in self.gaps.take() {
+            tracing::warn!(gap = told.name(), change = ?told.change, "a gap of a feed");
+            self.post(told.output(&self.options.deployment), None, self.outside_ms());
+        }
+    }
+
     /// Takes a message of a feed.
     pub(super) fn feed(&mut self, taken: &Taken<'_>) {
         let feeds = self.options.feeds.clone();
@@ -21,6 +63,8 @@ impl<D: Directory> Intake<D> {
         let Some(feed) = feed else {
             return self.dead(taken, "no feed of the configuration comes by this topic");
         };
+        self.gaps.arrival(feed.decoder.feed(), taken.when.outside_ms);
+        self.tell_gaps();
         let pieces = feed.decoder.pieces(taken.raw.bytes);
         let Ok(acks) = u32::try_from(pieces.len()) else {
             return self.dead(taken, "more records than can be counted");
@@ -46,7 +90,11 @@ impl<D: Directory> Intake<D> {
         buffers: &mut Buffers,
     ) -> Became {
         let origin = taken.raw.origin;
-        let became = match decoder.read(piece, buffers) {
+        let said = decoder.read(piece, buffers);
+        if let Some(end) = said.as_ref().ok().and_then(|said| end_of(said, taken.when.outside_ms)) {
+            self.gaps.record(decoder.feed(), end);
+        }
+        let became = match said {
             Ok(Said::Aside(_)) => {
                 self.ledger.aside(taken.source);
                 self.sources.finish(taken.from);

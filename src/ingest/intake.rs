@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::directory::Directory;
+use super::feeds::watched;
+use super::gaps::Gaps;
 use super::ledger::{IngestLedger, IngestOutcome, Source};
 use super::letters::{self, Raw};
 use super::options::{Clock, Options};
@@ -25,6 +27,7 @@ pub(super) struct Intake<D> {
     pub outbox: Outbox,
     pub parking: Parking,
     pub ledger: IngestLedger,
+    pub gaps: Gaps,
     packer: Packer,
     pub options: Options,
     /// Identities that the directory has spoken of and that hold parked records.
@@ -51,6 +54,7 @@ impl<D: Directory> Intake<D> {
             outbox: Outbox::default(),
             parking: Parking::new(options.bounds),
             ledger: IngestLedger::default(),
+            gaps: watched(&options),
             packer: Packer::new(partitions, options.clock, options.bounds.linger_ms),
             options,
             named: BTreeSet::new(),
@@ -60,12 +64,14 @@ impl<D: Directory> Intake<D> {
     }
 
     pub(super) fn add_source(&mut self, at: TopicPartition) {
+        self.moved(at.topic);
         if let Some(slot) = self.sources.assign(at) {
             self.parking.forget(slot);
         }
     }
 
     pub(super) fn drop_source(&mut self, at: TopicPartition) {
+        self.moved(at.topic);
         if let Some(slot) = self.sources.drop(at) {
             self.parking.forget(slot);
         }

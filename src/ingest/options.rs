@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::formats::Decoder;
+use super::gaps::Watch;
 use crate::limits;
 use crate::log::Topic;
 
@@ -36,6 +37,7 @@ pub struct Options {
 pub struct RawFeed {
     pub topic: Topic,
     pub decoder: Decoder,
+    pub watch: Watch,
 }
 
 impl Options {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::ingest::gaps::Standing;
 use crate::ingest::{IngestLedger, Report as IngestReport};
 use crate::model::Ledger;
 use crate::worker::{PartitionStatus, Report, StateName};
@@ -17,9 +18,30 @@ struct Said {
     workers_expected: usize,
     ingests: BTreeMap<usize, (IngestLedger, IngestReport)>,
     ingests_expected: usize,
+    feeds: BTreeMap<String, Vec<FeedStatus>>,
     ledger: Ledger,
     events: BTreeMap<&'static str, u64>,
     stopping: bool,
+}
+
+/// How a feed stands, by what one reader of this process has seen of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FeedStatus {
+    pub standing: Standing,
+    /// Where its files are dropped, of a feed that comes so.
+    pub folder: Option<FolderStatus>,
+}
+
+/// How a feed's folder stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FolderStatus {
+    pub path: String,
+    /// Files that wait, with the one in hand.
+    pub waiting: usize,
+    /// The file in hand, and the byte that has been reached.
+    pub file: Option<(String, u64)>,
+    /// Why nothing is read.
+    pub trouble: Option<String>,
 }
 
 /// Whether this process is ready, and if not, why.
@@ -62,6 +84,17 @@ impl Board {
 
     pub fn ingest(&self, ingest: usize, ledger: IngestLedger, report: IngestReport) {
         self.said().ingests.insert(ingest, (ledger, report));
+    }
+
+    /// What a reader says of its feeds.
+    pub fn feeds(&self, reader: &str, feeds: Vec<FeedStatus>) {
+        self.said().feeds.insert(reader.to_owned(), feeds);
+    }
+
+    /// What the readers of this process last said of their feeds.
+    #[must_use]
+    pub fn watched(&self) -> Vec<FeedStatus> {
+        self.said().feeds.values().flatten().cloned().collect()
     }
 
     pub fn stopping(&self) {

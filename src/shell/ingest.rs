@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Board, Clocks, Pushed, backoff::Backoff, wall_ms};
-use crate::api::metrics::IngestMetrics;
+use super::{Board, Clocks, FeedStatus, Pushed, backoff::Backoff, wall_ms};
+use crate::api::metrics::{FeedMetrics, IngestMetrics};
 use crate::ingest::{Directory, Ingest, Options};
 use crate::limits::STATUS_EVERY_MS;
 use crate::log::{IngestLog, LogError};
@@ -17,6 +17,12 @@ pub struct Shared {
     pub clocks: Clocks,
 }
 
+impl Shared {
+    pub(super) fn told_to_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
 /// Runs ingest number `number` until told to stop; one that failed is made anew: what it had not committed is read again.
 pub fn run<L: IngestLog, D: Directory>(
     number: usize,
@@ -25,7 +31,7 @@ pub fn run<L: IngestLog, D: Directory>(
     mut pushed: Pushed,
     mut make: impl FnMut() -> Result<(L, D), LogError>,
 ) {
-    let mut metrics = IngestMetrics::new();
+    let mut metrics = (IngestMetrics::new(), FeedMetrics::default());
     let mut backoff = Backoff::default();
     while !shared.stop.load(Ordering::Relaxed) {
         let ended = make().and_then(|(log, directory)| {
@@ -44,11 +50,12 @@ fn turn<L: IngestLog, D: Directory>(
     number: usize,
     mut ingest: Ingest<L, D>,
     shared: &Shared,
-    (metrics, pushed): (&mut IngestMetrics, &mut Pushed),
+    ((metrics, feeds), pushed): (&mut (IngestMetrics, FeedMetrics), &mut Pushed),
 ) -> Result<(), LogError> {
     let mut next_status_ms = 0;
     let mut stopping = false;
     metrics.anew();
+    feeds.anew();
     loop {
         if shared.stop.load(Ordering::Relaxed) && !stopping {
             stopping = true;
@@ -70,6 +77,10 @@ fn turn<L: IngestLog, D: Directory>(
             metrics.step(ingest.ledger(), &report, wall_ms());
             metrics.behind(ingest.lag());
             shared.board.ingest(number, *ingest.ledger(), report);
+            let standing = ingest.standing();
+            feeds.stand(&standing, wall_ms());
+            let statuses = standing.into_iter().map(|standing| FeedStatus { standing, folder: None });
+            shared.board.feeds(&format!("ingest-{number}"), statuses.collect());
         }
         if stopping && report.idle {
             metrics.step(ingest.ledger(), &report, wall_ms());

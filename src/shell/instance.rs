@@ -11,8 +11,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use super::socket::PatientListener;
-use super::{Board, Clocks, Inbox, Pushed, Pushes, Workers, ingest, worker};
+use super::{Board, Clocks, Inbox, Pushed, Pushes, SharedDirectory, Workers, folder, ingest, worker};
 use crate::api::{Access, Api, Basis, router};
+use crate::ingest::formats::feed::Feed;
 use crate::ingest::{Directory, Options};
 use crate::limits::CLIENT_STALLS_MS;
 use crate::log::{IngestLog, LogError, WorkerLog};
@@ -94,6 +95,27 @@ impl Instance {
         };
         let pushed = self.pushed.remove(&number).ok_or(std::io::ErrorKind::AlreadyExists)?;
         self.start(format!("ingest-{number}"), move || ingest::run(number, &options, &shared, pushed, make))
+    }
+
+    /// Starts the thread that reads the feeds' folders, if any feed has one.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start_folders<L: IngestLog>(
+        &mut self,
+        feeds: Vec<Feed>,
+        options: Options,
+        make: impl FnMut() -> Result<(L, SharedDirectory), LogError> + Send + 'static,
+    ) -> std::io::Result<()> {
+        if feeds.iter().all(|feed| feed.folder.is_none()) {
+            return Ok(());
+        }
+        let shared = ingest::Shared {
+            board: Arc::clone(&self.board),
+            stop: Arc::clone(&self.stop),
+            clocks: self.clocks,
+        };
+        self.start("folders".to_owned(), move || folder::run(&feeds, &options, &shared, make))
     }
 
     fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {

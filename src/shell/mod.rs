@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod directory;
 mod events;
+pub mod folder;
 pub mod ingest;
 mod instance;
 mod mailbox;
@@ -20,7 +21,7 @@ mod tail;
 pub mod worker;
 
 pub use answers::{Answer, Answers};
-pub use board::{Board, Readiness};
+pub use board::{Board, FeedStatus, FolderStatus, Readiness};
 pub use clock::{Clocks, wall_ms};
 pub use commands::Commands;
 pub use directory::SharedDirectory;

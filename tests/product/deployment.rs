@@ -119,6 +119,11 @@ impl Deployment {
         path
     }
 
+    /// Where its files lie.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Starts `tidegauge run`.
     pub(crate) fn run(&self, arguments: &[&str]) -> Running<'_> {
         let mut all = vec!["run"];

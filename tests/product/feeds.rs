@@ -13,7 +13,7 @@ use crate::support::block_on;
 /// After the newest record, and within the horizon of the oldest.
 const SENT_MS: i64 = 1_787_184_000_000;
 const SENT: &str = "2026-08-20T00:00:00Z";
-const FILE: &str = "1nce-shape.jsonl";
+pub(crate) const FILE: &str = "1nce-shape.jsonl";
 pub(crate) const CATALOGUE: &str = "version = 1\nlate_horizon_days = 35\ncalendar_from = \"2026-06-01\"\nown_channels = [\"web\"]\n\
     [[feeds]]\nname = \"one\"\nrole = \"settling\"\n[[carriers]]\nname = \"east\"\nzone = \"UTC\"\nanchor_day = 1\n\
     settling_feed = \"one\"\nsplit = \"end\"\n[[plans]]\nname = \"standard\"\n";
@@ -65,18 +65,26 @@ pub(crate) fn expected_used(file: &str) -> Expected {
 }
 
 impl Expected {
+    /// Bytes by card.
+    pub(crate) fn used(&self) -> BTreeMap<String, u64> {
+        let bytes = |sums: &Value, name: &str| sums[name].as_u64().expect("bytes");
+        let cards = self.figures["by_iccid"].as_object().expect("cards").iter();
+        cards.map(|(card, sums)| (card.clone(), bytes(sums, "up") + bytes(sums, "down"))).collect()
+    }
+
     /// Every card has used what the file says of it.
     pub(crate) fn assert_used(&self, running: &Running<'_>) {
-        let bytes = |sums: &Value, name: &str| sums[name].as_u64().expect("bytes");
-        let cards = self.figures["by_iccid"].as_object().expect("cards");
-        let used: BTreeMap<&String, u64> =
-            cards.iter().map(|(card, sums)| (card, bytes(sums, "up") + bytes(sums, "down"))).collect();
-        for (card, used) in used {
-            let view = running.ask(&format!("/v1/cards/{card}")).json();
-            let months = view["months"].as_array().expect("months").iter();
-            assert_eq!(months.map(|month| bytes(month, "used")).sum::<u64>(), used, "{view}");
+        for (card, used) in self.used() {
+            assert_eq!(used_now(running, &card), used, "{card}");
         }
     }
+}
+
+/// What a card has used in all of its months.
+pub(crate) fn used_now(running: &Running<'_>, card: &str) -> u64 {
+    let view = running.ask(&format!("/v1/cards/{card}")).json();
+    let months = view["months"].as_array().unwrap_or_else(|| panic!("{view}")).iter();
+    months.map(|month| month["used"].as_u64().expect("bytes")).sum()
 }
 
 #[test]

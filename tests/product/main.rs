@@ -10,6 +10,7 @@ mod doctor;
 mod engine;
 mod events;
 mod feeds;
+mod folder;
 mod gateway;
 mod history;
 mod http;

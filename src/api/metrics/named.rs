@@ -105,6 +105,32 @@ pub const METRICS: &[Metric] = &[
         "newest log time less this machine's clock: above zero the log runs ahead",
     ),
     metric(
+        "tidegauge_feed_gaps_total",
+        Counter,
+        &["feed"],
+        "gaps opened: numbers that nodes or files skipped, and silences",
+    ),
+    metric("tidegauge_feed_gaps_open", Gauge, &["feed"], "gaps of a feed that are open, silence included"),
+    metric(
+        "tidegauge_feed_silent",
+        Gauge,
+        &["feed"],
+        "1 while a feed is silent for longer than its rhythm or its block allows",
+    ),
+    metric(
+        "tidegauge_feed_event_lag_seconds",
+        Gauge,
+        &["feed"],
+        "age of the newest record of a feed, by its own time",
+    ),
+    metric("tidegauge_feed_files_waiting", Gauge, &["feed"], "files that wait in a feed's folder"),
+    metric(
+        "tidegauge_feed_folder_trouble",
+        Gauge,
+        &["feed"],
+        "1 while a feed's folder cannot be read; GET /v1/feeds says why",
+    ),
+    metric(
         "tidegauge_feed_freshness_seconds",
         Gauge,
         &["feed"],

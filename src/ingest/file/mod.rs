@@ -6,12 +6,18 @@
 
 mod check;
 mod import;
+mod out;
 mod reader;
+mod stream;
 
 pub use check::{Problem, Summary, check};
 pub(super) use import::supplied_ms;
 pub use import::{File, FileImport, Progress};
+pub use out::Out;
 pub use reader::{Content, FileReader, FileRecord, Format, Written};
+pub use stream::{Stream, StreamError};
 
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

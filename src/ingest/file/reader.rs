@@ -2,8 +2,10 @@
 
 use crate::codec::json::{self, CdrIn, ReadingIn, Scratch};
 use crate::ingest::formats::gateway::Gateway;
-use crate::ingest::formats::{Buffers, Decoder, Notes, Piece, Said, Unreadable};
+use crate::ingest::formats::{Buffers, Decoder, Notes, Numbered, Piece, Said, Unreadable};
 use crate::ingest::pgw::{Framing, Pieces};
+use crate::limits::{CDR_SECONDS_MAX, FUTURE_S_MAX};
+use crate::model::UnixTime;
 
 /// How the records of a file are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -49,6 +51,28 @@ pub struct FileRecord<'a> {
     /// The record as it stands there.
     pub bytes: &'a [u8],
     pub content: Content<'a>,
+    /// The node that numbered it, and the number, where it says so.
+    pub number: Option<Numbered<'a>>,
+}
+
+impl FileRecord<'_> {
+    /// When its usage began and ended.
+    #[must_use]
+    pub fn times(&self) -> Option<(UnixTime, UnixTime)> {
+        match &self.content {
+            Content::Cdr(cdr) | Content::Nobodys(cdr) => Some((cdr.start, cdr.end)),
+            Content::Reading(reading) => Some((reading.at, reading.at)),
+            Content::Aside(_) | Content::Broken(_) => None,
+        }
+    }
+
+    /// Its end if that can be right now: not from the future, and not longer than a record may be.
+    #[must_use]
+    pub fn end_by(&self, now: UnixTime) -> Option<UnixTime> {
+        let (start, end) = self.times()?;
+        let sane = end.saturating_sub(start) <= CDR_SECONDS_MAX && end <= now.saturating_add(FUTURE_S_MAX);
+        sane.then_some(end)
+    }
 }
 
 /// What a record says.
@@ -67,6 +91,8 @@ pub enum Content<'a> {
 #[derive(Debug)]
 pub struct FileReader<'f> {
     file: &'f [u8],
+    /// Where in the whole file this part begins; less than nothing, in two's complement, where a header was put before it.
+    base: usize,
     written: Written<'f>,
     format: Format,
     /// Of a feed's own format: the pieces, and which of them is next.
@@ -85,6 +111,12 @@ pub struct FileReader<'f> {
 impl<'f> FileReader<'f> {
     #[must_use]
     pub fn new(file: &'f [u8], written: Written<'f>) -> Self {
+        Self::part(file, written, Framing::of(file), 0)
+    }
+
+    /// Reads a part of a file that begins with a record (in CSV, with the header), framed so. Positions told are so many
+    /// bytes further on.
+    pub(super) fn part(file: &'f [u8], written: Written<'f>, framing: Framing, base: usize) -> Self {
         let format = match written {
             Written::Known { .. } => Format::of(file),
             Written::Feed(decoder) => Format::Feed(decoder.format()),
@@ -99,12 +131,13 @@ impl<'f> FileReader<'f> {
         };
         Self {
             file,
+            base,
             written,
             format,
             cut,
             next: 0,
             line: 0,
-            pieces: Pieces::new(file),
+            pieces: Pieces::of(file, framing),
             told,
             buffers: Buffers::default(),
             scratch: Scratch::default(),
@@ -114,6 +147,22 @@ impl<'f> FileReader<'f> {
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Where the next record begins, with what belongs to it.
+    pub(super) fn position(&self) -> usize {
+        match self.written {
+            Written::Feed(decoder) if decoder.gateway().is_none() => {
+                self.cut.get(self.next).map_or(self.file.len(), |piece| piece.at)
+            }
+            Written::Known { .. } if self.format == Format::Lines => self.line.min(self.file.len()),
+            _ => self.pieces.position(),
+        }
+    }
+
+    /// The header that the rows stand under, in CSV.
+    pub(super) fn header(&self) -> Option<&'f str> {
+        self.cut.first().and_then(|piece| piece.of)
     }
 
     /// What was met on the way.
@@ -132,14 +181,14 @@ impl<'f> FileReader<'f> {
     }
 
     fn next_of(&mut self, decoder: &'f Decoder) -> Option<FileRecord<'_>> {
-        let piece = if decoder.gateway().is_some() {
+        let mut piece: Piece<'f> = if decoder.gateway().is_some() {
             self.pieces.next()?.into()
         } else {
             *self.cut.get(self.next)?
         };
         self.next += 1;
-        let content = content(decoder.read(&piece, &mut self.buffers));
-        Some(FileRecord { at: piece.at, bytes: piece.bytes, content })
+        piece.at = self.base.wrapping_add(piece.at);
+        Some(found(&piece, decoder.read_numbered(&piece, &mut self.buffers)))
     }
 
     fn next_line(&mut self) -> Option<FileRecord<'_>> {
@@ -157,25 +206,30 @@ impl<'f> FileReader<'f> {
             Ok(cdr) => Content::Cdr(cdr),
             Err(error) => Content::Broken(error.to_string()),
         };
-        Some(FileRecord { at, bytes, content })
+        Some(FileRecord { at: self.base.wrapping_add(at), bytes, content, number: None })
     }
 
     fn next_told(&mut self, feed: &'f str) -> Option<FileRecord<'_>> {
-        let piece: Piece<'f> = self.pieces.next()?.into();
+        let mut piece: Piece<'f> = self.pieces.next()?.into();
+        piece.at = self.base.wrapping_add(piece.at);
         let said = match piece.fault {
             Some(fault) => Err(Unreadable::Fault(fault)),
             None => self.told.as_ref()?.read(&piece, feed, &mut self.buffers),
         };
-        Some(FileRecord { at: piece.at, bytes: piece.bytes, content: content(said) })
+        Some(found(&piece, said))
     }
 }
 
-fn content(said: Result<Said<'_>, Unreadable>) -> Content<'_> {
-    match said {
-        Ok(Said::Cdr(cdr)) => Content::Cdr(cdr),
-        Ok(Said::Nobodys(cdr)) => Content::Nobodys(cdr),
-        Ok(Said::Reading(reading)) => Content::Reading(reading),
-        Ok(Said::Aside(what)) => Content::Aside(what),
-        Err(error) => Content::Broken(error.to_string()),
-    }
+/// What a piece says, with its number.
+type Read<'a> = Result<(Said<'a>, Option<Numbered<'a>>), Unreadable>;
+
+fn found<'a>(piece: &Piece<'a>, said: Read<'a>) -> FileRecord<'a> {
+    let (content, number) = match said {
+        Ok((Said::Cdr(cdr), number)) => (Content::Cdr(cdr), number),
+        Ok((Said::Nobodys(cdr), number)) => (Content::Nobodys(cdr), number),
+        Ok((Said::Reading(reading), _)) => (Content::Reading(reading), None),
+        Ok((Said::Aside(what), _)) => (Content::Aside(what), None),
+        Err(error) => (Content::Broken(error.to_string()), None),
+    };
+    FileRecord { at: piece.at, bytes: piece.bytes, content, number }
 }

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
+use super::folder::{Folder, FolderSaid};
 use super::gateway::Gateway;
 use super::mapped::json::is_pointer;
 use super::mapped::{Blank, Identity, Mapping, RecordKind, Syntax, TimeFormat, Unit, Volume, Zone};
 use super::{Decoder, Format, Platform};
+use crate::ingest::gaps::Watch;
 use crate::ingest::pgw::RecordType;
 use crate::limits::NAME_BYTES_MAX;
 use crate::model::TotalOf;
@@ -23,6 +25,10 @@ pub struct Feed {
     pub carrier: Option<String>,
     /// The topic that it comes by, as the brokers name it; without one it comes by files only.
     pub topic: Option<String>,
+    /// The folder into which its files are dropped.
+    pub folder: Option<Folder>,
+    /// How it is watched for gaps.
+    pub watch: Watch,
     pub decoder: Decoder,
 }
 
@@ -35,6 +41,8 @@ pub struct FeedSaid {
     carrier: Option<String>,
     topic: Option<String>,
     also: Option<Also>,
+    #[serde(flatten)]
+    folder: FolderSaid,
     #[serde(flatten)]
     mapping: MappingSaid,
 }
@@ -143,8 +151,12 @@ impl TryFrom<FeedSaid> for Feed {
         }
         let format =
             format(said.format, said.mapping, &said.id, &said.also.unwrap_or_default()).map_err(wrong)?;
+        let (folder, watch) = said.folder.meant().map_err(wrong)?;
+        if said.topic.is_some() && folder.is_some() {
+            return Err(wrong("it comes by a topic or by a folder: two names make two feeds".to_owned()));
+        }
         let decoder = Decoder::new(&said.id, format);
-        Ok(Self { carrier: said.carrier, topic: said.topic, decoder })
+        Ok(Self { carrier: said.carrier, topic: said.topic, folder, watch, decoder })
     }
 }
 

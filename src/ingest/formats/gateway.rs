@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Buffers, Piece, Said, Unreadable};
+use super::{Buffers, Numbered, Piece, Said, Unreadable};
 use crate::codec::json::CdrIn;
 use crate::ingest::pgw::{self, Pieces, RecordType, UsageRecord, decode};
 use crate::model::{CardId, CardName, Slices};
@@ -95,15 +95,16 @@ impl Gateway {
         self.also.iter().find(|(also, _)| *also == kind).map(|(_, feed)| feed.as_str())
     }
 
-    /// Reads a record; that the piece has no fault was seen before.
+    /// Reads a record, with its node's number of it; that the piece has no fault was seen before.
     pub(in crate::ingest) fn read<'a>(
         &'a self,
         piece: &Piece<'a>,
         feed: &'a str,
         buffers: &'a mut Buffers,
-    ) -> Result<Said<'a>, Unreadable> {
-        let record = &mut buffers.record;
-        decode(piece.bytes, piece.at, record)?;
+    ) -> Result<(Said<'a>, Option<Numbered<'a>>), Unreadable> {
+        decode(piece.bytes, piece.at, &mut buffers.record)?;
+        let record = &buffers.record;
+        let number = record.local_number.map(|number| (record.node.as_str(), number));
         let Some(feed) = self.feed_of(record.kind, feed) else {
             return Err(Unreadable::Other { kind: record.kind.name(), own: self.own.name() });
         };
@@ -118,7 +119,8 @@ impl Gateway {
             down: record.down,
             slices: Slices::pack(&record.slices, &mut buffers.packed),
         };
-        Ok(if record.number.is_some() { Said::Cdr(cdr) } else { Said::Nobodys(cdr) })
+        let said = if record.number.is_some() { Said::Cdr(cdr) } else { Said::Nobodys(cdr) };
+        Ok((said, number))
     }
 }
 

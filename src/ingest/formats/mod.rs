@@ -21,8 +21,10 @@ mod control_center;
 mod decimal;
 mod emnify;
 pub mod feed;
+pub mod folder;
 pub mod gateway;
 pub mod mapped;
+pub mod names;
 mod object;
 mod onence;
 mod pieces;
@@ -83,6 +85,9 @@ pub enum Said<'a> {
     Aside(&'static str),
 }
 
+/// The node that numbered a record, and the number.
+pub type Numbered<'a> = (&'a str, u64);
+
 /// Why a piece is no record, with the field and its place where there are such.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -121,6 +126,19 @@ pub enum Format {
     Platform(Platform),
     Gateway(Gateway),
     Mapped(Box<Mapping>),
+}
+
+/// Where a file of a feed may be cut between its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Behind each line.
+    Lines,
+    /// Between nodes' records.
+    Records,
+    /// Between rows, which may go over lines.
+    Rows,
+    /// Nowhere.
+    Whole,
 }
 
 impl Format {
@@ -177,6 +195,17 @@ impl Decoder {
         }
     }
 
+    /// Where a file that begins so may be cut.
+    #[must_use]
+    pub fn cut(&self, start: &[u8]) -> Cut {
+        match &self.format {
+            Format::Mapped(mapping) if matches!(mapping.syntax, mapped::Syntax::Csv { .. }) => Cut::Rows,
+            Format::Gateway(_) => Cut::Records,
+            _ if pieces::is_written_in_lines(start) => Cut::Lines,
+            _ => Cut::Whole,
+        }
+    }
+
     /// What kind of text or octets its messages are.
     #[must_use]
     pub fn media(&self) -> Media {
@@ -215,11 +244,25 @@ impl Decoder {
     /// # Errors
     /// The first field that is missing, of another type or out of bounds, with its byte in the piece.
     pub fn read<'a>(&'a self, piece: &Piece<'a>, buffers: &'a mut Buffers) -> Result<Said<'a>, Unreadable> {
+        self.read_numbered(piece, buffers).map(|(said, _)| said)
+    }
+
+    /// The same, with the node that numbered the record and the number, where it says so.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_numbered<'a>(
+        &'a self,
+        piece: &Piece<'a>,
+        buffers: &'a mut Buffers,
+    ) -> Result<(Said<'a>, Option<Numbered<'a>>), Unreadable> {
         if let Some(fault) = piece.fault {
             return Err(Unreadable::Fault(fault));
         }
         let platform = match &self.format {
-            Format::Mapped(mapping) => return Ok(mapping.read(piece, &self.feed, &mut buffers.notes)?),
+            Format::Mapped(mapping) => {
+                return Ok((mapping.read(piece, &self.feed, &mut buffers.notes)?, None));
+            }
             Format::Gateway(gateway) => return gateway.read(piece, &self.feed, buffers),
             Format::Platform(platform) => platform,
         };
@@ -230,6 +273,6 @@ impl Decoder {
             Platform::SuperSim => super_sim::read(piece, &self.feed),
             Platform::ControlCenter => control_center::read(piece.bytes, &self.feed),
         };
-        Ok(read.map_err(|error| error.locate(piece.bytes))?)
+        Ok((read.map_err(|error| error.locate(piece.bytes))?, None))
     }
 }

@@ -228,6 +228,12 @@ pub(super) fn top<'a>(bytes: &'a [u8], mut each: impl FnMut(&mut Cut<'a>, Range<
 
 pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
+/// Whether a text that begins so is lines, each a value of its own.
+pub(super) fn is_written_in_lines(start: &[u8]) -> bool {
+    let from = if start.starts_with(BOM) { BOM.len() } else { 0 };
+    is_lines(&mut Walk::over(start, from..start.len()))
+}
+
 /// Whether the first line with anything in it holds one value and nothing else.
 fn is_lines(walk: &mut Walk<'_>) -> bool {
     if walk.peek().is_none() {

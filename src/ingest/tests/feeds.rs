@@ -3,6 +3,7 @@
 use super::broker::RAW;
 use super::*;
 use crate::ingest::formats::{Decoder, Format, Platform};
+use crate::ingest::gaps::Watch;
 use crate::ingest::pgw::{Pieces, UsageRecord, decode};
 
 impl Run {
@@ -12,7 +13,8 @@ impl Run {
     }
 
     fn on(broker: &Shared, format: Format) -> Self {
-        let feed = RawFeed { topic: RAW, decoder: Decoder::new("f", format) };
+        let watch = Watch { silence_ms: Some(60_000), ..Watch::default() };
+        let feed = RawFeed { topic: RAW, decoder: Decoder::new("f", format), watch };
         let options = Options { feeds: vec![feed].into(), ..Options::new("test", Clock::Log) };
         let ingest = Ingest::new(TestLog::new(broker), PlainDirectory::default(), options);
         Self { broker: broker.clone(), ingest }
@@ -181,4 +183,35 @@ fn a_record_that_names_nobody_is_quarantined_and_the_message_goes_on() {
     // tests/data/3gpp-cdr/expected.json: 6 of the records are without IMSI.
     assert_eq!((run.outcomes(), run.committed(RAW, 0)), ([0, 2, 0, 6], 1));
     assert_eq!(run.broker.borrow().messages(Topic::Quarantine).len(), 6);
+}
+
+#[test]
+fn a_topic_that_falls_silent_is_told_once_and_closed_by_the_next_message() {
+    let mut run = Run::with_feed(Platform::Onence);
+    run.register(1, None);
+    run.put(RAW, 0, &of_card(1));
+    run.settle();
+    let since_ms = run.broker.borrow().messages(RAW)[0].time_ms;
+    run.broker.borrow_mut().now_ms = since_ms + 59_000;
+    run.settle();
+    assert_eq!(run.count(Topic::FeedEvents), 0);
+    for _ in 0..3 {
+        run.broker.borrow_mut().now_ms += 60_000;
+        run.settle();
+    }
+    assert_eq!(run.header(Topic::FeedEvents, "ce_id"), format!("feed.gap.opened/f/silence/{since_ms}"));
+    assert_eq!(run.count(Topic::FeedEvents), 1);
+    run.put(RAW, 0, &of_card(2));
+    run.settle();
+    let ids: Vec<String> = {
+        let broker = run.broker.borrow();
+        let events = broker.messages(Topic::FeedEvents).into_iter();
+        let id = |headers: &[(&'static str, Vec<u8>)]| {
+            let found = headers.iter().find(|(name, _)| *name == "ce_id").unwrap();
+            String::from_utf8(found.1.clone()).unwrap()
+        };
+        events.map(|kept| id(&kept.headers)).collect()
+    };
+    let expected = ["opened", "closed"].map(|change| format!("feed.gap.{change}/f/silence/{since_ms}"));
+    assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), expected.into());
 }

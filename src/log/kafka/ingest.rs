@@ -21,7 +21,8 @@ use crate::model::LogOffset;
 /// See the module.
 pub struct KafkaIngestLog {
     config: KafkaConfig,
-    reader: KafkaReader,
+    /// `None`: nothing outside is read, only written.
+    reader: Option<KafkaReader>,
     directory: Follower,
     producer: Producer,
     /// Ends that were told by a producer since replaced.
@@ -46,12 +47,21 @@ impl KafkaIngestLog {
     /// # Errors
     /// As [`Self::open`]. A raw topic that is not there yet is read once it is.
     pub fn open_with(config: KafkaConfig, raw: &[Topic]) -> Result<Self, LogError> {
+        let mut log = Self::open_unread(config)?;
+        log.reader = Some(KafkaReader::open(log.config.clone(), &[&Topic::OUTSIDE, raw].concat())?);
+        Ok(log)
+    }
+
+    /// The same without reading any topic but the directory, and so without a group: for records that come otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_unread(config: KafkaConfig) -> Result<Self, LogError> {
         let asking = Asking::new(&config)?;
         let log_partitions = asking.topic(Topic::Log)?.partitions;
         let directory = Follower::start(&config, &asking, &[Topic::Directory], &From::Beginning)?;
         let producer = Self::producer(&config)?;
-        let reader = KafkaReader::open(config.clone(), &[&Topic::OUTSIDE, raw].concat())?;
-        Ok(Self { config, reader, directory, producer, done: Vec::new(), log_partitions })
+        Ok(Self { config, reader: None, directory, producer, done: Vec::new(), log_partitions })
     }
 
     fn producer(config: &KafkaConfig) -> Result<Producer, LogError> {
@@ -79,7 +89,7 @@ impl IngestLog for KafkaIngestLog {
         budget: PollBudget,
         each: &mut dyn FnMut(Message<'_>),
     ) -> Result<IngestPolled, LogError> {
-        self.reader.poll(budget, each)
+        self.reader.as_mut().map_or_else(|| Ok(IngestPolled::default()), |reader| reader.poll(budget, each))
     }
 
     fn poll_directory(&mut self, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
@@ -113,19 +123,23 @@ impl IngestLog for KafkaIngestLog {
     }
 
     fn lag(&self) -> Option<u64> {
-        Some(self.reader.lag())
+        self.reader.as_ref().map(KafkaReader::lag)
     }
 
     fn commit_offsets(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
-        self.reader.commit(next)
+        self.reader.as_mut().map_or(Ok(()), |reader| reader.commit(next))
     }
 
     fn pause(&mut self, which: &[TopicPartition]) {
-        self.reader.pause(which);
+        if let Some(reader) = &mut self.reader {
+            reader.pause(which);
+        }
     }
 
     fn resume(&mut self, which: &[TopicPartition]) {
-        self.reader.resume(which);
+        if let Some(reader) = &mut self.reader {
+            reader.resume(which);
+        }
     }
 
     fn log_partitions(&self) -> u32 {

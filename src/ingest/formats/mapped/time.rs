@@ -23,6 +23,17 @@ pub struct Notes {
     pub skipped: u64,
 }
 
+impl Notes {
+    /// What was met since it was so.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            twice: self.twice.saturating_sub(before.twice),
+            skipped: self.skipped.saturating_sub(before.skipped),
+        }
+    }
+}
+
 /// How times are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimeFormat {

@@ -1,0 +1,258 @@
+//! A file of any length read in windows: what is in memory is one window, whatever the file holds.
+//!
+//! A window begins with a record and is read as a file of its own, up to where a record might go on in the next one. Where
+//! that is, the form says: behind the last line's end; as far before the window's end as a record of a gateway or a row may
+//! be long; and a JSON text over several lines is one window, or is refused.
+//!
+//! Invariant: the windows' records are those of the whole file, at the same bytes (a property in `tests` compares), and a
+//! file taken up again at [`Stream::position`] goes on with the record behind it.
+
+use std::io::{self, Read};
+
+use super::reader::{FileReader, FileRecord, Written};
+use crate::ingest::formats::{Cut, Decoder, Notes};
+use crate::ingest::pgw::Framing;
+use crate::limits::{BER_RECORD_BYTES_MAX, FEED_ROW_BYTES_MAX, FILE_WHOLE_BYTES_MAX, FILE_WINDOW_BYTES};
+use crate::model::UnixTime;
+
+/// Why a file cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(
+        "a JSON text of more than {FILE_WHOLE_BYTES_MAX} bytes that is not lines: have it written one record a line"
+    )]
+    TooLarge,
+}
+
+/// A file on its way through memory.
+#[derive(Debug)]
+pub struct Stream<R> {
+    source: R,
+    /// Its length, if that is known before it is read.
+    length: Option<u64>,
+    /// The header, and what was read and not yet taken.
+    bytes: Vec<u8>,
+    header_len: usize,
+    /// Where in the file the part behind the header begins.
+    position: u64,
+    ended: bool,
+    /// Why it ended before its end.
+    failed: Option<io::Error>,
+    shape: Option<Shape>,
+    window: usize,
+    notes: Notes,
+}
+
+/// What the file's beginning says of its form.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    framing: Framing,
+    end: End,
+    is_text: bool,
+}
+
+/// Where the records of a window end.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Line,
+    /// Nothing that begins so long before the end of the window is taken.
+    Before(usize),
+    File,
+}
+
+impl<R: Read> Stream<R> {
+    pub fn new(source: R, length: Option<u64>) -> Self {
+        Self {
+            source,
+            length,
+            bytes: Vec::new(),
+            header_len: 0,
+            position: 0,
+            ended: false,
+            failed: None,
+            shape: None,
+            window: FILE_WINDOW_BYTES,
+            notes: Notes::default(),
+        }
+    }
+
+    /// The same with smaller windows, so that tests meet every edge.
+    #[cfg(test)]
+    pub(super) fn with_window(self, window: usize) -> Self {
+        Self { window, ..self }
+    }
+
+    /// Byte behind the last record taken.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// What was met on the way.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
+        self.notes
+    }
+
+    /// Goes on behind a position that an earlier reading of the same file had reached.
+    ///
+    /// # Errors
+    /// As the source has them.
+    pub fn skip_to(&mut self, position: u64, decoder: &Decoder) -> io::Result<()> {
+        if position == 0 {
+            return Ok(());
+        }
+        self.fill(self.window);
+        let shape = self.shape(decoder);
+        let reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.framing, 0);
+        let header = reader.header().map(str::to_owned);
+        while self.position < position && !self.bytes.is_empty() {
+            let most = usize::try_from(position - self.position).unwrap_or(usize::MAX);
+            self.pass(most.min(self.bytes.len()));
+            self.fill(self.window);
+        }
+        self.keep(header.as_deref());
+        self.failed.take_if(|_| self.position < position).map_or(Ok(()), Err)
+    }
+
+    /// Reads a window and hands over its records; `false` once there are no more.
+    ///
+    /// # Errors
+    /// Once all that was read before is handed over; [`Self::position`] is behind it.
+    pub fn window(
+        &mut self,
+        decoder: &Decoder,
+        each: &mut dyn FnMut(&FileRecord<'_>),
+    ) -> Result<bool, StreamError> {
+        let Some((shape, stop)) = self.look(decoder)? else { return Ok(false) };
+        let kept = self.header_len;
+        let base = (self.position as usize).wrapping_sub(kept);
+        let mut reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.framing, base);
+        let taken = loop {
+            let at = reader.position();
+            if at >= stop && at > kept {
+                break at;
+            }
+            match reader.record() {
+                // What stood before it was filler or empty lines, and it may go on in the next window.
+                Some(record) if record.at.wrapping_sub(base) >= stop && stop < self.bytes.len() => {
+                    break if at > kept { at } else { stop };
+                }
+                Some(record) => each(&record),
+                None => break self.bytes.len(),
+            }
+        };
+        let (notes, header) = (reader.notes(), reader.header().map(str::to_owned));
+        (self.notes.twice, self.notes.skipped) =
+            (self.notes.twice + notes.twice, self.notes.skipped + notes.skipped);
+        self.pass(taken - kept);
+        self.keep(header.as_deref());
+        Ok(true)
+    }
+
+    /// The latest end in the next window that can be right now; the window is not taken.
+    ///
+    /// # Errors
+    /// As [`Self::window`].
+    pub fn last_end(&mut self, decoder: &Decoder, now: UnixTime) -> Result<Option<UnixTime>, StreamError> {
+        let Some((shape, _)) = self.look(decoder)? else { return Ok(None) };
+        let mut reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.framing, 0);
+        let mut last = None;
+        while let Some(record) = reader.record() {
+            last = last.max(record.end_by(now));
+        }
+        Ok(last)
+    }
+
+    /// Fills the window; answers with the file's form and where in the window records end.
+    fn look(&mut self, decoder: &Decoder) -> Result<Option<(Shape, usize)>, StreamError> {
+        self.fill(self.window);
+        if self.bytes.len() <= self.header_len {
+            return self.failed.take().map_or(Ok(None), |error| Err(error.into()));
+        }
+        let shape = self.shape(decoder);
+        let stop = self.stop(shape.end)?;
+        Ok(Some((shape, stop)))
+    }
+
+    /// Drops bytes behind the header.
+    fn pass(&mut self, len: usize) {
+        self.bytes.drain(self.header_len..self.header_len + len);
+        self.position += len as u64;
+        // Only the file's beginning has a header to be passed over.
+        if let Some(Shape { framing: Framing::Headers { first }, .. }) = &mut self.shape {
+            *first = first.saturating_sub(len);
+        }
+    }
+
+    /// Puts a header before what follows, once.
+    fn keep(&mut self, header: Option<&str>) {
+        if let Some(header) = header.filter(|_| self.header_len == 0) {
+            let line = [header.as_bytes(), b"\n"].concat();
+            self.header_len = line.len();
+            self.bytes.splice(0..0, line);
+        }
+    }
+
+    fn fill(&mut self, window: usize) {
+        let wanted = self.header_len + window;
+        if self.ended || self.bytes.len() >= wanted {
+            return;
+        }
+        let more = (wanted - self.bytes.len()) as u64;
+        let before = self.bytes.len();
+        let read = self.source.by_ref().take(more).read_to_end(&mut self.bytes);
+        self.ended = read.is_err() || ((self.bytes.len() - before) as u64) < more;
+        if let Err(error) = read {
+            self.failed = Some(error);
+            self.cut_short();
+        }
+    }
+
+    /// What follows the last whole line of a file that breaks off may look like a record, with other figures.
+    fn cut_short(&mut self) {
+        let is_text =
+            self.shape.map_or_else(|| self.bytes.iter().take(4).all(u8::is_ascii), |shape| shape.is_text);
+        if is_text {
+            let whole = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            self.bytes.truncate(whole.max(self.header_len));
+        }
+    }
+
+    /// The form of the file, by its beginning.
+    fn shape(&mut self, decoder: &Decoder) -> Shape {
+        if let Some(shape) = self.shape {
+            return shape;
+        }
+        let length = self.length.or(self.ended.then_some(self.bytes.len() as u64));
+        let framing = Framing::of_start(&self.bytes, length);
+        let end = match decoder.cut(&self.bytes) {
+            Cut::Records => End::Before(BER_RECORD_BYTES_MAX + 8),
+            Cut::Rows => End::Before(FEED_ROW_BYTES_MAX + 2),
+            Cut::Lines => End::Line,
+            Cut::Whole => End::File,
+        };
+        let shape = Shape { framing, end, is_text: decoder.gateway().is_none() };
+        self.shape = Some(shape);
+        shape
+    }
+
+    /// Where in the window the last record must have begun; what is behind is read with the next one.
+    fn stop(&mut self, end: End) -> Result<usize, StreamError> {
+        if let End::File = end {
+            self.fill(FILE_WHOLE_BYTES_MAX);
+            if !self.ended {
+                return Err(StreamError::TooLarge);
+            }
+        }
+        let len = self.bytes.len();
+        Ok(match end {
+            _ if self.ended => len,
+            End::File => len,
+            End::Line => self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(len, |at| at + 1),
+            End::Before(most) => len.saturating_sub(most),
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! Windows give the records of the whole file, whatever the form and wherever they end.
+
+use super::*;
+use crate::ingest::formats::feed::Feed;
+use crate::ingest::formats::{Decoder, Format, Platform};
+use crate::limits::BER_RECORD_BYTES_MAX;
+
+/// Windows of records as long as a gateway's or a row may be.
+const WINDOW: usize = 2 * BER_RECORD_BYTES_MAX;
+
+fn data(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Place, bytes and content of a record.
+type Found = (usize, Vec<u8>, String);
+
+fn found(record: &FileRecord<'_>) -> Found {
+    (record.at, record.bytes.to_vec(), format!("{:?} {:?}", record.content, record.number))
+}
+
+fn whole(file: &[u8], decoder: &Decoder) -> Vec<Found> {
+    let mut reader = FileReader::new(file, Written::Feed(decoder));
+    let mut all = Vec::new();
+    while let Some(record) = reader.record() {
+        all.push(found(&record));
+    }
+    all
+}
+
+/// Records from a position on, and the positions between windows.
+fn streamed(file: &[u8], decoder: &Decoder, window: usize, from: u64) -> (Vec<Found>, Vec<u64>) {
+    let mut stream = Stream::new(file, Some(file.len() as u64)).with_window(window);
+    stream.skip_to(from, decoder).unwrap();
+    let (mut all, mut places) = (Vec::new(), Vec::new());
+    while stream.window(decoder, &mut |record| all.push(found(record))).unwrap() {
+        places.push(stream.position());
+    }
+    (all, places)
+}
+
+fn same(file: &[u8], decoder: &Decoder, window: usize) {
+    let expected = whole(file, decoder);
+    assert!(expected.len() > 20);
+    let (all, places) = streamed(file, decoder, window, 0);
+    assert!(all == expected, "{} records of {}", all.len(), expected.len());
+    assert!(places.len() > 3, "{places:?}: the file is longer than a window");
+    assert_eq!(places.last(), Some(&(file.len() as u64)));
+    // First, last, and some between.
+    for place in places.iter().copied().step_by(places.len().div_ceil(4)).chain(places.last().copied()) {
+        let rest: Vec<Found> = expected.iter().filter(|found| found.0 as u64 >= place).cloned().collect();
+        let (all, _) = streamed(file, decoder, window, place);
+        assert!(all == rest, "from {place}: {} records of {}", all.len(), rest.len());
+    }
+}
+
+#[test]
+fn gateways_files_are_the_same_in_windows() {
+    let decoder = |format| Decoder::new("f", Format::from_name(format).unwrap());
+    for (name, format) in
+        [("pgw-32297.cdr", "pgw-cdr"), ("sgw-plain.ber", "sgw-cdr"), ("chf-plain.ber", "chf-cdr")]
+    {
+        same(&data(&format!("3gpp-cdr/{name}")), &decoder(format), WINDOW);
+    }
+    // A file whose length is not known is told by its beginning.
+    let file = data("3gpp-cdr/pgw-32297.cdr");
+    let mut stream = Stream::new(file.as_slice(), None).with_window(WINDOW);
+    let (mut all, decoder) = (Vec::new(), decoder("pgw-cdr"));
+    while stream.window(&decoder, &mut |record| all.push(found(record))).unwrap() {}
+    assert!(all == whole(&file, &decoder));
+}
+
+#[test]
+fn lines_are_the_same_in_windows() {
+    let decoder = Decoder::of("one", Platform::Onence);
+    same(&data("platform-feeds/1nce-shape.jsonl"), &decoder, 20_000);
+    let line = |n| {
+        format!(
+            "{{\"id\":{n},\"imsi\":\"1\",\"start_timestamp\":\"2026-08-01T00:00:00Z\",\"end_timestamp\":\
+             \"2026-08-01T00:15:00Z\",\"traffic_type\":{{\"id\":5}},\"volume\":{{\"tx\":\"1\",\"rx\":\"2\"}}}}\n"
+        )
+    };
+    let lines: String = (0..500).map(|n| if n % 50 == 7 { "{]\n\n".to_owned() } else { line(n) }).collect();
+    same(lines.as_bytes(), &decoder, 2_000);
+}
+
+fn rows() -> Feed {
+    let block = r#"{"id":"rows","format":"mapped-csv","identity":"iccid","identity_kind":"iccid","record_id":"id","start":"from",
+        "end":"to","up":"up","down":"down","unit":"B","time":"unix"}"#;
+    serde_json::from_str(block).unwrap()
+}
+
+#[test]
+fn rows_are_the_same_in_windows_each_under_the_header() {
+    let feed = rows();
+    let row =
+        |n: u32| format!("8986001234567890001,\"{n}\n\"\"x\",17855424{:02},1785543300,1,2\r\n", n % 100);
+    let rows: String = (0..6_000).map(row).collect();
+    let file = format!("iccid,id,from,to,up,down\n{rows}");
+    same(file.as_bytes(), &feed.decoder, WINDOW);
+}
+
+#[test]
+fn a_text_over_lines_is_one_window() {
+    let decoder = Decoder::of("e", Platform::Emnify);
+    let file = data("platform-feeds/emnify-shape.json");
+    let (all, places) = streamed(&file, &decoder, 20_000, 0);
+    assert!(all == whole(&file, &decoder));
+    assert_eq!(places, [file.len() as u64]);
+}
+
+/// Gives some bytes, then fails.
+struct Failing<'a>(&'a [u8]);
+
+impl std::io::Read for Failing<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.0.is_empty() {
+            return Err(std::io::Error::other("broken"));
+        }
+        self.0.read(into)
+    }
+}
+
+#[test]
+fn what_was_read_before_a_failure_is_handed_over_without_a_row_cut_short() {
+    let feed = rows();
+    // Cut behind "12" of 1234: with the rest of the row it would be another figure.
+    let text = "iccid,id,from,to,up,down\n8986001234567890001,a,1,2,3,4\n8986001234567890001,b,1,2,3,12";
+    let decoder = &feed.decoder;
+    let mut stream = Stream::new(Failing(text.as_bytes()), None);
+    let mut all = Vec::new();
+    assert!(stream.window(decoder, &mut |record| all.push(found(record))).unwrap());
+    assert_eq!(all.len(), 1);
+    assert!(matches!(stream.window(decoder, &mut |_| panic!("nothing more")), Err(StreamError::Io(_))));
+    assert_eq!(stream.position(), text.rfind('\n').unwrap() as u64 + 1);
+}

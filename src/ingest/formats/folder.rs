@@ -1,0 +1,78 @@
+//! The part of a block `[[feeds]]` about where files are dropped, and how the feed is watched.
+
+use std::path::PathBuf;
+
+use super::names::NamePattern;
+use crate::ingest::gaps::{Numbers, Pace, Watch};
+use crate::limits::{GAP_AFTER_MIN_DEFAULT, GAP_AFTER_MIN_MAX, GAP_WINDOW_DEFAULT, SILENCE_MIN_MAX};
+
+/// A folder into which a feed's files are dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    pub path: PathBuf,
+    pub done: Done,
+    /// Which files are the feed's; `None`: all.
+    pub files: Option<NamePattern>,
+}
+
+/// What becomes of a file once everything of it is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Done {
+    /// It goes to `done/`, or to `broken/`, in the folder.
+    #[default]
+    Move,
+    /// It stays, with an empty file beside it whose name ends with `.done`, or `.broken`.
+    Mark,
+}
+
+/// What stands in the block.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct FolderSaid {
+    folder: Option<PathBuf>,
+    done: Option<Done>,
+    files: Option<String>,
+    file_numbers: Option<[u64; 2]>,
+    silence_minutes: Option<i64>,
+    gap_after_minutes: Option<i64>,
+    gap_window: Option<u64>,
+}
+
+impl FolderSaid {
+    /// What is meant by it.
+    pub(super) fn meant(&self) -> Result<(Option<Folder>, Watch), String> {
+        if self.folder.is_none() && (self.done.is_some() || self.files.is_some()) {
+            return Err("done and files are of a folder: say which".to_owned());
+        }
+        let files = self.files.as_deref().map(NamePattern::parse).transpose()?;
+        let done = self.done.unwrap_or_default();
+        let folder = self.folder.clone().map(|path| Folder { path, done, files });
+        Ok((folder, self.watch()?))
+    }
+
+    fn watch(&self) -> Result<Watch, String> {
+        let minutes = |key, said: Option<i64>, most: i64, least: i64| match said {
+            Some(said) if !(least..=most).contains(&said) => {
+                Err(format!("{key}: {said} is not within {least}..={most}"))
+            }
+            said => Ok(said),
+        };
+        let silence = minutes("silence_minutes", self.silence_minutes, SILENCE_MIN_MAX, 1)?;
+        let after = minutes("gap_after_minutes", self.gap_after_minutes, GAP_AFTER_MIN_MAX, 0)?;
+        let files = match self.file_numbers {
+            Some([first, last]) if first >= last => {
+                return Err(format!(
+                    "file_numbers: the last, {last}, is not greater than the first, {first}"
+                ));
+            }
+            Some([first, last]) => Numbers { first, last },
+            None => Numbers::U32,
+        };
+        let pace = Pace {
+            after_ms: after.unwrap_or(GAP_AFTER_MIN_DEFAULT) * 60_000,
+            window: self.gap_window.unwrap_or(GAP_WINDOW_DEFAULT).max(1),
+        };
+        Ok(Watch { silence_ms: silence.map(|minutes| minutes * 60_000), listens: true, pace, files })
+    }
+}

@@ -1,0 +1,280 @@
+//! The thread that reads folders into which carriers drop their files.
+//!
+//! Folders take turns, a window each, so that a large file holds no other feed up. After each window everything is sent and
+//! acknowledged before a place is kept: what a crash makes it read again are duplicates. `notify` tells of files that are
+//! renamed into a folder; a look now and then finds what nobody told of.
+//!
+//! Invariant: what is wrong with one folder, or one file, is that folder's own trouble.
+
+mod kept;
+mod one;
+mod open;
+mod scan;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
+use notify::{RecursiveMode, Watcher as _};
+
+use self::one::{One, Reach};
+use super::backoff::Backoff;
+use super::ingest::Shared;
+use super::{SharedDirectory, wall_ms};
+use crate::api::metrics::{FeedMetrics, IngestMetrics};
+use crate::ingest::file::Out;
+use crate::ingest::formats::feed::Feed;
+use crate::ingest::gaps::{Gaps, Watch};
+use crate::ingest::{Clock, Options};
+use crate::limits::{GAPS_LOOK_EVERY_MS, STATUS_EVERY_MS};
+use crate::log::{IngestLog, LogError};
+use crate::shell::board::{FeedStatus, FolderStatus};
+
+/// How long an idle thread waits to be told of a file: also how soon it hears the order to stop.
+const WAIT: Duration = Duration::from_millis(100);
+/// How long one wait for acknowledgements is.
+const ACKS_MS: u64 = 20;
+/// The board's name for what this thread says.
+const READER: &str = "folders";
+
+/// Reads the folders of these feeds until told to stop; after a failure of the log with a new one.
+pub fn run<L: IngestLog>(
+    feeds: &[Feed],
+    options: &Options,
+    shared: &Shared,
+    mut make: impl FnMut() -> Result<(L, SharedDirectory), LogError>,
+) {
+    let (tell, told) = channel();
+    let mut folders = Folders::new(feeds, tell);
+    let mut metrics = (IngestMetrics::new(), FeedMetrics::default());
+    let mut backoff = Backoff::default();
+    while !shared.told_to_stop() {
+        let ended = make().and_then(|(log, directory)| {
+            backoff.reset();
+            let out = Out::new(directory, options, log.log_partitions());
+            folders.ones.iter_mut().for_each(One::anew);
+            metrics.0.anew();
+            metrics.1.anew();
+            let gaps = folders.gaps(options.clock);
+            Turn { folders: &mut folders, log, out, gaps, options, shared, told: &told }.run(&mut metrics)
+        });
+        let Err(error) = ended else { return };
+        let pause = backoff.next();
+        tracing::error!(%error, retry_in_s = pause.as_secs(), "folders cannot be read on; their place is kept");
+        Backoff::wait(pause, &shared.stop);
+    }
+}
+
+/// A file was renamed into a folder, or something else happened in one.
+struct Told {
+    path: PathBuf,
+    renamed: bool,
+}
+
+struct Folders {
+    ones: Vec<One>,
+    tell: Sender<Told>,
+    watcher: Option<notify::RecommendedWatcher>,
+    watched: BTreeSet<PathBuf>,
+}
+
+impl Folders {
+    fn new(feeds: &[Feed], tell: Sender<Told>) -> Self {
+        let one = |feed: &Feed| Some(One::new(feed.clone(), feed.folder.clone()?));
+        Self { ones: feeds.iter().filter_map(one).collect(), tell, watcher: None, watched: BTreeSet::new() }
+    }
+
+    fn gaps(&self, clock: Clock) -> Gaps {
+        Gaps::new(self.ones.iter().map(|one| {
+            let watch = Watch { listens: clock == Clock::Log, ..one.feed.watch };
+            (one.id().to_owned(), watch)
+        }))
+    }
+
+    /// Watches the folders that are there and are not watched yet. Without it files are found by looks alone.
+    fn watch(&mut self) {
+        if self.watcher.is_none() {
+            let tell = self.tell.clone();
+            let watcher = notify::recommended_watcher(move |event| tell_of(&tell, event));
+            self.watcher = watcher.inspect_err(|error| tracing::warn!(%error, "no news of files")).ok();
+        }
+        let Some(watcher) = &mut self.watcher else { return };
+        for path in self.ones.iter().map(|one| &one.folder().path) {
+            if !self.watched.contains(path) && watcher.watch(path, RecursiveMode::NonRecursive).is_ok() {
+                self.watched.insert(path.clone());
+            }
+        }
+    }
+
+    fn hear(&mut self, told: &Told) {
+        for one in &mut self.ones {
+            if told.path.parent() != Some(one.folder().path.as_path()) {
+                continue;
+            }
+            let name = told.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if told.renamed {
+                one.scan.renamed(name);
+            }
+            if !name.starts_with('.') {
+                one.wake();
+            }
+        }
+    }
+}
+
+fn tell_of(tell: &Sender<Told>, event: notify::Result<notify::Event>) {
+    let Ok(event) = event else { return };
+    let renamed = matches!(event.kind, EventKind::Modify(ModifyKind::Name(RenameMode::To)));
+    let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+    if !(matches!(event.kind, EventKind::Create(_) | EventKind::Modify(_)) || event.kind == written) {
+        return;
+    }
+    for path in event.paths {
+        // Nobody hears after the thread's end.
+        drop(tell.send(Told { path, renamed }));
+    }
+}
+
+/// One log's time.
+struct Turn<'a, L> {
+    folders: &'a mut Folders,
+    log: L,
+    out: Out<SharedDirectory>,
+    gaps: Gaps,
+    options: &'a Options,
+    shared: &'a Shared,
+    told: &'a Receiver<Told>,
+}
+
+impl<L: IngestLog> Turn<'_, L> {
+    fn run(mut self, metrics: &mut (IngestMetrics, FeedMetrics)) -> Result<(), LogError> {
+        let (mut next_status_ms, mut next_tick_ms) = (0, 0);
+        let mut ready = false;
+        while !self.shared.told_to_stop() {
+            ready = self.directory()? || ready;
+            let mut moved = false;
+            if ready {
+                moved = self.windows()?;
+            }
+            let now_ms = wall_ms();
+            if ready && now_ms >= next_tick_ms {
+                next_tick_ms = now_ms + GAPS_LOOK_EVERY_MS;
+                self.folders.watch();
+                self.gaps.tick(now_ms);
+                self.tell(now_ms)?;
+            }
+            if now_ms >= next_status_ms {
+                next_status_ms = now_ms + STATUS_EVERY_MS;
+                self.status(metrics);
+            }
+            self.listen(moved);
+        }
+        self.status(metrics);
+        Ok(())
+    }
+
+    fn directory(&mut self) -> Result<bool, LogError> {
+        match self.out.read_directory(&mut self.log) {
+            Err(LogError::Retriable(trouble)) => {
+                tracing::warn!("{trouble}");
+                Ok(false)
+            }
+            other => other,
+        }
+    }
+
+    /// A window of each folder in turn; each is acknowledged before it is settled.
+    fn windows(&mut self) -> Result<bool, LogError> {
+        let mut moved = false;
+        for index in 0..self.folders.ones.len() {
+            let now_ms = wall_ms();
+            let supplied = self.options.clock == Clock::Supplied;
+            let mut reach = Reach { out: &mut self.out, gaps: &mut self.gaps, now_ms, supplied };
+            let Some(one) = self.folders.ones.get_mut(index) else { continue };
+            if !one.step(&mut reach) {
+                continue;
+            }
+            moved = true;
+            self.post_told();
+            if !self.flush()? {
+                return Ok(true);
+            }
+            if let Some(one) = self.folders.ones.get_mut(index) {
+                one.settle(&self.gaps, now_ms);
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Sends what the watch has to tell, and keeps that it was told.
+    fn tell(&mut self, now_ms: i64) -> Result<(), LogError> {
+        if !self.post_told() || !self.flush()? {
+            return Ok(());
+        }
+        for one in &mut self.folders.ones {
+            if let Err(error) = one.save(&self.gaps, now_ms) {
+                tracing::warn!(feed = one.id(), "{error}");
+            }
+        }
+        Ok(())
+    }
+
+    fn post_told(&mut self) -> bool {
+        let told = self.gaps.take();
+        for told in &told {
+            tracing::warn!(gap = told.name(), change = ?told.change, missing = told.missing, "a gap of a feed");
+            self.out.post(told.output(&self.options.deployment));
+        }
+        !told.is_empty()
+    }
+
+    /// Sends everything and waits for its acknowledgement; `false` if told to stop before.
+    fn flush(&mut self) -> Result<bool, LogError> {
+        self.out.close();
+        while self.out.waiting() > 0 {
+            if self.shared.told_to_stop() {
+                return Ok(false);
+            }
+            self.out.send(&mut self.log)?;
+            self.out.collect(&mut self.log, ACKS_MS)?;
+        }
+        Ok(true)
+    }
+
+    /// Waits for news of files, unless there is something to read.
+    fn listen(&mut self, moved: bool) {
+        let mut wait = if moved { Duration::ZERO } else { WAIT };
+        loop {
+            match self.told.recv_timeout(std::mem::take(&mut wait)) {
+                Ok(told) => self.folders.hear(&told),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn status(&self, (ingest, feeds): &mut (IngestMetrics, FeedMetrics)) {
+        ingest.counted(self.out.ledger());
+        let standing = self.gaps.standing();
+        feeds.stand(&standing, wall_ms());
+        let folder = |feed: &str| self.folders.ones.iter().find(|one| one.id() == feed).map(status_of);
+        let statuses: Vec<FeedStatus> = standing
+            .into_iter()
+            .map(|standing| FeedStatus { folder: folder(&standing.feed), standing })
+            .collect();
+        for status in &statuses {
+            feeds.folder(status);
+        }
+        self.shared.board.feeds(READER, statuses);
+    }
+}
+
+fn status_of(one: &One) -> FolderStatus {
+    FolderStatus {
+        path: one.folder().path.display().to_string(),
+        waiting: one.scan.waiting(),
+        file: one.in_hand().map(|(name, position)| (name.to_owned(), position)),
+        trouble: one.trouble.clone(),
+    }
+}

@@ -1,0 +1,321 @@
+//! One feed's folder: the file in hand, window by window, and what becomes of it.
+//!
+//! Invariant: a file is put aside, and a place in it kept, only after the log has acknowledged all that was read before.
+
+use std::fs::{self, File};
+use std::io;
+
+use super::kept::{Keeper, Kept, KeptError, Look, Place};
+use super::open::{Source, Trouble, is_compressed};
+use super::scan::{Aside, Scan, put_aside};
+use crate::ingest::file::{Content, Out, Stream, StreamError};
+use crate::ingest::formats::feed::Feed;
+use crate::ingest::formats::folder::Folder;
+use crate::ingest::gaps::{Gaps, Kind, Seen};
+use crate::limits::{FOLDER_KEEP_EVERY_MS, FOLDER_LOOK_EVERY_MS, FOLDER_RETRY_MS};
+use crate::shell::SharedDirectory;
+
+/// What went wrong with a folder; the others go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FolderError {
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    #[error("{path}: {error}; {hint}")]
+    Io { path: String, error: io::Error, hint: &'static str },
+    #[error(
+        "{path} was replaced or changed while it was read: it is read again from its beginning, what was in the log \
+         already as duplicates. Have files written under another name and renamed when they are whole"
+    )]
+    Changed { path: String },
+}
+
+/// A feed's folder.
+pub(super) struct One {
+    pub(super) feed: Feed,
+    folder: Folder,
+    keeper: Option<Keeper>,
+    file: Option<Place>,
+    open: Option<Open>,
+    pub(super) scan: Scan,
+    next_look_ms: i64,
+    kept_ms: i64,
+    pub(super) trouble: Option<String>,
+    retry_ms: i64,
+}
+
+/// A file that is read.
+struct Open {
+    stream: Stream<Source>,
+    records: u64,
+    broken: u64,
+    /// Why no more can be read of it.
+    ended: Option<Aside>,
+}
+
+/// What reading goes by and where it goes.
+pub(super) struct Reach<'a> {
+    pub(super) out: &'a mut Out<SharedDirectory>,
+    pub(super) gaps: &'a mut Gaps,
+    pub(super) now_ms: i64,
+    pub(super) supplied: bool,
+}
+
+impl One {
+    pub(super) fn new(feed: Feed, folder: Folder) -> Self {
+        Self {
+            feed,
+            folder,
+            keeper: None,
+            file: None,
+            open: None,
+            scan: Scan::default(),
+            next_look_ms: 0,
+            kept_ms: 0,
+            trouble: None,
+            retry_ms: 0,
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        self.feed.decoder.feed()
+    }
+
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The file in hand, and the byte that has been reached.
+    pub(super) fn in_hand(&self) -> Option<(&str, u64)> {
+        let open = self.open.as_ref()?;
+        self.file.as_ref().map(|file| (file.name.as_str(), open.stream.position()))
+    }
+
+    /// Something was told of the folder: look at once.
+    pub(super) fn wake(&mut self) {
+        self.next_look_ms = 0;
+    }
+
+    /// A new log follows: what it has not acknowledged is read again.
+    pub(super) fn anew(&mut self) {
+        (self.open, self.keeper, self.retry_ms) = (None, None, 0);
+    }
+
+    /// Reads on by one window. Everything handed to `reach.out` must be acknowledged before [`Self::settle`] is called.
+    /// Answers whether there was something to read.
+    pub(super) fn step(&mut self, reach: &mut Reach<'_>) -> bool {
+        if reach.now_ms < self.retry_ms {
+            return false;
+        }
+        match self.read(reach) {
+            Ok(moved) => {
+                if self.keeper.is_some() {
+                    self.trouble = None;
+                }
+                moved
+            }
+            Err(error) => {
+                self.fail(&error, reach.now_ms);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &FolderError, now_ms: i64) {
+        let said = error.to_string();
+        if self.trouble.as_ref() != Some(&said) {
+            tracing::error!(feed = self.id(), "{said}");
+        }
+        self.trouble = Some(said);
+        self.open = None;
+        self.retry_ms = now_ms.saturating_add(FOLDER_RETRY_MS);
+    }
+
+    fn read(&mut self, reach: &mut Reach<'_>) -> Result<bool, FolderError> {
+        self.take(reach)?;
+        if self.open.is_none() && !self.begin(reach)? {
+            return Ok(false);
+        }
+        self.window(reach)
+    }
+
+    /// Takes the folder and what is known of it, once.
+    fn take(&mut self, reach: &mut Reach<'_>) -> Result<(), FolderError> {
+        if self.keeper.is_some() {
+            return Ok(());
+        }
+        // What cannot be listed cannot be taken: the folder itself is named, not what is to be made in it.
+        self.scan.look(&self.folder, reach.now_ms).map_err(|error| self.io("", error))?;
+        let keeper = Keeper::new(&self.folder.path)?;
+        let kept = keeper.load()?;
+        self.file = kept.file;
+        reach.gaps.restore(self.feed.decoder.feed(), kept.watch);
+        self.keeper = Some(keeper);
+        tracing::info!(feed = self.id(), folder = %self.folder.path.display(), "watching the folder");
+        Ok(())
+    }
+
+    fn io(&self, name: &str, error: io::Error) -> FolderError {
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "let the user that runs ingest read, write and search the folder"
+            }
+            io::ErrorKind::NotFound => "make it, or mount what it is on",
+            _ => "it is tried again",
+        };
+        FolderError::Io { path: self.folder.path.join(name).display().to_string(), error, hint }
+    }
+
+    /// Opens the next complete file, at the place that it had reached.
+    fn begin(&mut self, reach: &mut Reach<'_>) -> Result<bool, FolderError> {
+        if reach.now_ms >= self.next_look_ms {
+            self.next_look_ms = reach.now_ms.saturating_add(FOLDER_LOOK_EVERY_MS);
+            self.scan.look(&self.folder, reach.now_ms).map_err(|error| self.io("", error))?;
+        }
+        let Some((name, _)) = self.scan.next(reach.now_ms) else { return Ok(false) };
+        let file = match File::open(self.folder.path.join(&name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.scan.forget(&name);
+                return Ok(true);
+            }
+            file => file.map_err(|error| self.io(&name, error))?,
+        };
+        let metadata = file.metadata().map_err(|error| self.io(&name, error))?;
+        let look = Look::of(&metadata);
+        let goes_on = self.file.take().filter(|file| file.name == name && file.look == look);
+        let length = (!is_compressed(&name)).then_some(metadata.len());
+        let source = Source::new(file, &name).map_err(|error| self.io(&name, error))?;
+        let mut open = Open { stream: Stream::new(source, length), records: 0, broken: 0, ended: None };
+        let position = goes_on.map_or(0, |file| file.position);
+        let skipped = open.stream.skip_to(position, &self.feed.decoder);
+        skipped.map_err(|error| self.io(&name, error))?;
+        tracing::info!(feed = self.id(), file = name, position, "reading a file");
+        reach.gaps.arrival(self.feed.decoder.feed(), reach.now_ms);
+        self.file = Some(Place { name, look, position });
+        self.open = Some(open);
+        Ok(true)
+    }
+
+    fn window(&mut self, reach: &mut Reach<'_>) -> Result<bool, FolderError> {
+        let (Some(open), Some(file)) = (&mut self.open, &self.file) else { return Ok(false) };
+        if let Err(error) = open.window(&self.feed, file, reach) {
+            let why = match error {
+                StreamError::Io(error) => Trouble::of(error),
+                StreamError::TooLarge => Trouble::Content(error.to_string()),
+            };
+            match why {
+                Trouble::Content(why) => open.break_off(self.feed.decoder.feed(), file, &why, reach),
+                Trouble::Disk(error) => {
+                    let name = file.name.clone();
+                    return Err(self.io(&name, error));
+                }
+            }
+        }
+        if open.ended.is_some() {
+            self.number(reach);
+        }
+        Ok(true)
+    }
+
+    /// The file in hand has come: by its number none is missing. Told before the place is kept, so that no gap is lost.
+    fn number(&self, reach: &mut Reach<'_>) {
+        let Some(file) = &self.file else { return };
+        let named = self.folder.files.as_ref().and_then(|files| files.read(&file.name));
+        if let Some((node, number)) = named.and_then(|named| Some((named.node, named.number?))) {
+            let seen = Seen { kind: Kind::Files, node, number, at: None };
+            reach.gaps.number(self.feed.decoder.feed(), seen, reach.now_ms);
+        }
+    }
+
+    /// Everything read is acknowledged: keeps the place, and puts aside a file that is done.
+    pub(super) fn settle(&mut self, gaps: &Gaps, now_ms: i64) {
+        if let Err(error) = self.keep(gaps, now_ms) {
+            self.fail(&error, now_ms);
+        }
+    }
+
+    fn keep(&mut self, gaps: &Gaps, now_ms: i64) -> Result<(), FolderError> {
+        let ended = self.open.as_ref().and_then(|open| open.ended);
+        if let (Some(open), Some(file)) = (&self.open, &mut self.file) {
+            file.position = open.stream.position();
+        }
+        if let Some(aside) = ended {
+            self.finish(aside)?;
+        } else if now_ms.saturating_sub(self.kept_ms) < FOLDER_KEEP_EVERY_MS {
+            return Ok(());
+        }
+        self.save(gaps, now_ms)
+    }
+
+    /// Keeps what is known, at once.
+    pub(super) fn save(&mut self, gaps: &Gaps, now_ms: i64) -> Result<(), FolderError> {
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        let watch = gaps.known(self.feed.decoder.feed()).cloned().unwrap_or_default();
+        keeper.save(&Kept { file: self.file.clone(), watch })?;
+        self.kept_ms = now_ms;
+        Ok(())
+    }
+
+    fn finish(&mut self, aside: Aside) -> Result<(), FolderError> {
+        let (Some(file), Some(open)) = (self.file.clone(), self.open.take()) else { return Ok(()) };
+        let path = self.folder.path.join(&file.name);
+        self.scan.forget(&file.name);
+        // The name may stand for another file by now, which nobody has read.
+        if !fs::symlink_metadata(&path).is_ok_and(|metadata| Look::of(&metadata) == file.look) {
+            self.file = None;
+            return Err(FolderError::Changed { path: path.display().to_string() });
+        }
+        put_aside(&self.folder, &file.name, aside).map_err(|error| self.io(&file.name, error))?;
+        self.file = None;
+        tracing::info!(
+            feed = self.id(),
+            file = file.name,
+            records = open.records,
+            unreadable = open.broken,
+            "the file is {}",
+            aside.name()
+        );
+        Ok(())
+    }
+}
+
+impl Open {
+    /// Nothing behind here can be read.
+    fn break_off(&mut self, feed: &str, file: &Place, why: &str, reach: &mut Reach<'_>) {
+        let at = self.stream.position();
+        tracing::error!(feed, file = file.name, byte = at, "{why}");
+        let reason = format!("feed {feed}, file {}: from byte {at} on: {why}", file.name);
+        reach.out.broken_off(at, &reason, reach.now_ms);
+        self.ended = Some(Aside::Broken);
+    }
+
+    fn window(&mut self, feed: &Feed, file: &Place, reach: &mut Reach<'_>) -> Result<(), StreamError> {
+        let decoder = &feed.decoder;
+        let id = feed.decoder.feed();
+        let supplied =
+            if reach.supplied { self.stream.last_end(decoder, reach.now_ms / 1_000)? } else { None };
+        let time_ms = supplied.map_or(reach.now_ms, |end| end.saturating_mul(1_000));
+        reach.out.begin(&format!("{id}/{}", file.name), time_ms);
+        let (before, now_ms) = (self.stream.notes(), reach.now_ms);
+        let Self { stream, records, broken, .. } = self;
+        let more = stream.window(decoder, &mut |record| {
+            *records += 1;
+            *broken += u64::from(matches!(record.content, Content::Broken(_)));
+            reach.out.record(record, now_ms);
+            let Some((start, _)) = record.times() else { return };
+            if let Some(end) = record.end_by(now_ms / 1_000) {
+                reach.gaps.record(id, end);
+            }
+            if let Some((node, number)) = record.number {
+                reach.gaps.number(id, Seen { kind: Kind::Records, node, number, at: Some(start) }, now_ms);
+            }
+        })?;
+        let notes = self.stream.notes();
+        reach.out.met(notes.since(before));
+        if !more {
+            // A file of which nothing could be read is kept as broken; of others each dead letter has its piece.
+            let nothing = self.broken > 0 && self.broken == self.records;
+            self.ended = Some(if nothing { Aside::Broken } else { Aside::Done });
+        }
+        Ok(())
+    }
+}
