@@ -239,6 +239,8 @@ impl One {
             file.position = open.stream.position();
         }
         if let Some(aside) = ended {
+            // Before the file goes, or a crash between would take it for one that never came.
+            self.save(gaps, now_ms)?;
             self.finish(aside)?;
         } else if now_ms.saturating_sub(self.kept_ms) < FOLDER_KEEP_EVERY_MS {
             return Ok(());
