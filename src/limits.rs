@@ -362,6 +362,11 @@ pub const FLEET_SUMS_LAST_MS: u64 = 30_000;
 /// Records of the log that are shown beside one that is to be posted.
 pub const POST_MATCHES_MAX: usize = 16;
 
+/// Commands that came by HTTP and are on their way into the log; further ones are refused.
+pub const COMMANDS_IN_FLIGHT_MAX: usize = 1_024;
+/// How long a request may take: longer than it may wait for an answer, than the log for an append, and than ClickHouse.
+pub const REQUEST_MS_MAX: u64 = 60_000;
+
 /// Requests waiting in a worker's mailbox; further ones are refused at once.
 pub const MAILBOX_REQUESTS_MAX: usize = 256;
 /// How long a question about a card waits for its worker.
@@ -400,6 +405,7 @@ pub const DAY_S: i64 = 86_400;
 
 const _: () = assert!(LATE_HORIZON_DAYS_DEFAULT as i64 * DAY_S >= CDR_SECONDS_MAX + DAY_S);
 const _: () = assert!(PACK_BYTES_MAX < 1_024 * 1_024);
+const _: () = assert!(REQUEST_MS_MAX > ANSWER_WAIT_S_MAX * 1_000 + FORWARD_MS + ARCHIVE_ANSWER_MS);
 const _: () = assert!(EVENTS_HELD_MAX.is_power_of_two() && EVENTS_PER_ID < EVENTS_HELD_MAX);
 const _: () = assert!(ARCHIVE_MONTHS_MAX * 28 > 2 * USAGE_DAYS_MAX as usize);
 const _: () = assert!(PACK_BYTES_MAX < HISTORY_BYTES_MAX);

@@ -147,7 +147,7 @@ pub(super) async fn give(
     let wait = wait_of(headers)?;
     // Before it is sent: the answer may be there before the request goes on.
     let waiting = wait.and_then(|wait| Some((commands.answers.wait_for(card, &id)?, wait)));
-    let taken = append(commands, card, &json, at_ms).await?;
+    let taken = append(api, commands, card, &json, at_ms).await?;
     let taken = json!({ "command": id, "card": card, "taken": taken });
     if let Some((mut waiting, wait)) = waiting
         && let Ok(answer) = tokio::time::timeout(wait, waiting.answer()).await
@@ -160,7 +160,14 @@ pub(super) async fn give(
     Ok((StatusCode::ACCEPTED, Json(taken)).into_response())
 }
 
-async fn append(commands: &Commands, card: CardId, json: &[u8], at_ms: i64) -> Result<Value, Problem> {
+async fn append(
+    api: &Api,
+    commands: &Commands,
+    card: CardId,
+    json: &[u8],
+    at_ms: i64,
+) -> Result<Value, Problem> {
+    let _room = api.room.take()?;
     let place = commands.log.append(&card.to_string(), json, at_ms).await;
     let place = place.map_err(|error| match error {
         LogError::Retriable(why) => Problem::NotReady(format!(

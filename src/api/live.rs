@@ -46,7 +46,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn has(&self, event: &Happened) -> bool {
-        let kind = self.kind.as_deref().map(|kind| format!("\"io.tidegauge.{kind}"));
+        let kind = self.kind.as_deref().map(|kind| format!("\"type\":\"io.tidegauge.{kind}"));
         self.card.is_none_or(|card| card == event.card) && kind.is_none_or(|kind| event.json.contains(&kind))
     }
 

@@ -14,7 +14,7 @@
 //! | `POST /v1/partitions/{partition}/skip` | pass over the message at which it has halted |
 //! | `POST /v1/drain` | write every shard at the last offset, before an upgrade |
 //! | `GET /openapi.json` | all of this for programs |
-//! | `GET /health/live`, `/health/ready`, `/metrics` | probes |
+//! | `GET /health/live`, `/health/ready`, `/metrics` | probes, and metrics, at an address of their own too |
 //!
 //! Answers come from the workers' own state through bounded mailboxes; what another instance meters is asked there. Errors are RFC 9457 problems.
 
@@ -27,6 +27,7 @@ mod feeds;
 mod fleet;
 mod forward;
 mod health;
+mod limits;
 mod live;
 pub mod metrics;
 mod names;
@@ -79,6 +80,8 @@ pub struct Api {
     pub names: Option<Names>,
     /// Sums of the fleet, for a while.
     sums: fleet::Sums,
+    /// For commands on their way.
+    room: limits::Room,
     /// As events name it.
     pub deployment: String,
     /// Where other instances are, and this one.
@@ -118,6 +121,7 @@ impl Api {
             live: None,
             names: None,
             sums: Arc::default(),
+            room: limits::Room::default(),
             deployment: String::new(),
         }
     }
@@ -140,9 +144,50 @@ impl Api {
     }
 }
 
-/// The routes.
-pub fn router(api: Api) -> Router {
+/// What is served at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// Questions, orders and probes; metrics are elsewhere.
+    Api,
+    /// That, and metrics.
+    All,
+    /// Probes and metrics alone.
+    Operations,
+}
+
+/// The routes of an address.
+pub fn router(api: Api, serves: Serves) -> Router {
+    let router = match serves {
+        Serves::Api => questions_and_orders().merge(probes()),
+        Serves::All => questions_and_orders().merge(probes()).merge(metering()),
+        Serves::Operations => probes().merge(metering()),
+    };
+    router
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(api.access.clone(), access::guard))
+        .with_state(api)
+}
+
+fn probes() -> Router<Api> {
+    Router::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready))
+}
+
+fn metering() -> Router<Api> {
+    Router::new().route("/metrics", get(health::metrics))
+}
+
+/// Orders of the operations team end when they are done: a drain of much state takes its time.
+fn orders() -> Router<Api> {
     Router::new()
+        .route("/v1/partitions/{partition}/skip", post(orders::skip))
+        .route("/v1/drain", post(orders::drain))
+}
+
+/// All others are answered in time, streams by their beginning.
+fn questions_and_orders() -> Router<Api> {
+    let timely = Router::new()
         .route("/v1/cards/{iccid}", get(cards::card))
         .route("/v1/cards/{iccid}/usage", get(usage::usage))
         .route("/v1/cards/{iccid}/events", get(events::of_card))
@@ -158,15 +203,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/feeds", get(health::feeds))
         .route("/v1/feeds/{feed}", post(feeds::push))
         .route("/v1/partitions", get(health::partitions))
-        .route("/v1/partitions/{partition}/skip", post(orders::skip))
-        .route("/v1/drain", post(orders::drain))
         .route("/openapi.json", get(openapi::openapi))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .fallback(problem::no_such_path)
-        .method_not_allowed_fallback(problem::wrong_method)
-        .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(api.access.clone(), access::guard))
-        .with_state(api)
+        .route_layer(middleware::from_fn(limits::in_time));
+    timely.merge(orders())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Api, problem::Problem};
 use crate::limits::NUMBER_DIGITS_MIN;
 use crate::model::{CardId, Number, NumberKind, UnixTime};
-use crate::shell::SharedDirectory;
+use crate::shell::{SharedDirectory, wall_ms};
 
 /// The kinds of number that name a card.
 const KINDS: [(&str, NumberKind); 2] = [("imsi", NumberKind::Imsi), ("msisdn", NumberKind::Msisdn)];
@@ -65,7 +65,9 @@ impl Api {
 
     /// Now, by the log where the clock is supplied.
     pub(super) fn log_now(&self) -> UnixTime {
-        self.now_ms("").div_euclid(1_000)
+        let newest = || self.board.partitions().iter().map(|status| status.log_time).max();
+        let supplied = self.clock_supplied.then(newest).flatten().filter(|at| *at > 0);
+        supplied.unwrap_or_else(|| wall_ms().div_euclid(1_000))
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) enum Problem {
     NoHistory(String),
     #[error("no ClickHouse is configured, so the past is not kept: set clickhouse.url, or follow what comes")]
     NoArchive,
+    #[error("{0}")]
+    TooSlow(String),
     #[error("this is told as it happens only: Accept: text/event-stream")]
     NotAcceptable,
     #[error("the cursor is not one of this question: ask again without it")]
@@ -74,6 +76,7 @@ impl Problem {
             Self::NotReady(_) => ("not-ready", "Try again in a moment", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoHistory(_) => ("no-history", "The past is away", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoArchive => ("no-archive", "No past here", StatusCode::NOT_FOUND),
+            Self::TooSlow(_) => ("too-slow", "Not answered in time", StatusCode::GATEWAY_TIMEOUT),
             Self::NotAcceptable => ("not-acceptable", "Another form", StatusCode::NOT_ACCEPTABLE),
             Self::Cursor => ("cursor", "A cursor of another question", StatusCode::BAD_REQUEST),
             Self::Internal(_) => ("internal", "This process is not well", StatusCode::INTERNAL_SERVER_ERROR),

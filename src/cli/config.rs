@@ -42,7 +42,7 @@ fn meant(config: &Config) -> serde_json::Value {
             "replay_debt_s": config.replay_debt_s,
         },
         "clickhouse": clickhouse,
-        "api": {"listen": config.api_listen.to_string()},
+        "api": {"listen": config.api_listen.to_string(), "operations": config.api_operations.unwrap_or(config.api_listen).to_string()},
         "log": {"level": config.log_level, "directory": config.demo_directory},
         "feeds": config.feeds.iter().map(|feed| serde_json::json!({
             "id": feed.decoder.feed(), "format": feed.decoder.format(), "carrier": feed.carrier, "topic": feed.topic,

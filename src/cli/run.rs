@@ -10,7 +10,7 @@ use super::args::{Role, RunArgs};
 use super::exit::{Exit, Failed};
 use super::rollups::{Rollups, Sink, archive};
 use super::{kafka, observe};
-use crate::api::{Access, Allowed, Live, Names, metrics};
+use crate::api::{Access, Allowed, Api, Live, Names, Serves, metrics};
 use crate::config::{Config, Role as TokenRole, tokens};
 use crate::ingest::formats::Decoder;
 use crate::ingest::formats::feed::Feed;
@@ -70,8 +70,7 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
         let tail = move || KafkaTail::whole(&kafka, Topic::Owners);
         let flags = (instance.stop_flag(), Arc::default());
         follow("owners", flags, tail, move |message| owners.hear(message), |_| ())?;
-        let address = listen(config.api_listen, api).await?;
-        tracing::info!(%address, "HTTP");
+        serve_http(api, config).await?;
     }
     tracing::info!(workers = size.workers, ingests = size.ingests, deployment = config.deployment, "running");
     told_to_stop().await?;
@@ -85,6 +84,19 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     rollups.stop().await;
     stopped.context("stopping")?;
     Ok(Exit::Done)
+}
+
+/// Questions and orders at one address, metrics at another if it is configured.
+async fn serve_http(api: Api, config: &Config) -> Result<(), Failed> {
+    let mut serves = Serves::All;
+    if let Some(address) = config.api_operations {
+        serves = Serves::Api;
+        let address = listen(address, api.clone(), Serves::Operations).await?;
+        tracing::info!(%address, "metrics and probes");
+    }
+    let address = listen(config.api_listen, api, serves).await?;
+    tracing::info!(%address, "HTTP");
+    Ok(())
 }
 
 /// Who may do what at the address that is configured.

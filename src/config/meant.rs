@@ -27,6 +27,8 @@ pub struct Config {
     /// `None`: rollups are off.
     pub clickhouse: Option<ClickHouse>,
     pub api_listen: SocketAddr,
+    /// Where metrics are, if not there too.
+    pub api_operations: Option<SocketAddr>,
     /// Where other instances reach this one.
     pub api_address: String,
     /// A file of tokens; see `config::tokens`.
@@ -121,6 +123,9 @@ impl Config {
         let seconds = notes.note(within("worker.replay_debt_s", debt.1, REPLAY_DEBT_S_MAX, 1..=i64::MAX));
         let clickhouse = notes.note(clickhouse(said.clickhouse));
         let listen = notes.note(listen(said.api.listen.as_deref()));
+        let operations =
+            said.api.operations.as_deref().map(|said| socket("api.operations", said)).transpose();
+        let operations = notes.note(operations);
         let address = listen.and_then(|listen| notes.note(address(said.api.address, listen)));
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let log_format = notes.note(one_of("log.format", said.log.format, &formats));
@@ -135,6 +140,7 @@ impl Config {
             replay_debt_s: seconds?,
             clickhouse: clickhouse?,
             api_listen: listen?,
+            api_operations: operations?,
             api_address: address?,
             api_tokens: said.api.tokens,
             log_level: said.log.level.unwrap_or_else(|| "info".to_owned()),
@@ -272,10 +278,12 @@ fn clickhouse(said: said::ClickHouse) -> Result<Option<ClickHouse>, Unmeant> {
 }
 
 pub(super) fn listen(said: Option<&str>) -> Result<SocketAddr, Unmeant> {
-    let said = said.unwrap_or("127.0.0.1:8080");
-    said.parse().map_err(|_| {
-        value("api.listen", format!("{said:?} is not an address and port, e.g. \"127.0.0.1:8080\""))
-    })
+    socket("api.listen", said.unwrap_or("127.0.0.1:8080"))
+}
+
+fn socket(key: &'static str, said: &str) -> Result<SocketAddr, Unmeant> {
+    let wrong = || value(key, format!("{said:?} is not an address and port, e.g. \"127.0.0.1:8080\""));
+    said.parse().map_err(|_| wrong())
 }
 
 /// Of an instance that listens everywhere the host's name is what others know.

@@ -237,6 +237,7 @@ mod tests {
             ("deployment = 't'\n[kafka]\npartitions = 0", "kafka.partitions: 0 is not within 1..=1024"),
             ("deployment = 't'\n[clickhouse]\nurl = 'localhost:8123'", "clickhouse.url"),
             ("deployment = 't'\n[api]\nlisten = '8080'", "api.listen"),
+            ("deployment = 't'\n[api]\noperations = '9464'", "api.operations"),
             ("deployment = 't'\n[api]\naddress = 'here:8080'", "api.address"),
         ] {
             let error = config(text, &[]).unwrap_err().to_string();

@@ -65,6 +65,7 @@ pub struct ClickHouse {
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     pub listen: Option<String>,
+    pub operations: Option<String>,
     pub address: Option<String>,
     pub tokens: Option<PathBuf>,
 }
@@ -156,7 +157,13 @@ pub const KEYS: &[Key] = &[
         "true",
         "Whether each accepted record's id is kept for 400 days.",
     ),
-    key("api.listen", "ip:port", "\"127.0.0.1:8080\"", "HTTP: cards, commands, health, metrics."),
+    key("api.listen", "ip:port", "\"127.0.0.1:8080\"", "HTTP: cards, commands, health."),
+    key(
+        "api.operations",
+        "ip:port",
+        "api.listen",
+        "HTTP for the machine room: metrics and health, without a token. Once it is set metrics are here alone.",
+    ),
     key(
         "api.address",
         "http://host:port",

@@ -12,7 +12,7 @@ use super::rollups::Rollups;
 use super::screen::Screen;
 use super::sender::Sender;
 use super::{DEPLOYMENT, catalogue};
-use crate::api::{Access, Allowed, Live, Names, metrics};
+use crate::api::{Access, Allowed, Live, Names, Serves, metrics};
 use crate::ingest::{Clock as IngestClock, Options as IngestOptions};
 use crate::log::file::{FileCommands, FileIngestLog, FileReplay, FileTail, FileWorkerLog, Member, Store};
 use crate::log::{Replay, Tail as _};
@@ -63,7 +63,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let board = Arc::clone(&instance.board);
     api.names = Some(Names { directory, whole: Arc::new(move || board.directory_ready()) });
     DEPLOYMENT.clone_into(&mut api.deployment);
-    let address = listen(options.listen, api).await?;
+    let address = listen(options.listen, api, Serves::All).await?;
     let fleet = sender.fleet();
     let place = Arc::clone(&sender.step);
     let stop = instance.stop_flag();

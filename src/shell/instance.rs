@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::socket::PatientListener;
 use super::{Board, Clocks, Inbox, Pushed, Pushes, SharedDirectory, Workers, folder, ingest, worker};
-use crate::api::{Access, Api, Basis, router};
+use crate::api::{Access, Api, Basis, Serves, router};
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::{Directory, Options};
 use crate::limits::CLIENT_STALLS_MS;
@@ -155,14 +155,14 @@ impl Instance {
 ///
 /// # Errors
 /// The address is taken.
-pub async fn listen(address: SocketAddr, api: Api) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|e| anyhow::anyhow!("cannot listen on {address}: {e}; choose another api.listen"))?;
+pub async fn listen(address: SocketAddr, api: Api, serves: Serves) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(address).await.map_err(|e| {
+        anyhow::anyhow!("cannot listen on {address}: {e}; choose another api.listen or api.operations")
+    })?;
     let address = listener.local_addr()?;
     let listener = PatientListener::new(listener, Duration::from_millis(CLIENT_STALLS_MS));
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router(api)).await {
+        if let Err(error) = axum::serve(listener, router(api, serves)).await {
             tracing::error!(%error, "HTTP has ended");
         }
     });

@@ -2,6 +2,7 @@
 
 #![cfg(feature = "full")]
 
+mod addresses;
 mod carrier;
 mod commands;
 mod deployment;
