@@ -64,7 +64,7 @@ impl Access {
                 let given = bearer.map(|(_, token)| token.trim()).ok_or(Problem::NoToken)?;
                 let found =
                     tokens.iter().filter(|(_, token)| same(token, given)).map(|(allowed, _)| *allowed);
-                found.max().ok_or(Problem::NoToken)?
+                found.max().ok_or(Problem::UnknownToken)?
             }
         };
         if allowed >= needs {
@@ -131,5 +131,9 @@ mod tests {
         ] {
             assert_eq!(access.check(&ask(method, path, token)).is_ok(), passes, "{method} {path} {token:?}");
         }
+        let refused =
+            |token| tokens.check(&ask("GET", "/v1/cards/1", token)).expect_err("refused").to_string();
+        assert!(refused(None).starts_with("a token is needed"));
+        assert!(refused(Some("x-token")).starts_with("this token is not known"));
     }
 }

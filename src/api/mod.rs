@@ -166,6 +166,7 @@ pub fn router(api: Api, serves: Serves) -> Router {
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
+        .layer(middleware::map_response(problem::name_methods))
         .layer(middleware::from_fn_with_state(api.access.clone(), access::guard))
         .with_state(api)
 }

@@ -42,6 +42,8 @@ pub(super) enum Problem {
     Forbidden(String),
     #[error("a token is needed: Authorization: Bearer …")]
     NoToken,
+    #[error("this token is not known: it is none of the file that api.tokens names")]
+    UnknownToken,
     #[error("the body is longer than {0} bytes")]
     TooLarge(usize),
     #[error("{0}")]
@@ -54,20 +56,23 @@ pub(super) enum Problem {
     NoCommands,
     #[error("{0}")]
     Internal(String),
-    #[error("this path does not take that method")]
-    Method,
+    /// With the methods that it takes, as `Allow` has them.
+    #[error("this path does not take that method: {0}")]
+    Method(String),
 }
 
 impl Problem {
     fn kind(&self) -> (&'static str, &'static str, StatusCode) {
         match self {
             Self::BadRequest(_) => ("bad-request", "The request cannot be read", StatusCode::BAD_REQUEST),
-            Self::NotFound(_) => ("not-found", "There is no such thing", StatusCode::NOT_FOUND),
+            Self::NotFound(_) => ("not-found", "Not found", StatusCode::NOT_FOUND),
             Self::Conflict(_) => ("conflict", "It does not stand so", StatusCode::CONFLICT),
             Self::Ambiguous(_) => ("ambiguous", "Which card is meant?", StatusCode::CONFLICT),
             Self::Refused(_) => ("refused", "The command is refused", StatusCode::CONFLICT),
             Self::Forbidden(_) => ("forbidden", "Not allowed", StatusCode::FORBIDDEN),
-            Self::NoToken => ("no-token", "Who is it?", StatusCode::UNAUTHORIZED),
+            Self::NoToken | Self::UnknownToken => {
+                ("no-token", "Token needed or not known", StatusCode::UNAUTHORIZED)
+            }
             Self::TooLarge(_) => ("too-large", "Too much", StatusCode::PAYLOAD_TOO_LARGE),
             Self::MediaType(_) => ("media-type", "Another media type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Busy(_) => ("busy", "As much as there may be", StatusCode::TOO_MANY_REQUESTS),
@@ -80,7 +85,7 @@ impl Problem {
             Self::NotAcceptable => ("not-acceptable", "Another form", StatusCode::NOT_ACCEPTABLE),
             Self::Cursor => ("cursor", "A cursor of another question", StatusCode::BAD_REQUEST),
             Self::Internal(_) => ("internal", "This process is not well", StatusCode::INTERNAL_SERVER_ERROR),
-            Self::Method => ("method", "Another method", StatusCode::METHOD_NOT_ALLOWED),
+            Self::Method(_) => ("method", "Another method", StatusCode::METHOD_NOT_ALLOWED),
         }
     }
 }
@@ -136,16 +141,41 @@ impl From<JsonRejection> for Problem {
 }
 
 pub(super) async fn no_such_path() -> Problem {
-    Problem::NotFound("no such path: see the list in the README".to_owned())
+    Problem::NotFound(
+        "no such path: /openapi.json lists those there are, docs/http.md explains them".to_owned(),
+    )
 }
 
 pub(super) async fn wrong_method() -> Problem {
-    Problem::Method
+    Problem::Method("see /openapi.json".to_owned())
+}
+
+/// Says in the problem too which methods a path takes: the router knows them only once it has answered.
+pub(super) async fn name_methods(response: Response) -> Response {
+    let allow =
+        response.headers().get(header::ALLOW).filter(|_| response.status() == StatusCode::METHOD_NOT_ALLOWED);
+    let Some(allow) = allow.cloned() else { return response };
+    let methods = allow.to_str().unwrap_or_default().replace(',', ", ");
+    let mut named = Problem::Method(format!("it takes {methods}")).into_response();
+    named.headers_mut().insert(header::ALLOW, allow);
+    named
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_asks_with_another_method_is_told_which_there_are() {
+        let mut wrong = wrong_method().await.into_response();
+        wrong.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET,HEAD"));
+        let named = name_methods(wrong).await;
+        assert_eq!(named.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(named.headers()[header::ALLOW], "GET,HEAD");
+        let body = axum::body::to_bytes(named.into_body(), 4_096).await.expect("a body");
+        let problem: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(problem["detail"], "this path does not take that method: it takes GET, HEAD");
+    }
 
     #[test]
     fn who_may_try_again_is_told_when() {
