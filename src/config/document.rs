@@ -165,14 +165,19 @@ fn help(section: Option<&str>, name: &str) -> String {
         || KEYS.iter().filter_map(|key| key.name.strip_prefix(&prefix)).filter(|rest| !rest.contains('.'));
     let sections = ["kafka", "ingest", "worker", "clickhouse", "api", "log", "feeds"];
     let beside = sections.into_iter().filter(|_| section.is_none());
-    if let Some(meant) = alike(name, here().chain(beside)) {
+    if let Some(meant) = alike(name, here().chain(beside.clone())) {
         return format!("did you mean {prefix}{meant}?");
     }
     // The right key at the wrong place.
     let elsewhere = KEYS.iter().find(|key| key.name.rsplit_once('.').is_some_and(|(_, last)| last == name));
     match elsewhere {
         Some(key) if !key.name.starts_with("feeds") => format!("did you mean {}?", key.name),
-        _ => format!("there are {}", here().collect::<Vec<_>>().join(", ")),
+        _ => {
+            let tables =
+                beside.map(|name| if name == "feeds" { "[[feeds]]".to_owned() } else { format!("[{name}]") });
+            let names: Vec<String> = here().map(str::to_owned).chain(tables).collect();
+            format!("there are {}", names.join(", "))
+        }
     }
 }
 
@@ -180,7 +185,24 @@ fn help(section: Option<&str>, name: &str) -> String {
 pub(super) fn check(key: &str, value: &toml::Value) -> Result<(), String> {
     let mut table = toml::Table::new();
     enter(&mut table, key, value.clone()).ok_or("its section is no table")?;
-    Said::deserialize(table).map(drop).map_err(|error: toml::de::Error| error.message().to_owned())
+    Said::deserialize(table).map(drop).map_err(|error: toml::de::Error| {
+        let expected = KEYS.iter().find(|known| known.name == key).map(|known| known.kind);
+        expected.map_or_else(|| error.message().to_owned(), |kind| misfit(value, kind))
+    })
+}
+
+/// A value of another kind than its key takes, in words.
+fn misfit(value: &toml::Value, kind: &str) -> String {
+    let sort = match value {
+        toml::Value::String(_) => "is text",
+        toml::Value::Integer(_) => return format!("{value} does not fit: {kind} is expected"),
+        toml::Value::Float(_) => "is a number with a point",
+        toml::Value::Boolean(_) => "is a truth value",
+        toml::Value::Datetime(_) => "is a date",
+        toml::Value::Array(_) => return format!("a list does not fit: {kind} is expected"),
+        toml::Value::Table(_) => return format!("a table does not fit: {kind} is expected"),
+    };
+    format!("{value} {sort}: {kind} is expected")
 }
 
 /// Puts a value under its key. `None`: the section is no table.

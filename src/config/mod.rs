@@ -177,7 +177,7 @@ mod tests {
             "the configuration has 9 errors\n\nt.toml:1:9",
             "t.toml:1:9: clock: \"wall\" is none of log, supplied\n  |\n1 | clock = 'wall'\n  |         ^^^^^^",
             "t.toml:3:1: kafka.broker: there is no such key; did you mean kafka.brokers?",
-            "t.toml:4:14: kafka.partitions: invalid type: string \"many\", expected u32",
+            "t.toml:4:14: kafka.partitions: \"many\" is text: 1..=1024 is expected",
             "t.toml:5:1: kafka.listen: there is no such key; did you mean api.listen?",
             "t.toml:7:10: api.listen: \"8080\" is not an address and port",
             "t.toml:8:2: wroker: there is no such key; did you mean worker?",
@@ -185,6 +185,28 @@ mod tests {
             "\n\ndeployment: required",
             "\n\nvariable TIDEGAUGE_DEPLOYEMENT: no key has this name; it was not read; did you mean TIDEGAUGE_DEPLOYMENT?",
         ] {
+            assert!(error.contains(expected), "{expected:?} in {error}");
+        }
+    }
+
+    #[test]
+    fn who_names_an_unknown_table_is_told_those_there_are() {
+        let error = config("deployment = 'test'\n[nosuch]\n", &[]).unwrap_err().to_string();
+        let expected = "t.toml:2:2: nosuch: there is no such key; there are deployment, clock, [kafka], [ingest], \
+                        [worker], [clickhouse], [api], [log], [[feeds]]";
+        assert!(error.starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_said_in_words() {
+        for (said, expected) in [
+            ("partitions = true", "kafka.partitions: true is a truth value: 1..=1024 is expected"),
+            ("partitions = -1", "kafka.partitions: -1 does not fit: 1..=1024 is expected"),
+            ("partitions = [1]", "kafka.partitions: a list does not fit: 1..=1024 is expected"),
+            ("prefix = 1.5", "kafka.prefix: 1.5 is a number with a point: text is expected"),
+        ] {
+            let error =
+                config(&format!("deployment = 'test'\n[kafka]\n{said}\n"), &[]).unwrap_err().to_string();
             assert!(error.contains(expected), "{expected:?} in {error}");
         }
     }
