@@ -12,10 +12,11 @@ pub(super) fn run(command: &TopicsCommand, config: &Config, json: bool) -> Resul
     let wanted = wanted(config);
     let runtime = super::runtime()?;
     let planned = runtime.block_on(topics::plan(&client, &wanted)).map_err(Failed::unavailable)?;
-    if matches!(command, TopicsCommand::Apply) {
+    let apply = matches!(command, TopicsCommand::Apply);
+    if apply {
         runtime.block_on(topics::apply(&client, &wanted)).map_err(Failed::unavailable)?;
     }
-    print(&planned, json);
+    print(&planned, apply, json);
     let by_hand = planned.iter().any(|d| d.remedy() == Remedy::ByHand);
     Ok(if by_hand { Exit::Failed } else { Exit::Done })
 }
@@ -30,11 +31,14 @@ pub(super) fn wanted(config: &Config) -> Wanted {
     }
 }
 
-fn print(differences: &[Difference], json: bool) {
+fn print(differences: &[Difference], applied: bool, json: bool) {
     if json {
         let lines: Vec<_> = differences
             .iter()
-            .map(|d| serde_json::json!({ "difference": d.to_string(), "by_hand": d.remedy() == Remedy::ByHand }))
+            .map(|d| {
+                let by_hand = d.remedy() == Remedy::ByHand;
+                serde_json::json!({ "difference": d.to_string(), "by_hand": by_hand, "done": applied && !by_hand })
+            })
             .collect();
         say!("{:#}", serde_json::Value::Array(lines));
         return;
@@ -43,7 +47,33 @@ fn print(differences: &[Difference], json: bool) {
         say!("all topics are as they should be");
     }
     for difference in differences {
-        let sign = if difference.remedy() == Remedy::ByHand { "by hand:" } else { "+" };
-        say!("{sign} {difference}");
+        say!("{}", line(difference, applied));
+    }
+}
+
+/// What is to be done, or what was.
+fn line(difference: &Difference, applied: bool) -> String {
+    match difference.remedy() {
+        Remedy::ByHand => format!("by hand: {difference}"),
+        Remedy::Applied if applied => format!("done: {}", difference.done()),
+        Remedy::Applied => format!("+ {difference}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Topic;
+
+    #[test]
+    fn what_was_done_reads_otherwise_than_what_is_planned() {
+        let setting =
+            Difference::Setting { topic: Topic::Log, name: "retention.ms", is: None, should: "5".to_owned() };
+        let log = Topic::Log;
+        assert_eq!(line(&setting, false), format!("+ {log}: retention.ms is not set, should be 5"));
+        assert_eq!(line(&setting, true), format!("done: {log}: retention.ms set to 5, was not set"));
+        let copies = Difference::Replication { topic: Topic::Log, is: 1, should: 3 };
+        assert_eq!(line(&copies, true), line(&copies, false));
+        assert!(line(&copies, true).starts_with("by hand: "));
     }
 }

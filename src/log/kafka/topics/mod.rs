@@ -43,6 +43,21 @@ impl Difference {
             Self::Partitions { .. } | Self::Replication { .. } => Remedy::ByHand,
         }
     }
+
+    /// What [`apply`] has done about it; what is left to do by hand reads as it did.
+    #[must_use]
+    pub fn done(&self) -> String {
+        match self {
+            Self::Missing(spec) => format!(
+                "{}: created with {} partitions, {} copies",
+                spec.topic, spec.partitions, spec.replication
+            ),
+            Self::Setting { topic, name, is, should } => {
+                format!("{topic}: {name} set to {should}, was {}", is.as_deref().unwrap_or("not set"))
+            }
+            Self::Partitions { .. } | Self::Replication { .. } => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Difference {
