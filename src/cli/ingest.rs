@@ -2,18 +2,20 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use super::args::{FilesArgs, IngestCommand};
 use super::exit::{Exit, Failed};
 use super::kafka;
+use crate::checkpoint::catalogue_in_force;
 use crate::config::{self, Config, ConfigError};
 use crate::ingest::file::{File, FileImport, Progress, Written, check};
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::formats::{Decoder, Format};
 use crate::ingest::{Clock, IngestOutcome, Options, Source};
 use crate::log::LogError;
-use crate::log::kafka::KafkaIngestLog;
+use crate::log::kafka::{KafkaIngestLog, KafkaLook};
+use crate::model::Catalogue;
 use crate::shell::{Clocks, SharedDirectory, wall_ms};
 use crate::stdout::say;
 
@@ -73,6 +75,7 @@ fn look(args: &FilesArgs, feeds: &[Feed], json: bool) -> Result<Exit, Failed> {
 
 fn bring(args: &FilesArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
     let decoder = decoder(args, &config.feeds)?;
+    check_feed(&args.feed, config)?;
     let client = kafka::member(
         config,
         &format!("{}-files", config.kafka.group),
@@ -92,6 +95,37 @@ fn bring(args: &FilesArgs, config: &Config, json: bool) -> Result<Exit, Failed> 
         report(&name, &import, json);
     }
     Ok(Exit::Done)
+}
+
+/// Refuses a feed that nothing knows: the meter would set aside each of its records. A block of the configuration
+/// knows it, or the catalogue in force; where no catalogue can be asked, what will become of the records is said.
+fn check_feed(feed: &str, config: &Config) -> Result<(), Failed> {
+    if config.feeds.iter().any(|known| known.decoder.feed() == feed) {
+        return Ok(());
+    }
+    let client = kafka::member(config, &config.kafka.group, "files");
+    let in_force = KafkaLook::open(client).ok().map(|mut look| catalogue_in_force(&mut look, 0));
+    if let Some(Ok(Some(catalogue))) = in_force {
+        return named_by(&catalogue, feed);
+    }
+    eprintln!(
+        "tidegauge: feed {feed:?}: no catalogue is in force that could name it; the meter sets aside records of feeds \
+         that its catalogue does not name"
+    );
+    Ok(())
+}
+
+fn named_by(catalogue: &Catalogue, feed: &str) -> Result<(), Failed> {
+    if catalogue.feeds.iter().any(|known| known.name == feed) {
+        return Ok(());
+    }
+    let names: Vec<&str> = catalogue.feeds.iter().map(|known| known.name.as_str()).collect();
+    Err(Failed::bad_data(anyhow!(
+        "--feed {feed:?}: version {} of the catalogue names {}, and no block [[feeds]] of the configuration has it; its \
+         records would all be set aside: name one of these, or put it into the catalogue first",
+        catalogue.version,
+        if names.is_empty() { "no feed".to_owned() } else { names.join(", ") }
+    )))
 }
 
 fn follow(
@@ -135,4 +169,22 @@ fn report(name: &str, import: &FileImport<'_, SharedDirectory>, json: bool) {
     let parts: Vec<String> =
         IngestOutcome::ALL.into_iter().map(|o| format!("{} {}", of(o), o.name())).collect();
     say!("{name}: {read} read = {}", parts.join(" + "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::catalogue::{Inputs, compile};
+
+    #[test]
+    fn a_feed_that_the_catalogue_does_not_name_is_refused_with_those_it_does() {
+        let from = chrono::NaiveDate::from_ymd_opt(2026, 8, 1).expect("a day");
+        let inputs = Inputs { path: "demo", deployment: "t", from, previous: None };
+        let catalogue = compile(include_str!("../demo/catalogue.toml"), &inputs).expect("a catalogue");
+        let known = catalogue.feeds[0].name.clone();
+        assert!(named_by(&catalogue, &known).is_ok());
+        let refused = named_by(&catalogue, "nosuch").expect_err("nobody names it");
+        assert_eq!(refused.exit, Exit::BadData);
+        assert!(refused.error.to_string().contains(&known), "{}", refused.error);
+    }
 }
