@@ -384,7 +384,7 @@ pub(super) struct CreditsArgs {
 pub(super) struct SkipArgs {
     /// Partition of tidegauge.log.
     pub partition: u32,
-    /// The message's offset, as the halted partition names it.
+    /// The message's offset: `halted_at` of GET /v1/partitions; /health/ready and `tidegauge doctor` say it in words.
     pub offset: u64,
     /// Why; kept beside the checkpoint.
     #[arg(long)]

@@ -64,7 +64,7 @@ pub struct Answer {
 pub enum OrderError {
     #[error("partition {0} is not held by this worker: ask its owner (topic tidegauge.owners)")]
     NotHere(u32),
-    #[error("partition {partition} has not halted at offset {}: it is {state}; `tidegauge skip` passes over the offset that `status` names", offset.0)]
+    #[error("partition {partition} has not halted at offset {}: it is {state}; `tidegauge skip` passes over `halted_at` of GET /v1/partitions", offset.0)]
     NotHaltedThere { partition: u32, offset: LogOffset, state: String },
     #[error("partition {0} was lost before the order was committed: repeat it at the new owner")]
     Lost(u32),

@@ -82,7 +82,7 @@ fn explain(partition: u32, halted: &Halted) -> String {
     match halted {
         Halted::Poison { at, why } => format!(
             "{log} [{partition}] offset {}: {why}. Everything before it is folded and committed. Update the program if a \
-             newer one reads it, or pass over the message: tidegauge skip --partition {partition} --offset {} --reason …",
+             newer one reads it, or pass over the message: tidegauge skip {partition} {} --reason …",
             at.0, at.0
         ),
         Halted::Ahead { at, time_ms } => format!(
