@@ -149,6 +149,8 @@ pub(super) struct CatalogueApplyArgs {
     /// Do not wait until a running instance shows the version in every partition.
     #[arg(long)]
     pub no_wait: bool,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,13 +1,16 @@
 //! `catalogue apply|show`.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use chrono::DateTime;
+use hyper::Method;
 
-use super::args::{CatalogueApplyArgs, CatalogueCommand};
+use super::args::{CatalogueApplyArgs, CatalogueCommand, InstanceArgs};
 use super::exit::{Exit, Failed};
-use super::kafka;
+use super::halted::{Alike, alike, halted, named};
+use super::{kafka, remote};
 use crate::checkpoint::catalogue_in_force;
 use crate::config::catalogue::{CatalogueFileError, Inputs, compile};
 use crate::config::{self, Config};
@@ -22,6 +25,8 @@ use crate::stdout::say;
 const WITHIN_MS: i64 = 60_000;
 /// Between two looks.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(300);
+/// How long the instance may take to say which partitions have halted.
+const ASK_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 /// How long one look for acknowledgements waits for a first.
 const ACK_WAIT_MS: u64 = 100;
 
@@ -64,7 +69,7 @@ fn apply(args: &CatalogueApplyArgs, config: &Config) -> Result<Exit, Failed> {
     }
     send(&catalogue, config)?;
     say!("version {} is in every partition of the log", catalogue.version);
-    if args.no_wait { Ok(Exit::Done) } else { wait(&mut look, &catalogue, config) }
+    if args.no_wait { Ok(Exit::Done) } else { wait(&mut look, &catalogue, &args.instance, config) }
 }
 
 /// The catalogue of each partition's checkpoint, by partition.
@@ -95,21 +100,86 @@ fn send(catalogue: &Catalogue, config: &Config) -> Result<(), Failed> {
     failed.map_or(Ok(()), |error| Err(Failed::unavailable(error)))
 }
 
-fn wait(look: &mut KafkaLook, catalogue: &Catalogue, config: &Config) -> Result<Exit, Failed> {
-    let clocks = Clocks::start();
+fn wait(
+    look: &mut KafkaLook,
+    catalogue: &Catalogue,
+    instance: &InstanceArgs,
+    config: &Config,
+) -> Result<Exit, Failed> {
+    let (clocks, runtime) = (Clocks::start(), super::runtime()?);
+    let (mut told, mut stopped) = (String::new(), Vec::new());
     while clocks.steady_ms() < WITHIN_MS {
-        let behind = in_force(look, config)?
-            .iter()
-            .filter(|c| c.as_ref().is_none_or(|c| c.version < catalogue.version))
-            .count();
-        if behind == 0 {
+        let behind: Vec<u64> = (0..)
+            .zip(in_force(look, config)?)
+            .filter(|(_, c)| c.as_ref().is_none_or(|c| c.version < catalogue.version))
+            .map(|(partition, _)| partition)
+            .collect();
+        if behind.is_empty() {
             say!("version {} is in force in all {} partitions", catalogue.version, config.kafka.partitions);
             return Ok(Exit::Done);
         }
-        eprintln!("{behind} of {} partitions do not show it yet", config.kafka.partitions);
+        stopped = runtime.block_on(halted_of(instance, config));
+        stopped.retain(|(partition, _)| behind.contains(partition));
+        let standing = standing(&behind, config.kafka.partitions, &stopped);
+        // A line for each change, not for each look.
+        if standing != told {
+            eprintln!("{standing}");
+            told = standing;
+        }
         std::thread::park_timeout(LOOK_EVERY);
     }
-    Err(Failed::unavailable(anyhow!(
-        "not every partition shows it within a minute: is `tidegauge run` running?"
-    )))
+    Err(Failed::unavailable(late(&stopped)))
+}
+
+/// The partitions that the instance says have halted; none if no instance answers.
+async fn halted_of(instance: &InstanceArgs, config: &Config) -> Vec<(u64, String)> {
+    let base = instance.url.clone().unwrap_or_else(|| format!("http://{}", config.api_listen));
+    let asked = remote::ask(Method::GET, &base, "/v1/partitions", instance);
+    match tokio::time::timeout(ASK_WITHIN, asked).await {
+        Ok(Ok((status, partitions))) if status.is_success() => halted(&partitions),
+        _ => Vec::new(),
+    }
+}
+
+/// Where the version is not in force yet, and which of these partitions have halted, why.
+fn standing(behind: &[u64], of: u32, stopped: &[(u64, String)]) -> String {
+    let mut text = format!("{} of {of} partitions do not show it yet: {}", behind.len(), named(behind));
+    for Alike { partitions, why } in alike(stopped.iter().cloned()) {
+        let (verb, first) = match partitions.as_slice() {
+            [first, _, ..] => ("have", format!("partition {first}: ")),
+            _ => ("has", String::new()),
+        };
+        // A string takes whatever is written.
+        let _ = write!(text, "\n  {} {verb} halted: {first}{why}", named(&partitions));
+    }
+    text
+}
+
+/// What to do when the time is over.
+fn late(stopped: &[(u64, String)]) -> anyhow::Error {
+    if stopped.is_empty() {
+        return anyhow!("not every partition shows it within a minute: is `tidegauge run` running?");
+    }
+    let partitions: Vec<u64> = stopped.iter().map(|(partition, _)| *partition).collect();
+    anyhow!(
+        "the version is in the log, but {} halted before it: do what is said above; it comes into force by itself once \
+         they go on",
+        named(&partitions)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_waited_for_is_named_with_what_has_halted() {
+        let stopped = |p: u64| (p, format!("tidegauge.log [{p}] offset 1{p}: no record"));
+        assert_eq!(standing(&[1, 2], 4, &[]), "2 of 4 partitions do not show it yet: partitions 1-2");
+        let expected = "3 of 4 partitions do not show it yet: partitions 0-2\n  partitions 1-2 have halted: \
+                        partition 1: tidegauge.log [1] offset 11: no record";
+        assert_eq!(standing(&[0, 1, 2], 4, &[stopped(1), stopped(2)]), expected);
+        assert!(late(&[]).to_string().contains("is `tidegauge run` running?"));
+        assert!(late(&[stopped(2)]).to_string().contains("partition 2 halted before it"));
+    }
 }

@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod follow;
+mod halted;
 mod ingest;
 mod kafka;
 mod migrate;

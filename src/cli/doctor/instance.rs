@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::finding::{Finding, Findings};
 use crate::cli::args::InstanceArgs;
+use crate::cli::halted::{Alike, alike, named, of_partition};
 use crate::cli::remote;
 use crate::config::Config;
 use crate::limits::{DAY_S, UNFLUSHED_S_MAX};
@@ -32,10 +33,7 @@ pub(super) async fn look(
     if ready["ready"] == true {
         findings.ok(base.clone(), "ready");
     }
-    for why in ready["why"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        let fix = "what the sentence says; docs/operations.md has more";
-        findings.error(base.clone(), why, fix);
-    }
+    unready(&base, &ready, &mut findings);
     if config.clickhouse.is_some() && kafka_answers && !config.clock_supplied {
         match remote::ask(Method::GET, &base, "/v1/partitions", instance).await {
             Ok((status, partitions)) if status.is_success() => unflushed(client, &partitions, &mut findings),
@@ -46,6 +44,26 @@ pub(super) async fn look(
         }
     }
     findings.done()
+}
+
+/// Why it is not ready. Partitions of which the same is said are one finding.
+fn unready(base: &str, ready: &Value, findings: &mut Findings) {
+    let fix = "what the sentence says; docs/operations.md has more";
+    let mut of_partitions = Vec::new();
+    for why in ready["why"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        match of_partition(why) {
+            Some((partition, rest)) => of_partitions.push((partition, rest.to_owned())),
+            None => findings.error(base, why, fix),
+        }
+    }
+    for Alike { partitions, why } in alike(of_partitions) {
+        let text = match partitions.as_slice() {
+            [only] => format!("partition {only} {why}"),
+            [first, ..] => format!("{} alike: partition {first} {why}", named(&partitions)),
+            [] => continue,
+        };
+        findings.error(base, text, fix);
+    }
 }
 
 /// The age of the oldest change that ClickHouse lacks, of the partitions that the instance holds.
@@ -98,6 +116,17 @@ fn judge(age_s: i64, partition: u64, findings: &mut Findings) {
 mod tests {
     use super::super::finding::Level;
     use super::*;
+
+    #[test]
+    fn partitions_that_have_halted_alike_are_one_finding() {
+        let halted = |p: u32| format!("partition {p} has halted: tidegauge.log [{p}] offset 4{p}: no record");
+        let why: Vec<String> = (0..16).map(halted).chain(["stopping".to_owned()]).collect();
+        let mut findings = Findings::of("instance");
+        unready("http://x", &serde_json::json!({"ready": false, "why": why}), &mut findings);
+        let said: Vec<String> = findings.done().into_iter().map(|finding| finding.what).collect();
+        let first = "partitions 0-15 alike: partition 0 has halted: tidegauge.log [0] offset 40: no record";
+        assert_eq!(said, ["stopping", first]);
+    }
 
     #[test]
     fn what_clickhouse_lacks_is_an_error_before_the_log_forgets_it() {

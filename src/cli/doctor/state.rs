@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::finding::{Finding, Findings};
 use super::patiently;
-use crate::checkpoint::{Glance, Head, Refused, Why, glance};
+use crate::checkpoint::{Glance, Head, Why, glance};
+use crate::cli::halted::{Alike, alike, named};
 use crate::cli::kafka::expected;
 use crate::config::Config;
 use crate::log::kafka::topics::Found;
@@ -31,34 +32,39 @@ pub(super) fn look(config: &Config, client: &KafkaConfig, there: &BTreeMap<Topic
         }
     };
     let expected = expected(config);
-    let mut glances = Vec::new();
+    let (mut glances, mut refusals) = (Vec::new(), Vec::new());
     for partition in 0..config.kafka.partitions {
         // An error is found by the glance again, in its own words.
         drop(patiently(|| look.stable_offset(partition)));
         match glance(&mut look, partition, &expected) {
             Ok(glance) => glances.push((partition, glance)),
             Err(refused) => {
-                refusal(&refused, &mut findings);
+                refusals.push((u64::from(partition), refused.why.to_string()));
                 // What differs for the whole deployment is said once.
                 if is_of_all(&refused.why) {
+                    refused_all(refusals, &mut findings);
                     return findings.done();
                 }
             }
         }
     }
+    refused_all(refusals, &mut findings);
     judge(config, &glances, &mut findings);
     let mut findings = findings.done();
     findings.extend(catalogues(&glances));
     findings
 }
 
-/// The refusal's sentence says what to do behind its last semicolon.
-fn refusal(refused: &Refused, findings: &mut Findings) {
-    let text = refused.why.to_string();
-    let subject = format!("partition {}", refused.partition);
-    match text.rsplit_once("; ") {
-        Some((what, fix)) => findings.error(subject, what, fix),
-        None => findings.error(subject, text, "a worker would halt this partition: see docs/operations.md"),
+/// Refusals that are alike are one finding. The sentence says what to do behind its last semicolon.
+fn refused_all(refusals: Vec<(u64, String)>, findings: &mut Findings) {
+    for Alike { partitions, why } in alike(refusals) {
+        let subject = named(&partitions);
+        match why.rsplit_once("; ") {
+            Some((what, fix)) => findings.error(subject, what, fix),
+            None => {
+                findings.error(subject, why, "a worker would halt this partition: see docs/operations.md");
+            }
+        }
     }
 }
 
