@@ -201,10 +201,20 @@ pub(super) struct CardArgs {
 /// What to see of a card beside how it stands.
 #[derive(Debug, Subcommand)]
 pub(super) enum CardCommand {
+    /// As it stands now; the same as with the ICCID alone.
+    Show(CardShowArgs),
     /// Its days and cycles, past ones from ClickHouse.
     Usage(CardUsageArgs),
     /// What happened to it, newest first; or what happens, until Ctrl-C.
     Events(CardEventsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CardShowArgs {
+    /// ICCID, or a number that the card holds: imsi:…, msisdn:….
+    pub iccid: String,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
 }
 
 #[derive(Debug, Args)]

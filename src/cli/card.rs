@@ -18,11 +18,13 @@ pub(super) fn run(args: &CardArgs, from: Option<&Path>, json: bool) -> Result<Ex
         Some(CardCommand::Usage(args)) => usage(args, from, json),
         Some(CardCommand::Events(args)) if args.follow => follow_events(args, from, json),
         Some(CardCommand::Events(args)) => events(args, from, json),
-        None => {
-            let path = format!("/v1/cards/{}", args.iccid.as_deref().unwrap_or_default());
-            call(Ask::new(Method::GET, &path), &args.instance, from)
-        }
+        Some(CardCommand::Show(args)) => show(&args.iccid, &args.instance, from),
+        None => show(args.iccid.as_deref().unwrap_or_default(), &args.instance, from),
     }
+}
+
+fn show(card: &str, instance: &InstanceArgs, from: Option<&Path>) -> Result<Exit, Failed> {
+    call(Ask::new(Method::GET, &format!("/v1/cards/{card}")), instance, from)
 }
 
 /// All pages as one.

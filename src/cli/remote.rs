@@ -48,7 +48,20 @@ pub(super) fn call(ask: Ask<'_>, instance: &InstanceArgs, path: Option<&Path>) -
     let waits = ask.headers.iter().any(|(name, _)| *name == "prefer");
     let (status, answer) = fetch(ask, instance, path)?;
     say!("{answer:#}");
-    Ok(if waits && status == StatusCode::ACCEPTED { Exit::Unanswered } else { Exit::Done })
+    if waits && status == StatusCode::ACCEPTED {
+        eprintln!("tidegauge: {}", unanswered(answer["card"].as_str().unwrap_or("ICCID")));
+        return Ok(Exit::Unanswered);
+    }
+    Ok(Exit::Done)
+}
+
+/// Why a command that was taken may have no answer, and where it is seen.
+fn unanswered(card: &str) -> String {
+    format!(
+        "taken, not answered yet: it is in the log and is not lost. `tidegauge card events {card}` shows its answer once \
+         there is one (of a card that was never registered too: it is refused). A repeat is not answered again; a \
+         partition that has halted answers when it goes on: `tidegauge doctor`"
+    )
 }
 
 /// Sends a request for its answer; a problem is an error with its detail. Without a URL the configuration at `path` says
@@ -65,7 +78,17 @@ pub(super) fn fetch(
         return Ok((status, answer));
     }
     let detail = answer.pointer("/detail").and_then(Value::as_str).unwrap_or("no detail");
-    Err(anyhow!("{url}: {status}: {detail}").into())
+    Err(refused(status, anyhow!("{url}: {status}: {detail}")))
+}
+
+/// What the instance could not read is bad data, as it is where this program finds it.
+fn refused(status: StatusCode, error: anyhow::Error) -> Failed {
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            Failed::bad_data(error)
+        }
+        _ => error.into(),
+    }
 }
 
 /// Asks an instance at `base`, for whoever judges the answer.
@@ -110,4 +133,22 @@ async fn send(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed> {
     let status = response.status();
     let bytes = response.into_body().collect().await.context("the answer was cut short")?.to_bytes();
     Ok((status, serde_json::from_slice(&bytes).context("the answer is no JSON: is that a tidegauge?")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_input_has_one_exit_code_wherever_it_is_found() {
+        let exit = |status| refused(status, anyhow!("no")).exit;
+        assert_eq!(exit(StatusCode::BAD_REQUEST), Exit::BadData);
+        assert_eq!(exit(StatusCode::CONFLICT), Exit::Failed);
+        assert_eq!(exit(StatusCode::UNAUTHORIZED), Exit::Failed);
+    }
+
+    #[test]
+    fn who_waits_no_longer_is_told_where_the_answer_will_be() {
+        assert!(unanswered("8986001234567890123").contains("tidegauge card events 8986001234567890123"));
+    }
 }
