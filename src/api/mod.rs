@@ -162,13 +162,14 @@ pub fn router(api: Api, serves: Serves) -> Router {
         Serves::All => questions_and_orders().merge(probes()).merge(metering()),
         Serves::Operations => probes().merge(metering()),
     };
-    router
+    let router = router
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
-        .layer(middleware::map_response(problem::name_methods))
         .layer(middleware::from_fn_with_state(api.access.clone(), access::guard))
-        .with_state(api)
+        .with_state(api);
+    // Around the whole: `Allow` is put on outside of a router's own layers.
+    Router::new().fallback_service(router).layer(middleware::map_response(problem::name_methods))
 }
 
 fn probes() -> Router<Api> {

@@ -80,6 +80,13 @@ fn a_card_is_registered_and_recharged_by_http() {
         give(&running, "POST", &recharges, "", "30", &recharge("o-2", "web").replace("base", "booster"));
     assert_eq!(right.status, 200, "{right:?}");
 
+    // A card that was never registered does not keep anybody waiting.
+    let stranger = CARD.replace("8986001", "8986002");
+    let path = format!("/v1/cards/{stranger}/recharges");
+    let unknown = give(&running, "POST", &path, "", "30", &recharge("o-3", "web"));
+    let detail = unknown.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(unknown.status == 409 && detail.contains("register it first"), "{unknown:?}");
+
     let rules = json!({"rules": [{"name": "low", "remaining_bytes": "500MiB"}]}).to_string();
     let given = give(&running, "PUT", &format!("/v1/cards/{CARD}/rules"), "k-1", "30", &rules);
     assert_eq!(given.status, 200, "{given:?}");
@@ -151,7 +158,7 @@ fn what_is_no_command_is_refused_before_it_is_sent() {
     let long = format!("{{\"rules\": [\"{}\"]}}", "x".repeat(100_000));
     for (headers, method, path, body, status, says) in [
         (vec![key], "PUT", rules.as_str(), "{\"rules\": []}", 401, "token"),
-        (vec![("Authorization", "Bearer wrong"), key], "PUT", &rules, "{\"rules\": []}", 401, "token"),
+        (vec![("Authorization", "Bearer wrong"), key], "PUT", &rules, "{\"rules\": []}", 401, "not known"),
         (vec![reader, key], "PUT", &rules, "{\"rules\": []}", 403, "reads only"),
         (vec![operator], "PUT", &rules, "{\"rules\": []}", 400, "Idempotency-Key"),
         (vec![operator, key], "PUT", &rules, "{\"rule\": []}", 400, "`rule` is none"),

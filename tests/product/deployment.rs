@@ -112,6 +112,13 @@ impl Deployment {
         spawn_with_us(command)
     }
 
+    /// Starts a command whose errors are read as they come.
+    pub(crate) fn spawn_told(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+        spawn_with_us(command)
+    }
+
     /// A file in its directory.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.directory.path().join(name);

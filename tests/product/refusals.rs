@@ -1,5 +1,7 @@
 //! What the program refuses, and in which words.
 
+use std::io::{BufRead as _, BufReader};
+
 use crate::deployment::{Deployment, PARTITIONS, Read};
 use crate::eventually;
 
@@ -22,12 +24,28 @@ fn a_deployment_without_state_is_ready_only_when_it_is_said_to_be_new() {
         (answer.status == 503 && answer.body.contains("start with --new")).then_some(answer.body)
     });
     assert!(why.contains("partition 0 has halted"), "{why}");
+    a_catalogue_waits_for_halted_partitions(&deployment);
     assert_eq!(running.ask("/health/live").status, 200);
     assert_eq!(running.terminate().code(), Some(0));
 
     let running = deployment.run(&["--new"]);
     running.ready();
     assert_eq!(running.ask("/health/ready").json()["ready"], true);
+}
+
+/// Who applies a catalogue is told at once that the partitions have halted, and why; once, not at each look.
+fn a_catalogue_waits_for_halted_partitions(deployment: &Deployment) {
+    let catalogue = deployment.file("catalogue.toml", "version = 1\n");
+    let mut applying = deployment.spawn_told(&["catalogue", "apply", &catalogue.to_string_lossy()]);
+    let told = BufReader::new(applying.stderr.take().expect("its errors"));
+    let lines: Vec<String> = told.lines().take(2).map(|line| line.expect("text")).collect();
+    applying.kill().expect("it waits");
+    applying.wait().expect("it has ended");
+    assert_eq!(lines[0], "4 of 4 partitions do not show it yet: partitions 0-3");
+    assert!(
+        lines[1].starts_with("  partitions 0-3 have halted: ") && lines[1].contains("start with --new"),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -88,4 +106,6 @@ fn a_question_that_cannot_be_meant_is_a_problem_in_words() {
         assert_eq!(problem["status"], status, "{path}");
         assert!(problem["detail"].as_str().is_some_and(|said| said.contains(detail)), "{path}: {problem}");
     }
+    let answer = running.order("DELETE", "/v1/fleet", &[], "").json();
+    assert_eq!(answer["detail"], "this path does not take that method: it takes GET, HEAD");
 }
