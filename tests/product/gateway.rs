@@ -145,6 +145,10 @@ fn a_gateways_files_are_metered_to_the_byte_and_once() {
     let catalogue = deployment.file("catalogue.toml", &carrier::catalogue());
     deployment.tell(&["catalogue", "apply", &catalogue.display().to_string()]);
     register(&deployment, &running);
+    let whole = carrier::path(FILES[1]).display().to_string();
+    let refused = deployment.output(&["ingest", "file", "--feed", "nosuch", &whole]);
+    assert_eq!(refused.status.code(), Some(65), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("names"), "{refused:?}");
 
     let mut logged = 0;
     for file in FILES {

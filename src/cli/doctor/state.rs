@@ -59,6 +59,11 @@ pub(super) fn look(config: &Config, client: &KafkaConfig, there: &BTreeMap<Topic
 fn refused_all(refusals: Vec<(u64, String)>, findings: &mut Findings) {
     for Alike { partitions, why } in alike(refusals) {
         let subject = named(&partitions);
+        // Numbers in it are those of one.
+        let why = match partitions.as_slice() {
+            [first, _, ..] => format!("partition {first}: {why}"),
+            _ => why,
+        };
         match why.rsplit_once("; ") {
             Some((what, fix)) => findings.error(subject, what, fix),
             None => {
