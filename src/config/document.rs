@@ -146,8 +146,18 @@ impl Reading<'_> {
         match Feed::deserialize(block.clone().into_deserializer()) {
             Ok(_) => Some(owned(block)),
             Err(error) => {
-                let at = spoken_of(error.message()).or(error.span()).unwrap_or(span);
-                self.complain(at, format!("feeds: {}", error.message()), None);
+                let wrong = error.message().starts_with("invalid type");
+                let of_kind = table.iter().filter(|_| wrong).find_map(|(key, value)| {
+                    let full = format!("feeds[].{}", key.get_ref());
+                    let kind = KEYS.iter().find(|known| known.name == full)?.kind;
+                    let at = error.span().filter(|at| *at == value.span())?;
+                    Some((at, format!("{full}: {}", misfit(&owned(value.clone()), kind))))
+                });
+                let (at, problem) = of_kind.unwrap_or_else(|| {
+                    let at = spoken_of(error.message()).or(error.span()).unwrap_or(span);
+                    (at, format!("feeds: {}", error.message()))
+                });
+                self.complain(at, problem, None);
                 None
             }
         }

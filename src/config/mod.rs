@@ -199,6 +199,12 @@ mod tests {
 
     #[test]
     fn a_value_of_another_kind_is_said_in_words() {
+        let feed = "deployment = 'test'\n[[feeds]]\nid = 'f'\nformat = 'emnify'\ncarrier = 5\n";
+        let error = config(feed, &[]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("t.toml:5:11: feeds[].carrier: 5 does not fit: text is expected"),
+            "{error}"
+        );
         for (said, expected) in [
             ("partitions = true", "kafka.partitions: true is a truth value: 1..=1024 is expected"),
             ("partitions = -1", "kafka.partitions: -1 does not fit: 1..=1024 is expected"),
