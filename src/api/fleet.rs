@@ -37,7 +37,7 @@ struct Partition {
 impl Partition {
     /// One that restores, or was lost, knows no cards.
     fn answers(&self) -> bool {
-        matches!(self.state.as_str(), "running" | "leaving")
+        matches!(self.state.as_str(), "running" | "leaving" | "drained")
     }
 }
 

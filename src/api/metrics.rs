@@ -166,8 +166,14 @@ pub fn event_streams(open: usize) {
 }
 
 pub fn partitions(all: &[PartitionStatus], clock_ms: i64) {
-    const STATES: [StateName; 5] =
-        [StateName::Restoring, StateName::Running, StateName::Halted, StateName::Leaving, StateName::Lost];
+    const STATES: [StateName; 6] = [
+        StateName::Restoring,
+        StateName::Running,
+        StateName::Halted,
+        StateName::Leaving,
+        StateName::Drained,
+        StateName::Lost,
+    ];
     gauge!("tidegauge_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     for state in STATES {
         let count = all.iter().filter(|s| s.state == state).count();

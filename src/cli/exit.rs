@@ -34,6 +34,11 @@ impl Failed {
         Self { error: error.into(), exit: Exit::BadData }
     }
 
+    /// What is configured or asked for does not fit what is there.
+    pub(super) fn configuration(error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), exit: Exit::Configuration }
+    }
+
     /// Kafka, ClickHouse or a running instance is not there.
     pub(super) fn unavailable(error: impl Into<anyhow::Error>) -> Self {
         Self { error: error.into(), exit: Exit::Unavailable }

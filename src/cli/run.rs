@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::net::TcpListener;
 
 use super::args::{Role, RunArgs};
 use super::exit::{Exit, Failed};
@@ -15,11 +16,13 @@ use crate::config::{Config, Role as TokenRole, tokens};
 use crate::ingest::formats::Decoder;
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::{Clock as IngestClock, Options, RawFeed};
-use crate::log::kafka::{KafkaCommands, KafkaIngestLog, KafkaReplay, KafkaTail, KafkaWorkerLog};
+use crate::log::kafka::{
+    KafkaCommands, KafkaIngestLog, KafkaReplay, KafkaTail, KafkaWorkerLog, any_committed,
+};
 use crate::log::{Replay, Tail as _, Topic};
 use crate::shell::{
-    Commands, Events, FOLLOWED, Inbox, Instance, SharedDirectory, Size, follow, follow_events, listen,
-    told_to_stop,
+    Commands, Events, FOLLOWED, Inbox, Instance, SharedDirectory, Size, bind, follow, follow_events,
+    serve as serve_at, told_to_stop,
 };
 use crate::worker::{Clock, New, Pace, Settings};
 
@@ -35,6 +38,8 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
 
 async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     let access = access(config)?;
+    let doors = if args.roles.contains(&Role::Api) { Some(Doors::bind(config).await?) } else { None };
+    has_state(args, config).await?;
     let metrics = metrics::install().context("metrics")?;
     let count = |role, threads: u16| if args.roles.contains(&role) { usize::from(threads) } else { 0 };
     let size = Size {
@@ -48,7 +53,7 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     let directory = SharedDirectory::default();
     start_ingests(&mut instance, size.ingests, config, &directory)?;
     let history = if size.workers > 0 { Rollups::start_history(config)? } else { None };
-    if args.roles.contains(&Role::Api) {
+    if let Some(doors) = doors {
         let mut api = instance.api(metrics, config.clock_supplied, access);
         let live = live(config);
         let commands = commands(&instance, config, &live.events)?;
@@ -70,7 +75,7 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
         let tail = move || KafkaTail::whole(&kafka, Topic::Owners);
         let flags = (instance.stop_flag(), Arc::default());
         follow("owners", flags, tail, move |message| owners.hear(message), |_| ())?;
-        serve_http(api, config).await?;
+        doors.serve(api)?;
     }
     tracing::info!(workers = size.workers, ingests = size.ingests, deployment = config.deployment, "running");
     told_to_stop().await?;
@@ -86,17 +91,54 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     Ok(Exit::Done)
 }
 
-/// Questions and orders at one address, metrics at another if it is configured.
-async fn serve_http(api: Api, config: &Config) -> Result<(), Failed> {
-    let mut serves = Serves::All;
-    if let Some(address) = config.api_operations {
-        serves = Serves::Api;
-        let address = listen(address, api.clone(), Serves::Operations).await?;
-        tracing::info!(%address, "metrics and probes");
+/// Whoever starts on empty topics without saying so may have mistaken the prefix or the cluster. Where the brokers do not
+/// answer, each partition is judged when they do.
+async fn has_state(args: &RunArgs, config: &Config) -> Result<(), Failed> {
+    if args.new || !args.roles.contains(&Role::Meter) {
+        return Ok(());
     }
-    let address = listen(config.api_listen, api, serves).await?;
-    tracing::info!(%address, "HTTP");
-    Ok(())
+    let (kafka, partitions) = (kafka::member(config, &config.kafka.group, "start"), config.kafka.partitions);
+    let (group, log) = (kafka.group_id(), kafka.topic_name(Topic::Log));
+    let found = tokio::task::spawn_blocking(move || any_committed(&kafka, partitions)).await;
+    match found.context("asking for offsets")? {
+        Ok(false) => Err(Failed::configuration(anyhow::anyhow!(
+            "group {group} has never metered anything of {log}: if the deployment is new, start it once with --new; if not, \
+             kafka.brokers, kafka.prefix or kafka.group are not those it ran with"
+        ))),
+        Ok(true) => Ok(()),
+        Err(error) => {
+            tracing::warn!(%error, "not known yet whether there is a state");
+            Ok(())
+        }
+    }
+}
+
+/// Questions and orders at one address, metrics at another if it is configured.
+struct Doors {
+    api: TcpListener,
+    operations: Option<TcpListener>,
+}
+
+impl Doors {
+    async fn bind(config: &Config) -> Result<Self, Failed> {
+        let operations = match config.api_operations {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        Ok(Self { api: bind(config.api_listen).await?, operations })
+    }
+
+    fn serve(self, api: Api) -> Result<(), Failed> {
+        let mut serves = Serves::All;
+        if let Some(listener) = self.operations {
+            serves = Serves::Api;
+            let address = serve_at(listener, api.clone(), Serves::Operations).context("HTTP")?;
+            tracing::info!(%address, "metrics and probes");
+        }
+        let address = serve_at(self.api, api, serves).context("HTTP")?;
+        tracing::info!(%address, "HTTP");
+        Ok(())
+    }
 }
 
 /// Who may do what at the address that is configured.

@@ -17,7 +17,7 @@ use crate::ingest::{Clock as IngestClock, Options as IngestOptions};
 use crate::log::file::{FileCommands, FileIngestLog, FileReplay, FileTail, FileWorkerLog, Member, Store};
 use crate::log::{Replay, Tail as _};
 use crate::shell::{
-    Commands, FOLLOWED, Instance, SharedDirectory, Size, follow_events, listen, told_to_stop, wall_ms,
+    Commands, FOLLOWED, Instance, SharedDirectory, Size, bind, follow_events, serve, told_to_stop, wall_ms,
 };
 use crate::worker::{Clock, New, Settings};
 
@@ -47,6 +47,7 @@ pub struct Options {
 /// # Errors
 /// The directory or the address cannot be used.
 pub async fn run(options: Options) -> anyhow::Result<()> {
+    let bound = bind(options.listen).await?;
     let metrics = metrics::install().context("metrics")?;
     let store = Store::open(&options.directory.join("log"), PARTITIONS, Arc::new(wall_ms))?;
     let sender = Sender::open(Arc::clone(&store), options.cards, wall_ms() / 1000, |fleet| {
@@ -63,14 +64,19 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let board = Arc::clone(&instance.board);
     api.names = Some(Names { directory, whole: Arc::new(move || board.directory_ready()) });
     DEPLOYMENT.clone_into(&mut api.deployment);
-    let address = listen(options.listen, api, Serves::All).await?;
+    let address = serve(bound, api, Serves::All)?;
     let fleet = sender.fleet();
     let place = Arc::clone(&sender.step);
     let stop = instance.stop_flag();
     let speed = options.speed;
     let sending = std::thread::Builder::new().name("fleet".to_owned()).spawn({
-        let stop = Arc::clone(&stop);
-        move || sender.run(speed, &stop)
+        let (stop, board) = (Arc::clone(&stop), Arc::clone(&instance.board));
+        // Usage that overtook its card's registration and package would tell another story.
+        let sold = move || {
+            let cards = board.partitions().iter().map(|held| held.cards.total()).sum::<u64>();
+            cards >= u64::from(fleet.cards)
+        };
+        move || sender.run(speed, &stop, sold)
     })?;
     let mut screen = Screen::new(&options, fleet, Arc::clone(&store), format!("http://{address}"));
     let shown = show(&mut screen, &instance, &rollups, &place, options.run_for).await;

@@ -63,8 +63,11 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends until told to stop, `speed` of the fleet's seconds a second.
-    pub(super) fn run(&self, speed: u32, stop: &AtomicBool) -> anyhow::Result<()> {
+    /// Sends until told to stop, `speed` of the fleet's seconds a second; not before all cards are sold.
+    pub(super) fn run(&self, speed: u32, stop: &AtomicBool, sold: impl Fn() -> bool) -> anyhow::Result<()> {
+        while !stop.load(Ordering::Relaxed) && !sold() {
+            std::thread::park_timeout(BEAT);
+        }
         let clocks = Clocks::start();
         let (mut from_ms, mut from_step) = (clocks.steady_ms(), self.step.load(Ordering::Relaxed));
         while !stop.load(Ordering::Relaxed) {

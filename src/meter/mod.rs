@@ -116,3 +116,11 @@ pub struct CardCounts {
     pub suspended: u64,
     pub cancelled: u64,
 }
+
+impl CardCounts {
+    /// Cards in any state.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.registered + self.active + self.suspended + self.cancelled
+    }
+}

@@ -148,13 +148,19 @@ impl Board {
         if ingests < said.ingests_expected {
             why.push(format!("{ingests} of {} ingests have read the directory", said.ingests_expected));
         }
+        let drained = partitions.iter().filter(|status| status.state == StateName::Drained).count();
+        if drained > 0 && !said.stopping {
+            why.push(format!(
+                "{drained} partitions are drained: they fold no more until this instance is started again"
+            ));
+        }
         for status in &partitions {
             match status.state {
                 StateName::Restoring => why.push(format!("partition {} is restoring", status.partition)),
                 StateName::Halted => {
                     why.push(format!("partition {} has halted: {}", status.partition, status.halted));
                 }
-                StateName::Running | StateName::Leaving | StateName::Lost => {}
+                StateName::Running | StateName::Leaving | StateName::Drained | StateName::Lost => {}
             }
         }
         Readiness { ready: why.is_empty(), why, partitions }

@@ -151,14 +151,22 @@ impl Instance {
     }
 }
 
-/// Serves HTTP until the future ends. Gives the address once it listens.
+/// Takes an address for HTTP. To be done before anything else is begun: a second instance by mistake takes nothing from
+/// the first.
 ///
 /// # Errors
 /// The address is taken.
-pub async fn listen(address: SocketAddr, api: Api, serves: Serves) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(address).await.map_err(|e| {
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|e| {
         anyhow::anyhow!("cannot listen on {address}: {e}; choose another api.listen or api.operations")
-    })?;
+    })
+}
+
+/// Serves HTTP where it was [bound](bind), and gives the address.
+///
+/// # Errors
+/// The system does not say which address it is.
+pub fn serve(listener: TcpListener, api: Api, serves: Serves) -> std::io::Result<SocketAddr> {
     let address = listener.local_addr()?;
     let listener = PatientListener::new(listener, Duration::from_millis(CLIENT_STALLS_MS));
     tokio::spawn(async move {

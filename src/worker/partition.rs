@@ -1,6 +1,6 @@
 //! One assigned partition: being restored, in memory, refused, or lost.
 
-use super::live::Live;
+use super::live::{Hold, Live};
 use super::parked::Parked;
 use super::report::StateName;
 use crate::checkpoint::{Expected, Progress, Restore, Restored};
@@ -57,8 +57,11 @@ impl Partition {
         match self {
             Self::Restoring(_) => StateName::Restoring,
             Self::Live(live) if live.halted.is_some() => StateName::Halted,
-            Self::Live(live) if live.hold.is_some() => StateName::Leaving,
-            Self::Live(_) => StateName::Running,
+            Self::Live(live) => match live.hold {
+                Some(Hold::Drained) => StateName::Drained,
+                Some(Hold::Leaving) => StateName::Leaving,
+                None => StateName::Running,
+            },
             Self::Refused { .. } => StateName::Halted,
             Self::Lost => StateName::Lost,
         }

@@ -65,8 +65,10 @@ pub enum StateName {
     Restoring,
     Running,
     Halted,
-    /// Being handed over, drained or stopped: folds no more.
+    /// Being handed over or stopped: folds no more.
     Leaving,
+    /// Drained by order: folds no more until the program is started again.
+    Drained,
     /// Lost; the group has not said so yet.
     Lost,
 }
@@ -80,6 +82,7 @@ impl StateName {
             Self::Running => "running",
             Self::Halted => "halted",
             Self::Leaving => "leaving",
+            Self::Drained => "drained",
             Self::Lost => "lost",
         }
     }

@@ -14,28 +14,46 @@ fn the_message(deployment: &Deployment, topic: &str, value: &str) -> Read {
 }
 
 #[test]
-fn a_deployment_without_state_is_ready_only_when_it_is_said_to_be_new() {
+fn a_deployment_without_state_starts_only_when_it_is_said_to_be_new() {
     let deployment = Deployment::new("newness");
     deployment.tell(&["topics", "apply"]);
-    let running = deployment.run(&[]);
-    let why = eventually("a refusal", || {
-        let answer = running.get("/health/ready")?;
-        assert_eq!(answer.json()["clock"], "supplied");
-        (answer.status == 503 && answer.body.contains("start with --new")).then_some(answer.body)
-    });
-    assert!(why.contains("partition 0 has halted"), "{why}");
-    a_catalogue_waits_for_halted_partitions(&deployment);
-    assert_eq!(running.ask("/health/live").status, 200);
-    assert_eq!(running.terminate().code(), Some(0));
+    let refused = deployment.output(&["run"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(78), "{said}");
+    assert!(said.contains("start it once with --new"), "{said}");
 
     let running = deployment.run(&["--new"]);
     running.ready();
     assert_eq!(running.ask("/health/ready").json()["ready"], true);
+    let catalogue = deployment.file("catalogue.toml", "version = 1\n");
+    deployment.tell(&["catalogue", "apply", &catalogue.to_string_lossy()]);
+    assert_eq!(running.terminate().code(), Some(0));
+    let again = deployment.run(&[]);
+    again.ready();
+
+    // A second one by mistake takes nothing from the first: it does not even join.
+    let second = deployment.output(&["run"]);
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("cannot listen"), "{said}");
+    assert_eq!(again.ask("/health/ready").json()["ready"], true);
+
+    assert_eq!(again.order("POST", "/v1/drain", &[], "").status, 200);
+    let drained = eventually("unready", || again.get("/health/ready").filter(|answer| answer.status == 503));
+    assert!(drained.body.contains("are drained"), "{}", drained.body);
+    assert_eq!(again.terminate().code(), Some(0));
+
+    let other = deployment.with("TIDEGAUGE_DEPLOYMENT", "other");
+    let halted = other.run(&[]);
+    eventually("a halt", || {
+        halted.get("/health/ready").filter(|answer| answer.body.contains("partition 3 has halted"))
+    });
+    assert_eq!(halted.ask("/health/live").status, 200);
+    a_catalogue_waits_for_halted_partitions(&other);
 }
 
 /// Who applies a catalogue is told at once that the partitions have halted, and why; once, not at each look.
 fn a_catalogue_waits_for_halted_partitions(deployment: &Deployment) {
-    let catalogue = deployment.file("catalogue.toml", "version = 1\n");
+    let catalogue = deployment.file("catalogue.toml", "version = 2\n");
     let mut applying = deployment.spawn_told(&["catalogue", "apply", &catalogue.to_string_lossy()]);
     let told = BufReader::new(applying.stderr.take().expect("its errors"));
     let lines: Vec<String> = told.lines().take(2).map(|line| line.expect("text")).collect();
@@ -43,7 +61,7 @@ fn a_catalogue_waits_for_halted_partitions(deployment: &Deployment) {
     applying.wait().expect("it has ended");
     assert_eq!(lines[0], "4 of 4 partitions do not show it yet: partitions 0-3");
     assert!(
-        lines[1].starts_with("  partitions 0-3 have halted: ") && lines[1].contains("start with --new"),
+        lines[1].starts_with("  partitions 0-3 have halted: ") && lines[1].contains("newness"),
         "{lines:?}"
     );
 }

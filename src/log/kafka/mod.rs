@@ -51,6 +51,7 @@ pub use config::{KafkaConfig, Timeouts};
 pub use granted::{GroupFound, KafkaGranted, Operation};
 pub use ingest::KafkaIngestLog;
 pub use look::KafkaLook;
+pub use offsets::any_committed;
 pub use reader::KafkaReader;
 pub use replay::KafkaReplay;
 pub use version::{BrokerVersion, broker_version, is_newest_known, release};
