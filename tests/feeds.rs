@@ -183,7 +183,10 @@ fn the_documents_own_pages_are_read_once_they_say_whose_they_are() {
     std::fs::write(&file, wireless["/v1/UsageRecords"]["fetch"].to_string()).unwrap();
     let found = summary(&check(folder.path(), &args, &file));
     assert_eq!(found["records"], 0, "{found}");
-    assert!(found["problems"][0]["reason"].as_str().unwrap().contains("`period.start_time` is missing"), "{found}");
+    assert!(
+        found["problems"][0]["reason"].as_str().unwrap().contains("`period.start_time` is missing"),
+        "{found}"
+    );
 }
 
 /// Files of 3GPP nodes: by the format that is named, or by content, and never two nodes' added up.
