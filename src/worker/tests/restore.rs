@@ -79,7 +79,7 @@ fn after_a_drain_nothing_is_left_to_replay_and_folding_waits_for_the_word() {
     let mut kit = aged();
     let answer = kit.ask(|reply| Request::Drain { reply });
     assert_eq!(answer, Some(Ok(())));
-    assert_eq!((kit.status(0).replay_debt_records, kit.state(0)), (0, StateName::Leaving));
+    assert_eq!((kit.status(0).replay_debt_records, kit.state(0)), (0, StateName::Drained));
     let at = kit.cdr(0, "held");
     kit.settle();
     assert!(kit.broker().committed(0) <= Some(at));
