@@ -83,7 +83,7 @@ pub use state::{CardState, SuspendedBy};
 pub use view::{CardView, FeedView};
 
 /// Version of what the fold computes and of how it is written. A chunk of another version is not replayed.
-pub const FOLD_VERSION: u32 = 5;
+pub const FOLD_VERSION: u32 = 6;
 
 /// Faults that can be planted, so that tests prove that the auditor catches them. None in production.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

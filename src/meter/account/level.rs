@@ -143,15 +143,17 @@ impl<'a> Level<'a> {
         let wait = i64::from(hours).saturating_mul(3_600);
         let feed = if last.feed == 0 { self.ctx.settling_feed } else { last.feed };
         let at = self.ctx.at;
-        let Some(feed) = self.ctx.feeds.get(feed) else { return Silence::Until(at.saturating_add(wait)) };
+        // Who is away by log time will have been back for as long as the rule says after that at the earliest: not one look
+        // for each time the wait goes into years of absence.
+        let earliest = self.ctx.now.max(at).saturating_add(wait);
+        let Some(feed) = self.ctx.feeds.get(feed) else { return Silence::Until(earliest) };
         let due = last.at.max(feed.since).saturating_add(wait);
         if due > at {
             Silence::Until(due)
         } else if feed.is_fresh(at) {
             Silence::Over
         } else {
-            // It is away: when it comes back, that is the earliest.
-            Silence::Until(at.saturating_add(wait))
+            Silence::Until(earliest)
         }
     }
 
