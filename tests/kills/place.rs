@@ -149,16 +149,18 @@ pub(crate) fn ask(processes: &[Process], fleet: &Fleet) -> Answers {
     })
 }
 
-/// A process that came back may be given partitions just now: while one moves, both answer that it is not ready.
+/// A process that came back may be given partitions just now: while one moves, both answer that it is not ready, or with
+/// what ClickHouse was told last. Memory is what is asked about here.
 async fn card_of(processes: &[Process], card: &str) -> Value {
     let patience = Patience::of(Duration::from_secs(30));
     loop {
         for process in processes {
-            if let Some(answer) = process.get(&format!("/v1/cards/{card}")).await {
-                return answer;
+            match process.get(&format!("/v1/cards/{card}")).await {
+                Some(answer) if answer["source"] == "memory" => return answer,
+                _ => (),
             }
         }
-        patience.check(&format!("card {card}: nobody answers for it"));
+        patience.check(&format!("card {card}: nobody answers for it from memory"));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
