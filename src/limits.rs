@@ -101,9 +101,9 @@ pub const COMPLETE_AFTER_S: i64 = 48 * 3_600;
 /// Closed days and cycles not yet flushed to ClickHouse are kept this long; then the partition pauses.
 pub const UNFLUSHED_S_MAX: i64 = 40 * DAY_S;
 
-/// How long after its close a cycle may be restated: its figures stay as long. Cycles are then two a card at most, as they are
-/// while the last one is not yet closed, and are gone before the next begins.
-pub const RESTATED_S_MAX: i64 = 14 * DAY_S;
+/// How long after its close a cycle may be restated: its figures stay as long, packed. A record is set aside when its cycle is
+/// still open or just over, and may be posted for as long.
+pub const RESTATED_S_MAX: i64 = ORDER_DAYS * DAY_S;
 
 /// Packages queued behind those in force.
 pub const QUEUED_PACKAGES_MAX: usize = 32;
@@ -278,8 +278,8 @@ pub const INGEST_COMMIT_EVERY_MS: i64 = 200;
 pub const BER_DEPTH_MAX: usize = 16;
 /// Bytes of one record of a 3GPP file: TS 32.297 gives its length 16 bits, and plain files are held to the same.
 pub const BER_RECORD_BYTES_MAX: usize = 64 * 1_024;
-/// Months that `catalogue apply` compiles ahead.
-pub const CALENDAR_MONTHS: u32 = 24;
+/// Months that `catalogue apply` compiles ahead: ten years, which a package may last, and one until it is applied again.
+pub const CALENDAR_MONTHS: u32 = 132;
 
 /// Rows of one insert: larger blocks commit alone.
 pub const INSERT_ROWS_MAX: usize = 200_000;

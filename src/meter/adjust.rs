@@ -84,6 +84,7 @@ fn restate(
     because: &Because<'_>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
+    card.unpack(day);
     let Some(cycle) = card.usage.closed_cycle(day) else { return Err(final_figures(day)) };
     let taken = cycle.restate(asked.bytes, ctx.position.offset);
     let cycle = cycle.clone();
@@ -115,7 +116,7 @@ fn restate(
 
 /// Whether a day is of a cycle that is closed and may be restated.
 fn is_restatable(card: &Card, day: Day, ctx: &Ctx<'_>) -> bool {
-    let held = card.usage.cycle(day);
+    let held = card.cycle_or_past(day);
     held.is_some_and(|cycle| cycle.is_restatable(ctx.calendar(), ctx.index.horizon_s, ctx.now))
 }
 

@@ -1,15 +1,18 @@
 //! The line of one card: all that the meter holds of it. `step` sees this and nothing beside it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::counters::Counters;
-use super::cycle::Source;
+use super::cycle::{Cycle, Source};
 use super::ids::Ids;
 use super::life::Life;
 use super::memory::Memory;
 use super::names::NameId;
 use super::numbers::Numbers;
+use super::past::{Past, PastCycle};
 use super::purse::Purse;
 use super::seen::SeenCommands;
 use super::state::{CardState, SuspendedBy};
@@ -56,6 +59,8 @@ pub(super) struct Cold {
     pub totals: Option<Box<Totals>>,
     pub commands: SeenCommands,
     life: Option<Box<Life>>,
+    /// What may be restated of closed cycles.
+    pub past: Past,
     /// References of adjustments and postings.
     pub references: SeenCommands,
     /// Credits and recipients.
@@ -146,6 +151,43 @@ impl Card {
 
     pub(super) fn totals(&self) -> Option<&Totals> {
         self.cold.as_ref().and_then(|cold| cold.totals.as_deref())
+    }
+
+    /// Closed cycles that are packed away, oldest first.
+    pub(super) fn past(&self) -> Vec<PastCycle> {
+        self.cold.as_ref().map(|cold| cold.past.cycles()).unwrap_or_default()
+    }
+
+    /// The first cycle of them.
+    pub(super) fn first_past(&self) -> Option<Day> {
+        self.past().first().map(|past| past.cycle.start)
+    }
+
+    /// The cycle of a day, packed away or not.
+    pub(super) fn cycle_or_past(&self, day: Day) -> Option<Cow<'_, Cycle>> {
+        let held = self.usage.cycle(day).map(Cow::Borrowed);
+        held.or_else(|| Some(Cow::Owned(self.cold.as_ref()?.past.of(day)?)))
+    }
+
+    /// Brings the packed cycle of a day back, if there is one.
+    pub(super) fn unpack(&mut self, day: Day) {
+        if let Some(PastCycle { cycle, burnt }) = self.cold.as_mut().and_then(|cold| cold.past.take(day)) {
+            self.account.recall_cycle(cycle.start, burnt);
+            self.usage.recall(cycle);
+        }
+    }
+
+    /// Packs away what is closed and flushed and `stays`, and drops what no longer does.
+    pub(super) fn pack(&mut self, closed: Vec<Cycle>, stays: impl Fn(&Cycle) -> bool) {
+        if let Some(cold) = &mut self.cold {
+            cold.past.retain(&stays);
+        }
+        let closed = closed.into_iter().filter(stays);
+        let packed: Vec<_> =
+            closed.map(|cycle| PastCycle { burnt: self.account.closed_burn(cycle.start), cycle }).collect();
+        if !packed.is_empty() {
+            self.cold().past.add(packed);
+        }
     }
 
     pub(super) fn cold(&mut self) -> &mut Cold {
@@ -254,6 +296,7 @@ impl Cold {
         let totals = self.totals.as_ref().map_or(0, |totals| totals.bytes());
         let purse = self.purse.as_ref().map_or(0, |purse| purse.bytes());
         let life = self.life.as_ref().map_or(0, |life| life.bytes());
+        memory.cycles += self.past.bytes();
         memory.rest += size_of::<Self>() + self.counters.bytes() + totals + purse + life;
         memory.orders += self.commands.bytes() + self.references.bytes();
     }

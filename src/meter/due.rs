@@ -106,18 +106,15 @@ fn complete(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     }
 }
 
-/// Drops what is closed and in ClickHouse, and can no longer be restated.
+/// Drops what is closed and in `ClickHouse`; cycles that may still be restated are packed away.
 fn prune(card: &mut Card, ctx: &Ctx<'_>) {
-    if let Some(flushed_through) = ctx.flushed_through {
-        let alive = card.state != CardState::Cancelled;
-        card.usage.prune(ctx.calendar(), flushed_through, card.changed_at, |cycle| {
-            alive && cycle.is_restatable(ctx.calendar(), ctx.index.horizon_s, ctx.now)
-        });
-        if let Some(first) = card.usage.cycles().first() {
-            let first = first.start;
-            card.account.forget_cycles_before(first);
-            card.forget_stopped_before(first);
-        }
+    let Some(flushed_through) = ctx.flushed_through else { return };
+    let alive = card.state != CardState::Cancelled;
+    let closed = card.usage.prune(ctx.calendar(), flushed_through, card.changed_at);
+    card.pack(closed, |cycle| alive && cycle.is_restatable(ctx.calendar(), ctx.index.horizon_s, ctx.now));
+    if let Some(first) = card.usage.cycles().first().map(|cycle| cycle.start) {
+        card.account.forget_cycles_before(first);
+        card.forget_stopped_before(card.first_past().unwrap_or(first));
     }
 }
 

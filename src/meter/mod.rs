@@ -54,6 +54,7 @@ mod names;
 mod notify;
 mod numbers;
 mod opening;
+mod past;
 mod piece;
 mod purse;
 mod quarantined;
@@ -83,7 +84,7 @@ pub use state::{CardState, SuspendedBy};
 pub use view::{CardView, FeedView};
 
 /// Version of what the fold computes and of how it is written. A chunk of another version is not replayed.
-pub const FOLD_VERSION: u32 = 6;
+pub const FOLD_VERSION: u32 = 7;
 
 /// Faults that can be planted, so that tests prove that the auditor catches them. None in production.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

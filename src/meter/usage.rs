@@ -363,20 +363,28 @@ impl Usage {
         self.cycles.iter_mut().find(|cycle| cycle.closed && cycle.start <= day && day < cycle.end)
     }
 
-    /// Drops what is closed and flushed (changed at or before `flushed_through`), but for the cycles that are to stay.
+    /// Drops what is closed and flushed (changed at or before `flushed_through`). Hands over the cycles.
     pub(super) fn prune(
         &mut self,
         calendar: &Calendar,
         flushed_through: LogOffset,
         card: LogOffset,
-        stays: impl Fn(&Cycle) -> bool,
-    ) {
+    ) -> Vec<Cycle> {
         let closed = self.closed_through;
         let kept_from = if closed == Day::MIN { UnixTime::MIN } else { calendar.day_end(closed) };
         self.pieces.retain(|piece| piece.start() >= kept_from || piece.changed_at(card) > flushed_through);
-        self.cycles.retain(|cycle| !cycle.closed || cycle.changed_at > flushed_through || stays(cycle));
+        let done = |cycle: &mut Cycle| cycle.closed && cycle.changed_at <= flushed_through;
+        let dropped: Vec<Cycle> = self.cycles.extract_if(.., done).collect();
         let held = self.cycles.iter().flat_map(|cycle| cycle.by).map(Volume::total);
         self.held = held.fold(0, u64::saturating_add);
+        dropped
+    }
+
+    /// Takes a closed cycle back that was dropped.
+    pub(super) fn recall(&mut self, cycle: Cycle) {
+        let at = self.cycles.partition_point(|held| held.start < cycle.start);
+        self.cycles.reserve_exact(1);
+        self.cycles.insert(at, cycle);
     }
 
     /// When a day with totals last changed.

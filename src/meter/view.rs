@@ -68,7 +68,7 @@ pub struct CardView {
     pub recipients: Vec<Recipient>,
     /// Packages, queue, rules, effective and expiry dates.
     pub account: AccountView,
-    /// Cycles that are held: the running one, and past ones that are not closed or not yet in `ClickHouse`.
+    /// Cycles that are held: the running one, and past ones that are not closed or may be restated.
     pub months: Vec<MonthRow>,
     pub days: Vec<DayRow>,
     /// Log offset of the last change.
@@ -93,6 +93,8 @@ pub(super) fn card_view(card: &Card, ctx: &Ctx<'_>) -> CardView {
         book::read(card, ctx, ctx.now, |account, told| (account.totals(told), account.view(told)));
     let cycle = card.usage.cycle(today);
     let (credits, recipients) = card.purse_shown();
+    let mut months: Vec<MonthRow> = months(card, ctx, LogOffset(0)).collect();
+    months.sort_by_key(|month| month.cycle);
     CardView {
         card: card.id,
         iccid: card.iccid(),
@@ -121,7 +123,7 @@ pub(super) fn card_view(card: &Card, ctx: &Ctx<'_>) -> CardView {
         credits,
         recipients,
         account,
-        months: months(card, ctx, LogOffset(0)).collect(),
+        months,
         days: days(card, ctx, LogOffset(0)).collect(),
         changed_at: card.changed_at,
         as_of_offset: ctx.position.offset,
@@ -137,22 +139,25 @@ pub(super) fn months<'a>(
 ) -> impl Iterator<Item = MonthRow> + 'a {
     let running = ctx.calendar().day_of(ctx.now);
     let changed = move |at: LogOffset| since == LogOffset(0) || at > since;
+    let past = if since == LogOffset(0) { card.past() } else { Vec::new() };
+    let past = past.into_iter().map(move |past| month(card, ctx, &past.cycle, past.burnt));
     let cycles = card.usage.cycles().iter();
     // A change of packages shows in the running cycle's row, though no usage has moved.
     let wanted = cycles.filter(move |cycle| {
         changed(cycle.changed_at) || cycle.start <= running && running < cycle.end && changed(card.changed_at)
     });
-    wanted.map(move |cycle| month(card, ctx, cycle))
+    past.chain(wanted.map(move |cycle| month(card, ctx, cycle, 0)))
 }
 
-fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle) -> MonthRow {
+/// `packed`: what burnt of it and is no longer the account's business.
+fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle, packed: u64) -> MonthRow {
     let Columns { settling, estimate, modem } = columns(card, &cycle.by);
     let last_second = ctx.calendar().day_start(cycle.end).saturating_sub(1);
     let (burnt, totals) = book::read(card, ctx, ctx.now.min(last_second), |account, told| {
         account.cycle_burnt_and_totals(told, cycle.start)
     });
     // A restatement may leave less than what was burnt.
-    let burnt = burnt.min(cycle.used);
+    let burnt = burnt.saturating_add(packed).min(cycle.used);
     let (quota, remaining) = cycle.ended_with.as_deref().copied().unwrap_or((totals.quota, totals.remaining));
     MonthRow {
         card: card.id,

@@ -276,6 +276,12 @@ impl Book {
         self.closed.iter().find(|closed| closed.cycle == cycle).map_or(0, |closed| closed.burnt)
     }
 
+    pub(super) fn recall_cycle(&mut self, cycle: Day, burnt: u64) {
+        let at = self.closed.partition_point(|closed| closed.cycle < cycle);
+        self.closed.reserve_exact(1);
+        self.closed.insert(at, CycleClosed { cycle, burnt });
+    }
+
     pub(super) fn forget_cycles_before(&mut self, cycle: Day) {
         self.closed.retain(|closed| closed.cycle >= cycle);
     }

@@ -399,6 +399,18 @@ impl Account {
             .map_or(0, |book| book.cycle_closed(cycle).saturating_add(book.burn(ctx, cycle).in_cycle(cycle)))
     }
 
+    /// Burn of a cycle's closed days.
+    pub(crate) fn closed_burn(&self, cycle: Day) -> u64 {
+        self.book.as_ref().map_or(0, |book| book.cycle_closed(cycle))
+    }
+
+    /// Takes the burn of a cycle back that was dropped.
+    pub(crate) fn recall_cycle(&mut self, cycle: Day, burnt: u64) {
+        if let Some(book) = self.book.as_mut().filter(|_| burnt > 0) {
+            book.recall_cycle(cycle, burnt);
+        }
+    }
+
     /// Drops what is kept of cycles before this one: they are closed and their rows are flushed.
     pub(crate) fn forget_cycles_before(&mut self, cycle: Day) {
         if let Some(book) = &mut self.book {

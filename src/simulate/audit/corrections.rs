@@ -177,11 +177,11 @@ pub(super) fn adjust(
     }
 }
 
-/// The cycle of a day, if it has closed in the last fourteen days.
+/// The cycle of a day, if it has closed in the last ninety days.
 fn restatable(line: &Line, day: Day, terms: Terms<'_>) -> Option<Day> {
     let (cycle, next) = terms.zone.cycle(day)?;
     let closed = line.cycles.get(&cycle).is_some_and(|held| held.closed);
-    let until = terms.zone.start(next) + terms.horizon() + 14 * 86_400;
+    let until = terms.zone.start(next) + terms.horizon() + 90 * 86_400;
     (closed && terms.now < until).then_some(cycle)
 }
 
