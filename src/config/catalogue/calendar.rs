@@ -15,7 +15,7 @@ pub struct Months {
     pub zone: Tz,
     /// 1..=31; in a shorter month its last day.
     pub anchor_day: u32,
-    /// Compiled are the cycles of the three months before and the 24 months after this day.
+    /// Compiled are the cycles of the three months before and the [`CALENDAR_MONTHS`] after this day.
     pub from: NaiveDate,
 }
 
@@ -36,7 +36,7 @@ fn fresh(months: &Months) -> Calendar {
     Calendar { offsets, cycle_starts }
 }
 
-/// First days of the cycles that begin from some months before to 24 months after, and one to end the last.
+/// First days of the cycles that begin from some months before to `CALENDAR_MONTHS` after, and one to end the last.
 fn starts(months: &Months) -> Vec<Day> {
     let first = months.from.year() * 12 + months.from.month0() as i32 - MONTHS_BEFORE as i32;
     let count = (MONTHS_BEFORE + CALENDAR_MONTHS + 2) as i32;
