@@ -31,7 +31,7 @@ pub enum Why {
     NewOnOldLog { first: LogOffset },
     #[error(
         "the group is committed at {log} offset {} and {cp} has no head: the checkpoint topic was emptied or \
-         made anew; restore it from a backup, or rebuild", committed.0, log = Topic::Log, cp = Topic::Checkpoint
+         made anew; restore it from a backup, or start anew (docs/operations.md, When the state is lost)", committed.0, log = Topic::Log, cp = Topic::Checkpoint
     )]
     NoHead { committed: LogOffset },
     #[error(
@@ -49,16 +49,18 @@ pub enum Why {
         place.0, cp = Topic::Checkpoint
     )]
     Record { place: LogOffset, key: Key, error: FrameError },
-    #[error("{cp}: {error}; restore the topic from a replica or a backup, or rebuild", cp = Topic::Checkpoint)]
+    #[error("{cp}: {error}; restore the topic from a replica or a backup, or start anew \
+         (docs/operations.md, When the state is lost)", cp = Topic::Checkpoint)]
     Chunk { error: ChunkError },
     #[error(
-        "{cp}: catalogue version {version} is missing, and a chunk needs it; restore the topic from a backup, or rebuild",
+        "{cp}: catalogue version {version} is missing, and a chunk needs it; restore the topic from a backup, or start \
+         anew (docs/operations.md, When the state is lost)",
         cp = Topic::Checkpoint
     )]
     Catalogue { version: u32 },
     #[error(
         "the head was made of {log} with topic id {head}, the topic's id is now {now}: it was deleted and made again, \
-         so its offsets mean other records; rebuild, or start a new deployment", log = Topic::Log
+         so its offsets mean other records; start anew (docs/operations.md, When the state is lost)", log = Topic::Log
     )]
     TopicId { head: String, now: String },
     #[error(
@@ -68,7 +70,7 @@ pub enum Why {
     Partitions { topic: Topic, found: u32, expected: u32, who: &'static str },
     #[error(
         "{log} begins at offset {}, the oldest chunk needs it from {} on: retention has overtaken the checkpoint; \
-         raise retention.ms of the topic, and rebuild this partition", first.0, needed.0, log = Topic::Log
+         raise retention.ms of the topic, and start anew (docs/operations.md, When the state is lost)", first.0, needed.0, log = Topic::Log
     )]
     InputsGone { needed: LogOffset, first: LogOffset },
     #[error(
@@ -94,7 +96,8 @@ pub enum Why {
     #[error("the head is of generation {head}, this worker is configured for {ours}: check `generation`")]
     Generation { head: u32, ours: u32 },
     #[error(
-        "the chunks cannot be read back: {0}; restore {cp} from a backup, or rebuild", cp = Topic::Checkpoint
+        "the chunks cannot be read back: {0}; restore {cp} from a backup, or start anew (docs/operations.md, \
+         When the state is lost)", cp = Topic::Checkpoint
     )]
     Meter(String),
     #[error(

@@ -4,7 +4,7 @@
 use super::live::{Halted, Hold, Live};
 use super::partition::Partition;
 use super::{Clock, Stop, Worker, WorkerError};
-use crate::limits::CLOCK_AHEAD_MAX_S;
+use crate::limits::{CLOCK_AHEAD_MAX_S, UNFLUSHED_S_MAX};
 use crate::log::{LogError, WorkerLog};
 use crate::rollup::RowSink;
 
@@ -50,6 +50,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             if clock == Clock::Log {
                 live.catch_up(clock_ms);
             }
+            live.go_on_with_rows();
             if let Err(error) = live.flow(&mut self.log) {
                 match error {
                     LogError::Retriable(why) => self.report.troubles.push(format!("seek: {why}")),
@@ -82,6 +83,14 @@ impl Live {
         if let Some(Halted::Ahead { time_ms, .. }) = self.halted
             && time_ms.saturating_sub(clock_ms) <= CLOCK_AHEAD_MAX_S * 1_000
         {
+            self.halted = None;
+        }
+    }
+
+    /// A partition that waits for ClickHouse goes on once the rows are there.
+    fn go_on_with_rows(&mut self) {
+        let Some(Halted::Unflushed { time, .. }) = self.halted else { return };
+        if self.unflushed_since().is_none_or(|since| time.saturating_sub(since) <= UNFLUSHED_S_MAX) {
             self.halted = None;
         }
     }

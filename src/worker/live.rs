@@ -13,10 +13,10 @@ use super::unsealed::{Stamp, Unsealed, time_ms};
 use crate::checkpoint::{Clock, Marks, Restored, panic_text, work};
 use crate::codec::pack::Pack;
 use crate::codec::quarantine::{Entry, output};
-use crate::limits::{CLOCK_AHEAD_MAX_S, STATE_BYTES_EVERY_MS};
+use crate::limits::{CLOCK_AHEAD_MAX_S, STATE_BYTES_EVERY_MS, UNFLUSHED_S_MAX};
 use crate::log::{Message, Output, Topic};
 use crate::meter::{Effects, Meter};
-use crate::model::{Catalogue, Ledger, LogOffset, Origin};
+use crate::model::{Catalogue, Ledger, LogOffset, Origin, UnixTime};
 
 /// A partition in memory.
 pub(super) struct Live {
@@ -80,6 +80,8 @@ pub(super) enum Halted {
     Ahead { at: LogOffset, time_ms: i64 },
     /// The log no longer has what comes next.
     Gone { at: LogOffset, why: String },
+    /// ClickHouse has been away so long that what is closed can be kept no longer; it goes on with the rows.
+    Unflushed { at: LogOffset, time: UnixTime, since: UnixTime },
 }
 
 /// Why it is held although nothing is wrong.
@@ -155,6 +157,7 @@ impl Live {
         self.rows = RowTracker::after_restore(flushed);
         self.effects.dirty_since = flushed.unwrap_or_default();
         self.effects.dirty = self.meter.dirty_after(self.effects.dirty_since);
+        self.rows.clean_at(self.meter.log_time());
     }
 
     /// Measures the state again if that was long ago.
@@ -178,7 +181,7 @@ impl Live {
             self.missed = true;
             return Taken::Passed;
         }
-        if let Some(halted) = self.obstacle(message, context) {
+        if let Some(halted) = self.obstacle(message, context).or_else(|| self.unflushed(message)) {
             self.halt(halted);
             return Taken::Halted;
         }
@@ -207,6 +210,22 @@ impl Live {
         let ahead_ms = message.time_ms.saturating_sub(context.clock_ms);
         let too_far = context.clock == Clock::Log && ahead_ms > CLOCK_AHEAD_MAX_S * 1_000;
         too_far.then_some(Halted::Ahead { at, time_ms: message.time_ms })
+    }
+
+    /// Before a message that is so much later than what ClickHouse has.
+    fn unflushed(&mut self, message: &Message<'_>) -> Option<Halted> {
+        let (at, time) = (message.offset, message.time_ms.div_euclid(1_000));
+        let since = self.unflushed_since()?;
+        (time.saturating_sub(since) > UNFLUSHED_S_MAX).then_some(Halted::Unflushed { at, time, since })
+    }
+
+    /// Log time of what ClickHouse has, if it lacks anything.
+    pub(super) fn unflushed_since(&mut self) -> Option<UnixTime> {
+        if self.effects.dirty.is_empty() && self.rows.unacked() == 0 {
+            self.rows.clean_at(self.meter.log_time());
+            return None;
+        }
+        self.rows.flushed_at()
     }
 
     fn fold(&mut self, message: &Message<'_>, context: FoldContext<'_>) -> Taken {

@@ -133,6 +133,9 @@ impl Live {
 /// The offset at which a partition stands.
 pub(super) fn halted_at(halted: Option<&Halted>) -> Option<LogOffset> {
     match halted? {
-        Halted::Poison { at, .. } | Halted::Ahead { at, .. } | Halted::Gone { at, .. } => Some(*at),
+        Halted::Poison { at, .. }
+        | Halted::Ahead { at, .. }
+        | Halted::Gone { at, .. }
+        | Halted::Unflushed { at, .. } => Some(*at),
     }
 }

@@ -8,7 +8,7 @@ use crate::limits::{
     FLUSH_EVERY_MS, FLUSH_EVERY_MS_MAX, FLUSH_MS_PER_CARD, ROW_BATCHES_IN_FLIGHT_MAX, ROWS_CARDS_PER_SEAL,
 };
 use crate::meter::{Effects, Meter, Rows};
-use crate::model::{CardId, LogOffset};
+use crate::model::{CardId, LogOffset, UnixTime};
 use crate::rollup::{RowBatch, RowSink, RowVersion, VersionedRows};
 
 /// The rows of one partition.
@@ -23,6 +23,9 @@ pub(super) struct RowTracker {
     outbox: Vec<RowBatch>,
     acked_through: Option<LogOffset>,
     taken_ms: i64,
+    /// Log time at which the round began, and up to which every change is in ClickHouse.
+    begun_at: Option<UnixTime>,
+    flushed_at: Option<UnixTime>,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,16 @@ impl RowTracker {
         Self { acked_through: flushed, ..Self::default() }
     }
 
+    /// Nothing waits at this log time.
+    pub(super) fn clean_at(&mut self, log_time: UnixTime) {
+        self.flushed_at = Some(log_time);
+    }
+
+    /// Log time up to which every change is in ClickHouse, as far as is known: a restore counts from its own.
+    pub(super) fn flushed_at(&self) -> Option<UnixTime> {
+        self.flushed_at
+    }
+
     /// Whether a part should be encoded with the next seal.
     pub(super) fn wants(&self, effects: &Effects, now_ms: i64) -> bool {
         if self.in_flight.len() >= ROW_BATCHES_IN_FLIGHT_MAX {
@@ -70,6 +83,7 @@ impl RowTracker {
         let last = LogOffset(meter.position().0.checked_sub(1)?);
         if self.waiting.is_empty() {
             self.begin(effects, last);
+            self.begun_at = Some(meter.log_time());
         }
         self.taken_ms = how.now_ms;
         let cards = self.waiting.split_off(self.waiting.len().saturating_sub(ROWS_CARDS_PER_SEAL));
@@ -121,6 +135,7 @@ impl RowTracker {
         self.in_flight.swap_remove(at);
         if self.in_flight.is_empty() && self.waiting.is_empty() {
             self.acked_through = self.acked_through.max(self.through);
+            self.flushed_at = self.flushed_at.max(self.begun_at);
         }
     }
 

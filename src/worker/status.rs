@@ -5,7 +5,7 @@ use super::orders::halted_at;
 use super::partition::Partition;
 use super::report::{Now, PartitionStatus, StateName};
 use super::{Clock, Worker};
-use crate::limits::STALE_AFTER_S;
+use crate::limits::{DAY_S, STALE_AFTER_S, UNFLUSHED_S_MAX};
 use crate::log::{Topic, WorkerLog};
 use crate::meter::CardCounts;
 use crate::model::LogOffset;
@@ -91,9 +91,16 @@ fn explain(partition: u32, halted: &Halted) -> String {
             at.0
         ),
         Halted::Gone { at, why } => format!(
-            "{log} [{partition}] offset {}: {why}. The log no longer has what comes next: raise its retention and rebuild \
-             this partition",
+            "{log} [{partition}] offset {}: {why}. The log no longer has what comes next: raise its retention, and start anew \
+             (docs/operations.md, When the state is lost)",
             at.0
+        ),
+        Halted::Unflushed { at, since, .. } => format!(
+            "{log} [{partition}] offset {}: ClickHouse lacks changes since {}, and days that are closed are kept for {} days. \
+             Bring ClickHouse back; it goes on by itself with the rows",
+            at.0,
+            crate::codec::time::text(*since),
+            UNFLUSHED_S_MAX / DAY_S
         ),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::codec::canonical;
+use crate::limits::UNFLUSHED_S_MAX;
 use crate::model::{
     Calendar, CardCommand, Carrier, Catalogue, CommandBody, CounterRules, CreditsPolicy, Feed, FeedRole,
     OffsetFrom, Plan, Register, RulesPolicy, SplitRule,
@@ -156,6 +157,31 @@ fn a_restore_that_begins_late_still_meets_the_catalogue() {
     let broker = kit.broker();
     let catalogue = broker.messages(Topic::Checkpoint, 0).iter().rposition(|m| m.key == b"catalogue/1");
     assert!(catalogue.expect("a catalogue") as u64 >= place && place > 0);
+}
+
+#[test]
+fn what_clickhouse_has_lacked_for_forty_days_stops_the_partition_until_it_is_there() {
+    let mut kit = with_card(|_| ());
+    let rounds = |kit: &mut Kit| {
+        for _ in 0..4 {
+            kit.step(1_100);
+            kit.settle();
+        }
+    };
+    rounds(&mut kit);
+    kit.worker.sink_mut().shut = true;
+    kit.usage(card(1), "a");
+    kit.settle();
+    kit.step(UNFLUSHED_S_MAX * 1_000 - 60_000);
+    rounds(&mut kit);
+    assert_eq!((kit.state(0), kit.status(0).dirty_cards), (StateName::Running, 1));
+    kit.step(120_000);
+    rounds(&mut kit);
+    let halted = kit.status(0).halted;
+    assert!(halted.contains("ClickHouse lacks changes since 2026-08-01T00:00:"), "{halted}");
+    kit.worker.sink_mut().shut = false;
+    rounds(&mut kit);
+    assert_eq!((kit.state(0), kit.status(0).dirty_cards), (StateName::Running, 0));
 }
 
 #[test]
