@@ -352,6 +352,18 @@ pub const EVENT_RECONNECT_MS: u64 = 2_000;
 pub const EVENTS_PLACES_BEHIND_MS: u64 = 2_000;
 /// A client that takes nothing of an answer for so long has gone.
 pub const CLIENT_STALLS_MS: u64 = 30_000;
+/// Clients connected to one address: all streams of events and as many others, well below the 1,024 descriptors that a
+/// process usually has. Further ones wait unaccepted.
+pub const CLIENTS_MAX: usize = 2 * EVENT_STREAMS_MAX;
+/// How long a client may take to say what it asks, from its connection or from its last answer on: so long a connection may
+/// be idle. Longer than proxies keep theirs (60 s), so that it is they who close them, and no request meets a closing one.
+pub const CLIENT_HEAD_MS: u64 = 75_000;
+/// How long one instance keeps an idle connection to another.
+pub const PEER_IDLE_MS: u64 = 60_000;
+/// Bytes of a request's line and headers.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1_024;
+/// How long a request's body may take to come.
+pub const CLIENT_BODY_MS: u64 = 30_000;
 
 /// Digits of the shortest number that names a card without saying what it is.
 pub const NUMBER_DIGITS_MIN: usize = 5;
@@ -389,8 +401,11 @@ pub const ANSWER_WAIT_S_MAX: u64 = 30;
 pub const FORWARD_MS: u64 = 2_000;
 /// ... and how much it may say.
 pub const FORWARD_BYTES_MAX: usize = 1_024 * 1_024;
-/// How long a worker's poll waits for a first message: also the longest that a request waits for an idle worker.
+/// How long an ingest's poll waits for a first message.
 pub const STEP_WAIT_MS: u64 = 5;
+/// ... and a worker's: also the longest that a question waits for a worker that has nothing to do. A step of such a worker
+/// takes microseconds; to be woken by every question would cost it more.
+pub const WORKER_WAIT_MS: u64 = 2;
 /// How often a thread tells how it stands.
 pub const STATUS_EVERY_MS: i64 = 250;
 /// Messages taken from the Kafka client by one call; more gain nothing.
@@ -406,6 +421,7 @@ pub const DAY_S: i64 = 86_400;
 const _: () = assert!(LATE_HORIZON_DAYS_DEFAULT as i64 * DAY_S >= CDR_SECONDS_MAX + DAY_S);
 const _: () = assert!(PACK_BYTES_MAX < 1_024 * 1_024);
 const _: () = assert!(REQUEST_MS_MAX > ANSWER_WAIT_S_MAX * 1_000 + FORWARD_MS + ARCHIVE_ANSWER_MS);
+const _: () = assert!(PEER_IDLE_MS < CLIENT_HEAD_MS && CLIENT_BODY_MS < REQUEST_MS_MAX);
 const _: () = assert!(EVENTS_HELD_MAX.is_power_of_two() && EVENTS_PER_ID < EVENTS_HELD_MAX);
 const _: () = assert!(ARCHIVE_MONTHS_MAX * 28 > 2 * USAGE_DAYS_MAX as usize);
 const _: () = assert!(PACK_BYTES_MAX < HISTORY_BYTES_MAX);

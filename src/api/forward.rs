@@ -11,11 +11,11 @@ use axum::http::{HeaderMap, HeaderName, Request, header};
 use axum::response::Response;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 
 use super::{Api, problem::Problem};
-use crate::limits::{FORWARD_BYTES_MAX, FORWARD_MS};
+use crate::limits::{FORWARD_BYTES_MAX, FORWARD_MS, PEER_IDLE_MS};
 
 /// Says that another instance asks.
 const FORWARDED: HeaderName = HeaderName::from_static("x-tidegauge-forwarded");
@@ -29,7 +29,10 @@ pub fn peers() -> Peers {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(Duration::from_millis(FORWARD_MS)));
-    Client::builder(TokioExecutor::new()).build(connector)
+    let mut client = Client::builder(TokioExecutor::new());
+    // Given up here before the other instance closes it.
+    client.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_millis(PEER_IDLE_MS));
+    client.build(connector)
 }
 
 /// Asks the owner of a partition.

@@ -166,6 +166,7 @@ pub fn router(api: Api, serves: Serves) -> Router {
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
+        .layer(middleware::from_fn(limits::body_in_time))
         .layer(middleware::from_fn_with_state(api.access.clone(), access::guard))
         .with_state(api);
     // Around the whole: `Allow` is put on outside of a router's own layers.

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::limits::API_BODY_BYTES_MAX;
+use crate::limits::{API_BODY_BYTES_MAX, CLIENT_BODY_MS};
 use crate::rollup::Failure;
 use crate::shell::NoAnswer;
 
@@ -32,6 +32,12 @@ pub(super) enum Problem {
     NoHistory(String),
     #[error("no ClickHouse is configured, so the past is not kept: set clickhouse.url, or follow what comes")]
     NoArchive,
+    #[error(
+        "no ClickHouse is configured, so what was set aside cannot be listed or posted by its id: set clickhouse.url and run \
+         `tidegauge migrate`, and it is taken from the topic usage.quarantine, as far back as that is kept; or read that \
+         topic: each record stands there with its reason"
+    )]
+    NoQuarantine,
     #[error("{0}")]
     TooSlow(String),
     #[error("this is told as it happens only: Accept: text/event-stream")]
@@ -44,6 +50,10 @@ pub(super) enum Problem {
     NoToken,
     #[error("this token is not known: it is none of the file that api.tokens names")]
     UnknownToken,
+    #[error(
+        "the body has not come within {CLIENT_BODY_MS} ms: nothing was done; send it again, or less of it"
+    )]
+    SlowBody,
     #[error("the body is longer than {0} bytes")]
     TooLarge(usize),
     #[error("{0}")]
@@ -74,13 +84,14 @@ impl Problem {
                 ("no-token", "Token needed or not known", StatusCode::UNAUTHORIZED)
             }
             Self::TooLarge(_) => ("too-large", "Too much", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::SlowBody => ("slow-body", "The body did not come", StatusCode::REQUEST_TIMEOUT),
             Self::MediaType(_) => ("media-type", "Another media type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Busy(_) => ("busy", "As much as there may be", StatusCode::TOO_MANY_REQUESTS),
             Self::NoIngest(_) => ("no-ingest", "No records here", StatusCode::NOT_FOUND),
             Self::NoCommands => ("no-commands", "No commands here", StatusCode::NOT_FOUND),
             Self::NotReady(_) => ("not-ready", "Try again in a moment", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoHistory(_) => ("no-history", "The past is away", StatusCode::SERVICE_UNAVAILABLE),
-            Self::NoArchive => ("no-archive", "No past here", StatusCode::NOT_FOUND),
+            Self::NoArchive | Self::NoQuarantine => ("no-archive", "No past here", StatusCode::NOT_FOUND),
             Self::TooSlow(_) => ("too-slow", "Not answered in time", StatusCode::GATEWAY_TIMEOUT),
             Self::NotAcceptable => ("not-acceptable", "Another form", StatusCode::NOT_ACCEPTABLE),
             Self::Cursor => ("cursor", "A cursor of another question", StatusCode::BAD_REQUEST),

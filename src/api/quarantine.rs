@@ -39,7 +39,7 @@ pub(super) async fn list(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(asked) = asked?;
-    let archive = api.archive.as_ref().ok_or(Problem::NoArchive)?;
+    let archive = api.archive.as_ref().ok_or(Problem::NoQuarantine)?;
     let card = asked.card.as_deref().map(|name| api.card_of(name)).transpose()?;
     let limit = limit(asked.limit)?;
     let (card_text, outcome) = (card.map(|card| card.to_string()).unwrap_or_default(), asked.outcome);
@@ -100,7 +100,7 @@ pub(super) async fn post(
         Some(Value::Bool(dry_run)) => dry_run,
         Some(_) => return Err(Problem::BadRequest("field `dry_run`: true or false".to_owned())),
     };
-    let archive = api.archive.as_ref().ok_or(Problem::NoArchive)?;
+    let archive = api.archive.as_ref().ok_or(Problem::NoQuarantine)?;
     let row = archive.set_aside_as(&id).await?;
     let row = row.ok_or_else(|| Problem::NotFound(format!("no record is set aside as {id}")))?;
     let card = card_of(&api, &row, body.remove("card"))?;

@@ -5,17 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
-use super::socket::PatientListener;
-use super::{Board, Clocks, Inbox, Pushed, Pushes, SharedDirectory, Workers, folder, ingest, worker};
+use super::{
+    Board, Clocks, Inbox, Pushed, Pushes, SharedDirectory, Workers, folder, ingest, serving, worker,
+};
 use crate::api::{Access, Api, Basis, Serves, router};
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::{Directory, Options};
-use crate::limits::CLIENT_STALLS_MS;
 use crate::log::{IngestLog, LogError, WorkerLog};
 use crate::rollup::RowSink;
 use crate::worker::Settings;
@@ -168,12 +167,7 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// The system does not say which address it is.
 pub fn serve(listener: TcpListener, api: Api, serves: Serves) -> std::io::Result<SocketAddr> {
     let address = listener.local_addr()?;
-    let listener = PatientListener::new(listener, Duration::from_millis(CLIENT_STALLS_MS));
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router(api, serves)).await {
-            tracing::error!(%error, "HTTP has ended");
-        }
-    });
+    tokio::spawn(serving::serve(listener, router(api, serves), serving::Bounds::default()));
     Ok(address)
 }
 

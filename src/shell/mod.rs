@@ -16,6 +16,7 @@ mod instance;
 mod mailbox;
 mod owners;
 mod pushes;
+mod serving;
 mod socket;
 mod tail;
 pub mod worker;
