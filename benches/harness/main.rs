@@ -1,18 +1,23 @@
 //! The whole on a real Kafka: CPU a record of ingest and of the meter, each beside its bare floor in the same run; alert
-//! latency at a given rate; the pause after kill -9; resident bytes a card.
+//! latency at a given rate; questions at a given rate; the pause after kill -9; resident bytes a card.
 //!
 //!     cargo bench --bench harness                      everything, about ten minutes
 //!     cargo bench --bench harness -- throughput --records 1000000
-//!     cargo bench --bench harness -- latency | restart | memory
+//!     cargo bench --bench harness -- latency | queries | restart | failover | memory
 //!     cargo bench --bench harness -- timers --packages 10000000      the meter alone; needs some 10 GB
 //!
 //! A stage is a child process of its own, so that its CPU time (all threads, librdkafka's too) is its own. Figures are
 //! medians of the rounds; absolute times drift with the machine, ratios within a run do not.
 
+mod asking;
 mod broker;
+mod cpu;
+mod failover;
 mod latency;
 mod load;
+mod pair;
 mod product;
+mod queries;
 mod restart;
 mod stage;
 mod stages;
@@ -38,6 +43,10 @@ enum What {
     Throughput(Size),
     /// Outside record to alert, at a steady rate.
     Latency(latency::Options),
+    /// Questions about cards and orders, of two instances, and what they cost the workers.
+    Queries(queries::Options),
+    /// kill -9 of one of two instances, and how long until the other answers for its cards.
+    Failover(failover::Options),
     /// kill -9 of the only worker, and how long until it goes on.
     Restart(restart::Options),
     /// Resident bytes a card.
@@ -68,6 +77,8 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
         Some(What::Throughput(size)) => throughput::run(size),
         Some(What::Latency(options)) => latency::run(&options),
+        Some(What::Queries(options)) => queries::run(&options),
+        Some(What::Failover(options)) => failover::run(&options),
         Some(What::Restart(options)) => restart::run(&options),
         Some(What::Memory(size)) => throughput::memory(size),
         Some(What::Timers(options)) => timers::run(&options),
@@ -76,7 +87,9 @@ fn main() -> anyhow::Result<()> {
             throughput::run(size)?;
             throughput::memory(Size { cards: 1_000_000, ..size })?;
             latency::run(&latency::Options::default())?;
-            restart::run(&restart::Options::default())
+            queries::run(&queries::Options::default())?;
+            restart::run(&restart::Options::default())?;
+            failover::run(&failover::Options::default())
         }
     }
 }

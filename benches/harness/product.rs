@@ -1,6 +1,7 @@
 //! The product as a user runs it, and a consumer of its events.
 
 use std::collections::HashSet;
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -15,28 +16,66 @@ use crate::broker::PARTITIONS;
 use crate::load::{DEPLOYMENT, Load};
 
 /// `tidegauge run`, killed when dropped.
-pub(crate) struct Product(Child);
+pub(crate) struct Product {
+    child: Child,
+    /// Where it answers, `http://` and all.
+    pub(crate) address: String,
+}
+
+/// What one instance of several is told beside the deployment.
+#[derive(Debug, Clone)]
+pub(crate) struct Told<'a> {
+    pub(crate) name: &'a str,
+    /// How long the group waits for it; `None`: the product's own default.
+    pub(crate) session_ms: Option<u32>,
+    pub(crate) clickhouse: Option<&'a str>,
+}
+
+impl Told<'_> {
+    /// The only instance.
+    const ALONE: Self = Self { name: "harness", session_ms: None, clickhouse: None };
+}
 
 impl Product {
     pub(crate) fn start(brokers: &str, prefix: &str) -> anyhow::Result<Self> {
-        let child = Command::new(env!("CARGO_BIN_EXE_tidegauge"))
-            .args(["run", "--new"])
+        Self::start_as(brokers, prefix, &Told::ALONE)
+    }
+
+    pub(crate) fn start_as(brokers: &str, prefix: &str, told: &Told<'_>) -> anyhow::Result<Self> {
+        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let mut command = Self::command(brokers, prefix, told);
+        command.args(["run", "--new"]).env("TIDEGAUGE_API_LISTEN", listen.to_string());
+        let child = command.stdout(Stdio::null()).spawn()?;
+        Ok(Self { child, address: format!("http://{listen}") })
+    }
+
+    /// The program, configured, without its arguments.
+    pub(crate) fn command(brokers: &str, prefix: &str, told: &Told<'_>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegauge"));
+        command
             .env("TIDEGAUGE_DEPLOYMENT", DEPLOYMENT)
             .env("TIDEGAUGE_KAFKA_BROKERS", brokers)
             .env("TIDEGAUGE_KAFKA_PREFIX", prefix)
-            .env("TIDEGAUGE_KAFKA_INSTANCE", "harness")
+            .env("TIDEGAUGE_KAFKA_INSTANCE", told.name)
             .env("TIDEGAUGE_KAFKA_PARTITIONS", PARTITIONS.to_string())
-            .env("TIDEGAUGE_API_LISTEN", "127.0.0.1:0")
-            .env("TIDEGAUGE_LOG_LEVEL", "warn")
-            .stdout(Stdio::null())
-            .spawn()?;
-        Ok(Self(child))
+            .env("TIDEGAUGE_LOG_LEVEL", "warn");
+        if let Some(session_ms) = told.session_ms {
+            command.env("TIDEGAUGE_KAFKA_SESSION_TIMEOUT_MS", session_ms.to_string());
+        }
+        if let Some(url) = told.clickhouse {
+            command.env("TIDEGAUGE_CLICKHOUSE_URL", url);
+        }
+        command
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// As kill -9 does it.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
-        self.0.kill()?;
-        self.0.wait()?;
+        self.child.kill()?;
+        self.child.wait()?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Board, Clocks, Inbox, Workers, backoff::Backoff};
 use crate::api::metrics::WorkerMetrics;
-use crate::limits::{STATUS_EVERY_MS, STEP_WAIT_MS};
+use crate::limits::{STATUS_EVERY_MS, WORKER_WAIT_MS};
 use crate::log::{LogError, WorkerLog};
 use crate::rollup::RowSink;
 use crate::worker::{Report, Settings, StateName, Stop, Worker, WorkerError};
@@ -70,7 +70,7 @@ impl<L: WorkerLog, S: RowSink> Loop<'_, L, S> {
                 self.worker.stop(Stop::Now);
             }
             let begun = Clocks::instant();
-            let report = self.worker.step(self.shared.clocks.now(), STEP_WAIT_MS, inbox)?;
+            let report = self.worker.step(self.shared.clocks.now(), WORKER_WAIT_MS, inbox)?;
             self.tell(&report, begun.elapsed());
             if report.stopped {
                 return Ok(());

@@ -187,10 +187,12 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     }
 
     fn note_changes(&mut self) {
-        let states = self.partitions.iter().map(|(p, state)| (*p, state.state())).collect();
-        let before = std::mem::replace(&mut self.states, states);
-        let changed = self.states.iter().filter(|(p, state)| before.get(p) != Some(state));
-        self.report.changed.extend(changed.map(|(p, state)| (*p, *state)));
+        let states = self.partitions.iter().map(|(p, state)| (*p, state.state()));
+        if !states.clone().eq(self.states.iter().map(|(p, state)| (*p, *state))) {
+            let before = std::mem::replace(&mut self.states, states.collect());
+            let changed = self.states.iter().filter(|(p, state)| before.get(p) != Some(state));
+            self.report.changed.extend(changed.map(|(p, state)| (*p, *state)));
+        }
         let restoring = self.partitions.values().any(|p| matches!(p, Partition::Restoring(_)));
         let unsealed = self.load().since_ms.is_some();
         self.report.idle = self.report.messages == 0 && self.commits.is_empty() && !unsealed && !restoring;
