@@ -1,4 +1,4 @@
-//! `card`: one card through a running instance. As it stands, it is JSON; lists are lines, or JSON where that is asked for.
+//! `card`: one card through a running instance, for the eye, or as JSON where that is asked for.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,6 +10,7 @@ use super::args::{CardArgs, CardCommand, CardEventsArgs, CardUsageArgs, Instance
 use super::exit::{Exit, Failed};
 use super::follow::follow;
 use super::remote::{Ask, call, fetch};
+use super::shown;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::stdout::say;
 
@@ -18,13 +19,18 @@ pub(super) fn run(args: &CardArgs, from: Option<&Path>, json: bool) -> Result<Ex
         Some(CardCommand::Usage(args)) => usage(args, from, json),
         Some(CardCommand::Events(args)) if args.follow => follow_events(args, from, json),
         Some(CardCommand::Events(args)) => events(args, from, json),
-        Some(CardCommand::Show(args)) => show(&args.iccid, &args.instance, from),
-        None => show(args.iccid.as_deref().unwrap_or_default(), &args.instance, from),
+        Some(CardCommand::Show(args)) => show(&args.iccid, &args.instance, from, json),
+        None => show(args.iccid.as_deref().unwrap_or_default(), &args.instance, from, json),
     }
 }
 
-fn show(card: &str, instance: &InstanceArgs, from: Option<&Path>) -> Result<Exit, Failed> {
-    call(Ask::new(Method::GET, &format!("/v1/cards/{card}")), instance, from)
+fn show(card: &str, instance: &InstanceArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
+    let path = format!("/v1/cards/{card}");
+    if json {
+        return call(Ask::new(Method::GET, &path), instance, from);
+    }
+    say!("{}", shown::card(&page(&path, instance, from)?));
+    Ok(Exit::Done)
 }
 
 /// All pages as one.

@@ -20,6 +20,7 @@ mod quarantine;
 mod remote;
 mod rollups;
 mod run;
+pub mod shown;
 mod simulate;
 mod topics;
 mod verify;
@@ -68,7 +69,7 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Rules(args) => order::rules(&args, path),
         Command::Credits(args) => order::credits(&args, path),
         Command::Quarantine(command) => quarantine::run(&command, path, cli.json),
-        Command::Feeds(args) => remote::feeds(&args, path),
+        Command::Feeds(args) => remote::feeds(&args, path, cli.json),
         Command::Doctor(args) => doctor::run(&args, &load(path)?, cli.json),
         Command::Verify => verify::run(&load(path)?, cli.json),
         Command::Drain(args) => remote::drain(&args, path),

@@ -12,11 +12,17 @@ use serde_json::{Value, json};
 
 use super::args::{InstanceArgs, SkipArgs};
 use super::exit::{Exit, Failed};
+use super::shown;
 use crate::config;
 use crate::stdout::say;
 
-pub(super) fn feeds(args: &InstanceArgs, path: Option<&Path>) -> Result<Exit, Failed> {
-    call(Ask::new(Method::GET, "/v1/feeds"), args, path)
+pub(super) fn feeds(args: &InstanceArgs, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
+    let ask = Ask::new(Method::GET, "/v1/feeds");
+    if json {
+        return call(ask, args, path);
+    }
+    say!("{}", shown::feeds(&fetch(ask, args, path)?.1));
+    Ok(Exit::Done)
 }
 
 pub(super) fn drain(args: &InstanceArgs, path: Option<&Path>) -> Result<Exit, Failed> {

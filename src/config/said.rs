@@ -80,6 +80,7 @@ pub struct Log {
 }
 
 /// One key for the reference: name, type with unit and range, default, meaning.
+#[derive(Debug, Clone, Copy)]
 pub struct Key {
     pub name: &'static str,
     pub kind: &'static str,

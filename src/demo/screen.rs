@@ -148,8 +148,7 @@ impl Screen {
         }
         let width = usize::from(terminal::size().map_or(120, |(columns, _)| columns));
         queue!(out, cursor::MoveTo(0, 0))?;
-        for line in self.scene.lines() {
-            let line: String = line.chars().take(width).collect();
+        for line in self.scene.lines(width) {
             queue!(
                 out,
                 terminal::Clear(terminal::ClearType::CurrentLine),
@@ -171,7 +170,7 @@ impl Screen {
             self.scene.next_steps().iter().for_each(|line| say!("{line}"));
         }
         if self.frames.is_multiple_of(SUMMARY_EVERY) {
-            self.scene.lines().iter().skip(2).take(4).for_each(|line| say!("{line}"));
+            self.scene.figures().iter().for_each(|(name, what)| say!("  {name:<9} {what}"));
             say!("  {} records/s", grouped(self.scene.records_per_s));
         }
     }
@@ -183,7 +182,7 @@ impl Screen {
             // A terminal that has gone needs nothing given back.
             drop(queue!(out, cursor::Show, terminal::LeaveAlternateScreen));
             drop(out.flush());
-            self.scene.lines().iter().for_each(|line| say!("{line}"));
+            self.scene.lines(usize::MAX).iter().for_each(|line| say!("{line}"));
         }
     }
 }

@@ -8,6 +8,10 @@ use crate::model::{Input, Ledger, Outcome};
 /// Events shown.
 pub(super) const EVENTS_SHOWN: usize = 10;
 const BAR: usize = 40;
+/// Columns of the followed card's line without its bar.
+const BESIDE_THE_BAR: usize = 50;
+/// Where the figures begin.
+const INDENT: usize = 12;
 
 /// Everything one screen shows.
 #[derive(Debug, Clone, Default)]
@@ -40,34 +44,49 @@ pub(super) struct Hero {
 }
 
 impl Scene {
-    /// The screen's lines.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let mut out = vec![
-            format!(
-                "tidegauge demo · {} cards · {} × · fleet time {} · {} records/s",
-                grouped(u64::from(self.cards)),
-                self.speed,
-                self.fleet_time,
-                grouped(self.records_per_s)
-            ),
-            String::new(),
-            format!("  metered   {}", metered(&self.ledger)),
-            format!("  ingested  {}", ingested(&self.ingest)),
-            format!(
-                "  events    {} alerts fired, {} resolved, {} packages activated",
-                grouped(self.alerts),
-                grouped(self.resolved),
-                grouped(self.activations)
-            ),
-            format!("  rollups   {}", self.rollups),
-            String::new(),
-        ];
-        out.extend(self.hero.lines());
+    /// The screen's lines, none of them longer than `width`: figures go on in another line, what is only told is cut.
+    pub(super) fn lines(&self, width: usize) -> Vec<String> {
+        let mut out = vec![cut(&self.title(), width), String::new()];
+        for (name, what) in self.figures() {
+            out.extend(folded(&format!("  {name:<9} {what}"), width));
+        }
         out.push(String::new());
-        out.extend(self.events.iter().rev().take(EVENTS_SHOWN).rev().map(|event| format!("  {event}")));
+        let [bar, story] = self.hero.lines(width);
+        out.extend([cut(&bar, width)].into_iter().chain(folded(&story, width)));
         out.push(String::new());
-        out.extend(self.next_steps());
+        out.extend(
+            self.events.iter().rev().take(EVENTS_SHOWN).rev().map(|event| cut(&format!("  {event}"), width)),
+        );
+        out.push(String::new());
+        out.extend(self.next_steps().iter().map(|line| cut(line, width)));
         out
+    }
+
+    fn title(&self) -> String {
+        format!(
+            "tidegauge demo · {} cards · {} × · fleet time {} · {} records/s",
+            grouped(u64::from(self.cards)),
+            self.speed,
+            self.fleet_time,
+            grouped(self.records_per_s)
+        )
+    }
+
+    /// What has been counted, by name.
+    pub(super) fn figures(&self) -> [(&'static str, String); 5] {
+        let events = format!(
+            "{} alerts fired, {} resolved, {} packages activated",
+            grouped(self.alerts),
+            grouped(self.resolved),
+            grouped(self.activations)
+        );
+        [
+            ("metered", metered(&self.ledger)),
+            ("ingested", ingested(&self.ingest)),
+            ("", "(parked: its card is not registered yet; counted once it is, within 24 h)".to_owned()),
+            ("events", events),
+            ("rollups", self.rollups.clone()),
+        ]
     }
 
     /// Lines to copy.
@@ -81,21 +100,44 @@ impl Scene {
 }
 
 impl Hero {
-    fn lines(&self) -> [String; 2] {
+    fn lines(&self, width: usize) -> [String; 2] {
+        let bar = BAR.min(width.saturating_sub(BESIDE_THE_BAR));
         let percent =
             (u128::from(self.burnt) * 100).checked_div(u128::from(self.quota)).unwrap_or(0).min(100);
-        let full = usize::try_from(percent).unwrap_or(0) * BAR / 100;
+        let full = usize::try_from(percent).unwrap_or(0) * bar / 100;
         [
             format!(
                 "  card {}  [{}{}] {percent:>3} % of {} MiB",
                 self.iccid,
                 "█".repeat(full),
-                "░".repeat(BAR - full),
+                "░".repeat(bar - full),
                 self.quota >> 20
             ),
             format!("       {}", self.story.join("  →  ")),
         ]
     }
+}
+
+/// A line that is too long ends with a sign that it goes on.
+fn cut(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A line that is too long goes on in the next, between two words, where the figures begin.
+fn folded(line: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = line.to_owned();
+    while rest.chars().count() > width {
+        let fits: String = rest.chars().take(width.saturating_add(1)).collect();
+        let Some(at) = fits.rfind(' ').filter(|at| *at > INDENT) else { break };
+        lines.push(rest[..at].trim_end().to_owned());
+        rest = format!("{:INDENT$}{}", "", rest[at..].trim_start());
+    }
+    lines.push(cut(&rest, width));
+    lines
 }
 
 /// The meter's ledger as a sum that can be checked by eye.
@@ -150,9 +192,41 @@ mod tests {
         let mut scene = Scene::default();
         scene.ledger.add(Input::Cdr, Outcome::Counted, 10);
         scene.ledger.add(Input::Cdr, Outcome::Duplicate, 10);
-        let text = scene.lines().join("\n");
+        let text = scene.lines(usize::MAX).join("\n");
         assert!(text.contains("1 counted + 1 duplicate + 0 conflict"), "{text}");
         assert!(text.contains("= 2 folded"), "{text}");
+    }
+
+    #[test]
+    fn nothing_is_wider_than_the_screen_and_no_figure_is_lost() {
+        let mut scene = Scene { rollups: "written".to_owned(), ..Scene::default() };
+        scene.ledger.add(Input::Cdr, Outcome::Counted, 10);
+        scene.events = vec!["e".repeat(200)];
+        scene.hero = Hero {
+            iccid: "8999990000000000000".to_owned(),
+            quota: 500 << 20,
+            burnt: 250 << 20,
+            story: Vec::new(),
+        };
+        let (wide, narrow) = (scene.lines(usize::MAX), scene.lines(60));
+        assert!(narrow.iter().all(|line| line.chars().count() <= 60), "{narrow:#?}");
+        let figures = |lines: &[String]| {
+            let from = lines.iter().position(|line| line.starts_with("  metered")).expect("figures");
+            lines[from..]
+                .iter()
+                .take_while(|line| !line.is_empty())
+                .flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(figures(&narrow), figures(&wide));
+        assert!(narrow.iter().any(|line| line.ends_with('…')), "{narrow:#?}");
+        assert!(narrow.iter().any(|line| line.ends_with(" 50 % of 500 MiB")), "{narrow:#?}");
+    }
+
+    #[test]
+    fn a_word_longer_than_the_line_is_cut() {
+        assert_eq!(folded("  metered   1234567890", 16), ["  metered   123…"]);
+        assert_eq!(folded("  metered   12 + 34", 16), ["  metered   12 +", "            34"]);
     }
 
     #[test]
@@ -163,7 +237,7 @@ mod tests {
             burnt: 250 << 20,
             story: vec!["50 %".to_owned()],
         };
-        let [bar, story] = hero.lines();
+        let [bar, story] = hero.lines(usize::MAX);
         assert!(bar.contains(" 50 % of 500 MiB") && bar.matches('█').count() == BAR / 2, "{bar}");
         assert!(story.contains("50 %"));
     }

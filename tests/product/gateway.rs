@@ -192,7 +192,7 @@ fn freshness(deployment: &Deployment, running: &Running<'_>) {
     assert!(running.ask("/metrics").body.contains(&series));
     let answer = running.ask("/v1/feeds").json();
     assert_eq!(answer["feeds"][0]["feed"], FEED, "{answer}");
-    let told: Value = serde_json::from_str(&deployment.tell(&["feeds"])).expect("JSON");
+    let told: Value = serde_json::from_str(&deployment.tell(&["feeds", "--json"])).expect("JSON");
     assert_eq!(told, answer);
 }
 

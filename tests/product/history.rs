@@ -256,7 +256,7 @@ fn by_the_command_line(deployment: &Deployment) {
     assert!(lines.contains("\n2026-07-31  used 1062  "), "{lines}");
     let events = deployment.tell(&["card", "events", CARD, "--limit", "3"]);
     assert_eq!(events.lines().filter(|line| line.contains(CARD)).count(), 3, "{events}");
-    let shown: Value = serde_json::from_str(&deployment.tell(&["card", CARD])).expect("JSON");
+    let shown: Value = serde_json::from_str(&deployment.tell(&["card", CARD, "--json"])).expect("JSON");
     assert_eq!(shown["card"], CARD);
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::assert_reference;
+use crate::Reference;
 use crate::said::said;
 
 const INTRODUCTION: &str = "\
@@ -21,20 +21,47 @@ fn ways(command: &clap::Command, way: &[&str]) -> Vec<Vec<String>> {
     found
 }
 
-#[test]
-fn every_command_has_its_help_in_the_reference() {
+const REFERENCE: Reference = Reference { name: "cli", title: "Command line" };
+
+/// The page of every command's help.
+fn page(helps: &[(String, String)]) -> String {
     let mut text = INTRODUCTION.to_owned();
+    for (name, help) in helps {
+        write!(text, "\n## {name}\n\n```text\n{help}\n```\n").expect("a string");
+    }
+    text
+}
+
+/// What each command prints of itself, by its name.
+fn helps() -> Vec<(String, String)> {
     let ways = ways(&tidegauge::cli::command(), &[]);
     assert!(ways.len() > 25, "{ways:?}");
-    for way in &ways {
+    let help = |way: &Vec<String>| {
         let arguments: Vec<&str> = way.iter().map(String::as_str).chain(["--help"]).collect();
         let help = said(&arguments, &[], None);
         assert_eq!(help.code, Some(0), "{way:?}");
         let name = ["tidegauge".to_owned()].iter().chain(way).cloned().collect::<Vec<_>>().join(" ");
-        let help: Vec<&str> = help.out.lines().map(str::trim_end).collect();
-        write!(text, "\n## {name}\n\n```text\n{}\n```\n", help.join("\n").trim_end()).expect("a string");
-    }
-    assert_reference("cli", "Command line", &text);
+        let lines: Vec<&str> = help.out.lines().map(str::trim_end).collect();
+        (name, lines.join("\n").trim_end().to_owned())
+    };
+    ways.iter().map(help).collect()
+}
+
+#[test]
+fn every_command_has_its_help_in_the_reference() {
+    let helps = helps();
+    REFERENCE.assert(&page(&helps));
+    let unchanged = helps.clone();
+    let change = |name: &str, from: &str, to: &str| {
+        let mut helps = helps.clone();
+        let (_, help) = helps.iter_mut().find(|(command, _)| command == name).expect("a command");
+        assert!(help.contains(from), "{help}");
+        *help = help.replace(from, to);
+        REFERENCE.assert_notices(&page(&unchanged), &page(&helps));
+    };
+    change("tidegauge run", "--new", "--fresh");
+    change("tidegauge demo", "10000", "20000");
+    REFERENCE.assert_notices(&page(&helps), &page(&helps[1..]));
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use tidegauge::config::said::KEYS;
+use tidegauge::config::said::{KEYS, Key};
 
-use crate::{assert_reference, head, row};
+use crate::{Reference, head, row};
 
 const INTRODUCTION: &str = "\
 `tidegauge.toml`, then `/etc/tidegauge/tidegauge.toml`, or the file that `--config` or `TIDEGAUGE_CONFIG` names. Variables win
@@ -13,11 +13,12 @@ looks, `config show` prints what is meant. What the meter goes by (carriers, pla
 
 ";
 
-#[test]
-fn configuration() {
+const REFERENCE: Reference = Reference { name: "configuration", title: "Configuration" };
+
+fn text(keys: &[Key]) -> String {
     let mut text = INTRODUCTION.to_owned();
     let mut section = None;
-    for key in KEYS {
+    for key in keys {
         let of = key.name.rsplit_once('.').map_or("", |(of, _)| of);
         if section != Some(of) {
             let title = match of {
@@ -34,5 +35,25 @@ fn configuration() {
         let variable = if of.ends_with("[]") { "" } else { &variable };
         text += &row(&[&format!("`{name}`"), key.kind, key.default, variable, key.means]);
     }
-    assert_reference("configuration", "Configuration", &text);
+    text
+}
+
+#[test]
+fn configuration() {
+    REFERENCE.assert(&text(KEYS));
+}
+
+#[test]
+fn a_key_that_changes_is_noticed() {
+    for change in [
+        |key: &mut Key| key.name = "other",
+        |key: &mut Key| key.kind = "something else",
+        |key: &mut Key| key.default = "something else",
+        |key: &mut Key| key.means = "something else",
+    ] {
+        let mut keys = KEYS.to_vec();
+        change(&mut keys[0]);
+        REFERENCE.assert_notices(&text(KEYS), &text(&keys));
+    }
+    REFERENCE.assert_notices(&text(KEYS), &text(&KEYS[1..]));
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidegauge::model::EventBody;
 
-use crate::{assert_reference, at, head, row};
+use crate::{Reference, at, head, row};
 
 const INTRODUCTION: &str = "\
 CloudEvents 1.0 in JSON, structured, with the attributes as `ce_` headers too; the key is the card. Read them with
@@ -44,12 +44,14 @@ fn fields(of: &Value) -> String {
     text
 }
 
-#[test]
-fn events() {
+const REFERENCE: Reference = Reference { name: "events", title: "Events" };
+
+/// The page, of the kinds and of what `schema` reads of each file.
+fn page(kinds: &[&str], schema: impl Fn(&str) -> Value) -> String {
     let mut text = INTRODUCTION.to_owned();
     write!(text, "## Envelope\n\n{}", fields(&schema("event.json"))).expect("a string");
     let mut described = BTreeSet::new();
-    for kind in EventBody::KINDS {
+    for kind in kinds {
         let schema = schema(&format!("event/{kind}.v1.json"));
         let title = schema["title"].as_str().expect("a title");
         write!(text, "\n## {kind}.v1\n\n{title}.\n\n{}", fields(&schema["properties"]["data"]))
@@ -79,5 +81,33 @@ fn events() {
             },
         ]);
     }
-    assert_reference("events", "Events", &text);
+    text
+}
+
+#[test]
+fn events() {
+    REFERENCE.assert(&page(&EventBody::KINDS, schema));
+}
+
+#[test]
+fn an_event_that_changes_is_noticed() {
+    let is = page(&EventBody::KINDS, schema);
+    for (file, place, other) in [
+        ("event.json", "/properties/id/description", json!("something else")),
+        ("event/alert.fired.v1.json", "/title", json!("Something else")),
+        ("event/alert.fired.v1.json", "/properties/data/required", json!([])),
+        ("common.json", "/$defs", json!({})),
+    ] {
+        let changed = |name: &str| {
+            let mut schema = schema(name);
+            if name == file {
+                *schema.pointer_mut(place).unwrap_or_else(|| panic!("{file} {place}")) = other.clone();
+            }
+            schema
+        };
+        REFERENCE.assert_notices(&is, &page(&EventBody::KINDS, changed));
+    }
+    // One that the program tells and nobody has described.
+    let missing = std::panic::catch_unwind(|| page(&["alert.never"], schema));
+    assert!(missing.is_err());
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{assert_reference, at, head, row};
+use crate::{Reference, at, head, row};
 
 const INTRODUCTION: &str = "\
 What programs read is `GET /openapi.json` (`schemas/openapi.json`); [docs/http.md](../http.md) tells how it is meant. Errors are
@@ -47,23 +47,47 @@ fn parameters(document: &Value, operation: &Value) -> String {
     }
 }
 
-#[test]
-fn http() {
-    let document: Value =
-        serde_json::from_slice(&std::fs::read(at("schemas/openapi.json")).expect("a document"))
-            .expect("JSON");
+const REFERENCE: Reference = Reference { name: "http", title: "HTTP" };
+
+fn document() -> Value {
+    let document = std::fs::read(at("schemas/openapi.json")).expect("a document");
+    serde_json::from_slice(&document).expect("JSON")
+}
+
+fn page(document: &Value) -> String {
     let mut out = INTRODUCTION.to_owned();
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
             let (method, summary) = (method.to_uppercase(), text(operation, "summary"));
             write!(out, "\n## {method} {path}\n\n{summary}. {}\n\n", text(operation, "description"))
                 .expect("a string");
-            out += &parameters(&document, operation);
+            out += &parameters(document, operation);
             out += &head(&["answer", "meaning"]);
             for (status, answer) in operation["responses"].as_object().expect("answers") {
-                out += &row(&[status, text(resolved(&document, answer), "description")]);
+                out += &row(&[status, text(resolved(document, answer), "description")]);
             }
         }
     }
-    assert_reference("http", "HTTP", &out);
+    out
+}
+
+#[test]
+fn http() {
+    REFERENCE.assert(&page(&document()));
+}
+
+#[test]
+fn an_operation_that_changes_is_noticed() {
+    let is = document();
+    let card = "/paths/~1v1~1cards~1{iccid}/get";
+    for (place, other) in [
+        (format!("{card}/summary"), json!("Something else")),
+        (format!("{card}/responses/404/description"), json!("Something else")),
+        ("/paths/~1v1~1cards~1{iccid}~1usage/get/parameters/1/name".to_owned(), json!("since")),
+        (card.to_owned(), json!({"summary": "", "responses": {}})),
+    ] {
+        let mut would_be = is.clone();
+        *would_be.pointer_mut(&place).unwrap_or_else(|| panic!("{place}")) = other;
+        REFERENCE.assert_notices(&page(&is), &page(&would_be));
+    }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use tidegauge::api::metrics::METRICS;
+use tidegauge::api::metrics::{Kind, METRICS, Metric};
 
-use crate::{assert_reference, at, head, row};
+use crate::{Reference, at, head, row};
 
 const INTRODUCTION: &str = "\
 `GET /metrics`, Prometheus's text format; it asks for no token. No label carries a card. Both ledgers add up from what stands
@@ -14,14 +14,40 @@ alerts on them, and what to do then: [operations](../operations.md).
 
 ";
 
-#[test]
-fn metrics() {
+const REFERENCE: Reference = Reference { name: "metrics", title: "Metrics" };
+
+fn text(metrics: &[Metric]) -> String {
     let mut text = INTRODUCTION.to_owned() + &head(&["metric", "type", "labels", "meaning"]);
-    for metric in METRICS {
+    for metric in metrics {
         let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
         text += &row(&[&format!("`{}`", metric.name), metric.kind.name(), &labels.join(", "), metric.means]);
     }
-    assert_reference("metrics", "Metrics", &text);
+    text
+}
+
+#[test]
+fn metrics() {
+    REFERENCE.assert(&text(METRICS));
+}
+
+#[test]
+fn a_metric_that_changes_is_noticed() {
+    let last = METRICS.len() - 1;
+    for change in [
+        |metric: &mut Metric| metric.name = "tidegauge_other_total",
+        |metric: &mut Metric| metric.labels = &["card"],
+        |metric: &mut Metric| metric.means = "something else",
+        |metric: &mut Metric| {
+            metric.kind = if metric.kind == Kind::Gauge { Kind::Counter } else { Kind::Gauge }
+        },
+    ] {
+        for at in [0, last] {
+            let mut metrics = METRICS.to_vec();
+            change(&mut metrics[at]);
+            REFERENCE.assert_notices(&text(METRICS), &text(&metrics));
+        }
+    }
+    REFERENCE.assert_notices(&text(METRICS), &text(&METRICS[..last]));
 }
 
 /// Names in quotes, of every file but the list itself.
