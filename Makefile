@@ -6,7 +6,7 @@ DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 SEEDS ?= 20000
 PORT ?= 9092
 
-.PHONY: help demo test kills check fmt clippy deny docs core bench fuzz simulate up kafka consumers helm clickhouse-engine
+.PHONY: help demo test kills check contract fmt clippy deny docs core bench fuzz simulate up kafka consumers checkers helm clickhouse-engine
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -16,7 +16,7 @@ demo: ## A simulated fleet on this machine; brings the ClickHouse engine where n
 	@if command -v npm >/dev/null; then deploy/dev/clickhouse-get.sh >/dev/null & fi; cargo build --release --bin tidegauge
 	target/release/tidegauge demo
 
-test: kafka clickhouse-engine consumers ## Every test, with a real Kafka and the real ClickHouse engine
+test: kafka clickhouse-engine consumers checkers helm ## Every test, with a real Kafka and the real ClickHouse engine
 	cargo test
 
 kills: kafka clickhouse-engine ## The long form of tests/kills: 200,000 records, 20 times kill -9, 20 s without ClickHouse
@@ -65,12 +65,20 @@ up: kafka clickhouse-engine ## A real Kafka (PORT=9092) and the ClickHouse engin
 kafka:
 	@deploy/dev/kafka-get.sh >/dev/null
 
-helm: ## Helm into the cache, for tests/helm; needs Go, takes minutes
-	GOBIN=$(CACHE)/tools go install helm.sh/helm/v3/cmd/helm@v3.18.6
+contract: kafka clickhouse-engine checkers ## Schemathesis over the whole OpenAPI document against a running instance
+	cargo build --bin tidegauge
+	deploy/dev/contract.sh
+
+helm: ## Helm into the cache, for tests/helm; needs Go, takes minutes the first time
+	@if [ ! -x $(CACHE)/tools/helm ] && command -v go >/dev/null; then \
+	GOBIN=$(CACHE)/tools go install helm.sh/helm/v3/cmd/helm@v3.18.6; fi
 
 # Their test says SKIPPED where they are not to be had.
 consumers:
 	@deploy/dev/consumers-get.sh >/dev/null || true
+
+checkers:
+	@deploy/dev/checkers-get.sh >/dev/null
 
 clickhouse-engine:
 	@deploy/dev/clickhouse-get.sh >/dev/null

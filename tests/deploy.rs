@@ -107,30 +107,87 @@ fn every_alert_says_what_to_do() {
     }
 }
 
+/// Where `deploy/dev/checkers-get.sh` puts what it brings.
+fn checkers() -> PathBuf {
+    let cache = std::env::var_os("TIDEGAUGE_CACHE").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/tidegauge"));
+    cache.or_else(home).unwrap_or_default().join("checkers-1")
+}
+
 /// What a checker says of a file; `None`, and a line that says so, where the checker is not installed.
-fn checked(tool: &str, arguments: &[&str], file: &str) -> Option<String> {
-    let mut command = Command::new(tool);
+fn checked(tool: &str, arguments: &[&str], file: &Path) -> Option<(bool, String)> {
+    let brought = checkers().join("bin").join(tool);
+    let mut command = Command::new(if brought.exists() { brought } else { PathBuf::from(tool) });
     command.env("TIDEGAUGE_API_TOKENS", at("deploy/tokens"));
-    let Ok(output) = command.args(arguments).arg(at(file)).output() else {
-        println!("SKIPPED: {tool} is not here to look at {file}");
+    let Ok(output) = command.args(arguments).arg(file).output() else {
+        println!("SKIPPED: {tool} is not here to look at {}: deploy/dev/checkers-get.sh", file.display());
         return None;
     };
     let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(output.status.success(), "{tool} {file}: {said}");
+    Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+/// The checker must find nothing wrong with a file of ours.
+fn passes(tool: &str, arguments: &[&str], file: &str) -> Option<String> {
+    let (passed, said) = checked(tool, arguments, &at(file))?;
+    assert!(passed, "{tool} {file}: {said}");
     Some(said)
 }
 
+/// ... and something with the file in which one thing is another: else it has looked at nothing.
+fn passes_and_would_not(tool: &str, arguments: &[&str], file: &str, from: &str, to: &str) {
+    if passes(tool, arguments, file).is_none() {
+        return;
+    }
+    let text = read(&at(file));
+    assert!(text.contains(from), "{file}");
+    // Beside the file, for the sake of what it refers to.
+    let beside = at(file).with_file_name(format!(".{}.changed", std::process::id()));
+    std::fs::write(&beside, text.replacen(from, to, 1)).expect("a file");
+    let changed = checked(tool, arguments, &beside);
+    std::fs::remove_file(&beside).expect("it was written here");
+    assert!(matches!(changed, Some((false, _))), "{tool}: {file} with {to:?} passes too: {changed:?}");
+}
+
 #[test]
-fn checkers_of_others_find_nothing() {
-    checked("promtool", &["check", "rules"], "deploy/prometheus/rules/tidegauge.yml");
-    checked("hadolint", &[], "deploy/Dockerfile");
+fn promtool_takes_the_rules() {
+    let arguments = ["check", "rules"];
+    passes_and_would_not(
+        "promtool",
+        &arguments,
+        "deploy/prometheus/rules/tidegauge.yml",
+        "expr: ",
+        "expr: )",
+    );
+}
+
+#[test]
+fn hadolint_takes_the_dockerfile() {
+    passes_and_would_not("hadolint", &[], "deploy/Dockerfile", "FROM ", "FRMO ");
+}
+
+#[test]
+fn the_compose_file_is_one_by_the_specification() {
+    let arguments = ["--builtin-schema", "vendor.compose-spec", "--default-filetype", "yaml"];
+    passes_and_would_not("check-jsonschema", &arguments, "deploy/compose.yaml", "\nservices:", "\nservice:");
+}
+
+#[test]
+fn asyncapi_s_own_parser_takes_the_topics() {
+    let folder = checkers();
+    if !folder.join("node_modules/@asyncapi/parser").exists() {
+        println!("SKIPPED: AsyncAPI's parser is not here: deploy/dev/checkers-get.sh");
+        return;
+    }
+    let (script, folder) = (at("deploy/dev/asyncapi.mjs"), folder.display().to_string());
+    let arguments = [&script.to_string_lossy(), folder.as_str()];
+    passes_and_would_not("node", &arguments, "schemas/asyncapi.yaml", "\nchannels:", "\nchannel:");
 }
 
 #[test]
 fn the_service_may_do_no_more_than_it_needs() {
     let arguments = ["security", "--offline=true", "--no-pager"];
-    let Some(said) = checked("systemd-analyze", &arguments, "deploy/systemd/tidegauge.service") else {
+    let Some(said) = passes("systemd-analyze", &arguments, "deploy/systemd/tidegauge.service") else {
         return;
     };
     let level =
@@ -143,7 +200,7 @@ fn the_service_may_do_no_more_than_it_needs() {
 fn the_configuration_and_the_tokens_of_compose_are_right() {
     let program = env!("CARGO_BIN_EXE_tidegauge");
     let arguments = ["config", "check", "--config"];
-    checked(program, &arguments, "deploy/tidegauge.toml");
+    passes(program, &arguments, "deploy/tidegauge.toml").expect("the program is here");
     let tokens = tidegauge::config::tokens(&at("deploy/tokens")).expect("tokens");
     assert_eq!(tokens.len(), 2);
 }
