@@ -215,6 +215,10 @@ impl Live {
     /// Before a message that is so much later than what ClickHouse has.
     fn unflushed(&mut self, message: &Message<'_>) -> Option<Halted> {
         let (at, time) = (message.offset, message.time_ms.div_euclid(1_000));
+        if self.rows.flushed_at().is_none() {
+            // A new log, maybe with a catalogue of no time in it: it counts from here.
+            self.rows.clean_at(time);
+        }
         let since = self.unflushed_since()?;
         (time.saturating_sub(since) > UNFLUSHED_S_MAX).then_some(Halted::Unflushed { at, time, since })
     }

@@ -56,9 +56,9 @@ impl RowTracker {
         Self { acked_through: flushed, ..Self::default() }
     }
 
-    /// Nothing waits at this log time.
+    /// Nothing waits at this log time. Before the first message that has one there is nothing to count from.
     pub(super) fn clean_at(&mut self, log_time: UnixTime) {
-        self.flushed_at = Some(log_time);
+        self.flushed_at = (log_time > 0).then_some(log_time);
     }
 
     /// Log time up to which every change is in ClickHouse, as far as is known: a restore counts from its own.
