@@ -166,11 +166,14 @@ impl<D: Directory> Intake<D> {
     }
 
     /// The time that the batch's messages have: when it came; where the clock is supplied, the last end in it that can
-    /// be right.
+    /// be right, and in a batch without any, the newest time known: nobody's clock moves by what cannot be right.
     fn outside_ms_of(&self, push: &Push<'_>, decoder: &Decoder) -> i64 {
         match self.options.clock {
             Clock::Log => push.received_ms,
-            Clock::Supplied => super::file::supplied_ms(push.bytes, decoder, push.received_ms),
+            Clock::Supplied => {
+                let known = Some(self.outside_ms()).filter(|known| *known > 0).unwrap_or(push.received_ms);
+                super::file::supplied_ms(push.bytes, decoder, push.received_ms).unwrap_or(known)
+            }
         }
     }
 }

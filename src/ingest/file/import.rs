@@ -106,9 +106,9 @@ pub struct File<'f> {
     pub written: Written<'f>,
 }
 
-/// The time of a batch's messages where the clock is supplied.
-pub(in crate::ingest) fn supplied_ms(bytes: &[u8], decoder: &Decoder, now_ms: i64) -> i64 {
-    last_end_ms(bytes, Written::Feed(decoder), now_ms)
+/// The time of a batch's messages where the clock is supplied: the latest end in it that can be right by now.
+pub(in crate::ingest) fn supplied_ms(bytes: &[u8], decoder: &Decoder, now_ms: i64) -> Option<i64> {
+    last_end(bytes, Written::Feed(decoder), now_ms / 1_000).map(|end| end.saturating_mul(1_000))
 }
 
 fn last_end_ms(bytes: &[u8], written: Written<'_>, now_ms: i64) -> i64 {

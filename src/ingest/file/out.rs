@@ -63,6 +63,12 @@ impl<D: Directory> Out<D> {
         (self.source, self.time_ms) = (source(name), time_ms);
     }
 
+    /// The time of what was appended last, where the clock is supplied; `None` before anything was.
+    #[must_use]
+    pub fn time_ms(&self) -> Option<i64> {
+        (self.clock == Clock::Supplied && self.time_ms > 0).then_some(self.time_ms)
+    }
+
     /// Takes up what was met on the way.
     pub fn met(&mut self, notes: Notes) {
         self.ledger.met(notes);

@@ -12,6 +12,28 @@ fn run(bounds: Bounds) -> Run {
     Run { broker, ingest }
 }
 
+#[test]
+fn where_the_clock_is_supplied_a_batch_without_a_time_that_can_be_right_moves_none() {
+    let broker = Broker::new();
+    let pushed = [Decoder::of("f", Platform::Onence)].into();
+    let options = Options { pushed, ..Options::new("test", Clock::Supplied) };
+    let ingest = Ingest::new(TestLog::new(&broker), PlainDirectory::default(), options);
+    let mut run = Run { broker, ingest };
+    run.register(1, None);
+    run.settle();
+    // Long after the records' own times.
+    let received_ms = 1_900_000_000_000;
+    let month = record(1, 2, 5).replace("2026-08-01T00:00:00Z", "2026-07-01T00:00:00Z");
+    for text in [record(1, 1, 5), month] {
+        run.ingest.push(&Push { feed: "f", bytes: text.as_bytes(), received_ms }, 0).unwrap();
+        run.settle();
+    }
+    let broker = run.broker.borrow();
+    let times: Vec<i64> = broker.messages(Topic::Log).iter().map(|kept| kept.time_ms).collect();
+    // 2026-08-01T00:15:00Z, the first record's end.
+    assert_eq!(times, [1_785_543_300_000; 2]);
+}
+
 fn record(n: u8, id: u64, traffic: u8) -> String {
     let card = card(n);
     format!(

@@ -295,7 +295,9 @@ impl Open {
         let id = feed.decoder.feed();
         let supplied =
             if reach.supplied { self.stream.last_end(decoder, reach.now_ms / 1_000)? } else { None };
-        let time_ms = supplied.map_or(reach.now_ms, |end| end.saturating_mul(1_000));
+        // A window without any time that can be right moves no clock.
+        let known_ms = reach.out.time_ms().unwrap_or(reach.now_ms);
+        let time_ms = supplied.map_or(known_ms, |end| end.saturating_mul(1_000));
         reach.out.begin(&format!("{id}/{}", file.name), time_ms);
         let (before, now_ms) = (self.stream.notes(), reach.now_ms);
         let Self { stream, records, broken, .. } = self;
