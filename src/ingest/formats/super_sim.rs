@@ -6,7 +6,7 @@
 //! `iso_country` where the question asked for them.
 //!
 //! An answer names no ICCID: whoever asks puts it beside (`{"iccid": "…", "usage_records": [ … ]}`), or into each record. The id
-//! is made of the SIDs, the country and the period's end. Usage may come up to 24 h late and is whole after 48 h; an hour
+//! is made of the SIDs (the fleet's where it is said), the country and the period's end. Usage may come up to 24 h late and is whole after 48 h; an hour
 //! that has grown since is a conflict, so ask for hours that are 48 h past.
 
 use std::borrow::Cow;
@@ -33,6 +33,7 @@ struct Record<'a> {
     sim_sid: Field<'a>,
     network_sid: Field<'a>,
     iso_country: Field<'a>,
+    fleet_sid: Field<'a>,
     data_upload: Field<'a>,
     data_download: Field<'a>,
     data_total: Field<'a>,
@@ -86,7 +87,7 @@ pub(super) fn read<'a>(piece: &Piece<'a>, feed: &'a str) -> Result<Said<'a>, Jso
     let total = if total.is_said() { Some(total.whole("data_total", u64::MAX)?) } else { None };
     adds_up(within_bounds(up, "data_upload")?, down, total, "data_total")?;
     let card = card(&record.iccid, record.imsi, piece.of)?;
-    let id = id([record.sim_sid, record.network_sid, record.iso_country], end)?;
+    let id = id([record.sim_sid, record.network_sid, record.iso_country], record.fleet_sid, end)?;
     Ok(Said::Cdr(CdrIn {
         card,
         feed: Cow::Borrowed(feed),
@@ -115,19 +116,28 @@ fn card(iccid: &Field<'_>, imsi: Field<'_>, page: Option<&str>) -> Result<CardNa
 }
 
 /// What tells two records of one card and one start apart.
-fn id(parts: [Field<'_>; 3], end: i64) -> Result<String, JsonError> {
+fn id(parts: [Field<'_>; 3], fleet: Field<'_>, end: i64) -> Result<String, JsonError> {
     let [sim, network, country] = parts;
     let mut id = String::new();
     for (field, part) in [("sim_sid", sim), ("network_sid", network), ("iso_country", country)] {
-        let part = part.optional_name(field)?.unwrap_or_default();
-        if part.len() > SID_BYTES {
-            return Err(JsonError::new(field, format!("has {} bytes", part.len()), "at most 34 characters"));
-        }
-        id.push_str(&part);
+        id.push_str(&sid(field, part)?.unwrap_or_default());
+        id.push('/');
+    }
+    // Said only where the question was by fleets.
+    if let Some(fleet) = sid("fleet_sid", fleet)? {
+        id.push_str(&fleet);
         id.push('/');
     }
     id.push_str(&time::text(end));
     Ok(id)
+}
+
+fn sid<'a>(field: &'static str, part: Field<'a>) -> Result<Option<Cow<'a, str>>, JsonError> {
+    let part = part.optional_name(field)?;
+    match part.as_ref().map(|part| part.len()).filter(|len| *len > SID_BYTES) {
+        Some(len) => Err(JsonError::new(field, format!("has {len} bytes"), "at most 34 characters")),
+        None => Ok(part),
+    }
 }
 
 /// Length of a SID.
