@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::deployment::{Deployment, Running};
 use crate::eventually;
+use crate::fleet::{self, Card};
 use crate::support::block_on;
 
 /// After the newest record, and within the horizon of the oldest.
-const SENT_MS: i64 = 1_787_184_000_000;
-const SENT: &str = "2026-08-20T00:00:00Z";
+pub(crate) const SENT_MS: i64 = 1_787_184_000_000;
+pub(crate) const SENT: &str = "2026-08-20T00:00:00Z";
 pub(crate) const FILE: &str = "1nce-shape.jsonl";
 pub(crate) const CATALOGUE: &str = "version = 1\nlate_horizon_days = 35\ncalendar_from = \"2026-06-01\"\nown_channels = [\"web\"]\n\
     [[feeds]]\nname = \"one\"\nrole = \"settling\"\n[[carriers]]\nname = \"east\"\nzone = \"UTC\"\nanchor_day = 1\n\
@@ -34,20 +35,9 @@ pub(crate) fn make_topic(topic: &str) {
 pub(crate) fn register(deployment: &Deployment, running: &Running<'_>) {
     let cards = data("cards.csv");
     let cards: Vec<Vec<&str>> = cards.lines().skip(1).map(|line| line.split(',').collect()).collect();
-    let commands: Vec<String> = cards
-        .iter()
-        .map(|card| {
-            json!({"id": "r", "card": card[0], "type": "card.register", "at": SENT, "channel": "web",
-                "carrier": "east", "plan": "standard", "imsi": card[1]})
-            .to_string()
-        })
-        .collect();
-    let messages = cards.iter().zip(&commands);
-    deployment.send("card.commands", messages.map(|(card, json)| (card[0], json.as_bytes(), SENT_MS)));
-    eventually("every card registered", || {
-        let registered = running.counter("tidegauge_events_total", &[("type", "card.registered")]);
-        (registered == cards.len() as u64).then_some(())
-    });
+    let cards: Vec<Card<'_>> =
+        cards.iter().map(|card| Card { iccid: card[0], imsi: Some(card[1]), carrier: "east" }).collect();
+    fleet::register(deployment, running, &cards, (SENT, SENT_MS));
 }
 
 pub(crate) fn folded(running: &Running<'_>, outcome: &str) -> u64 {

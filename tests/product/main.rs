@@ -5,12 +5,15 @@
 mod addresses;
 mod carrier;
 mod commands;
+mod counters;
 mod deployment;
 mod doctor;
+mod documents;
 #[path = "../support/clickhouse.rs"]
 mod engine;
 mod events;
 mod feeds;
+mod fleet;
 mod folder;
 mod gateway;
 mod history;
@@ -19,12 +22,14 @@ mod instances;
 mod lines;
 mod nodes;
 mod pipe;
+mod platforms;
 mod precedence;
 mod push;
 mod refusals;
 mod story;
 #[path = "../support/mod.rs"]
 mod support;
+mod taken;
 
 use std::time::Duration;
 
