@@ -270,6 +270,8 @@ pub const RHYTHM_DISTANCES_MIN: u32 = 16;
 pub const SILENCE_MS_MIN: i64 = 5 * 60 * 1_000;
 /// The longest that a feed may say, minutes: 31 days.
 pub const SILENCE_MIN_MAX: i64 = 31 * 1_440;
+/// What is kept of a feed's gaps beside a partition's offset: brokers take 4,096 bytes there (`offset.metadata.max.bytes`).
+pub const GAPS_KEPT_BYTES_MAX: usize = 3_500;
 /// How often the watch over feeds looks at the time.
 pub const GAPS_LOOK_EVERY_MS: i64 = 1_000;
 /// How often ingest commits the offsets of its sources.

@@ -10,7 +10,7 @@ use chrono::TimeZone as _;
 use serde_json::Value;
 use tidegauge::ingest::file::{FileReader, Written};
 use tidegauge::ingest::gaps::{Change, Gaps, Kind, Seen, Watch};
-use tidegauge::ingest::pgw::{Framing, Pieces, UsageRecord, decode};
+use tidegauge::ingest::pgw::{FileHeader, Framing, Pieces, UsageRecord, decode};
 use tidegauge::limits::BER_RECORD_BYTES_MAX;
 use tidegauge::model::NumberKind;
 
@@ -188,6 +188,19 @@ fn a_file_with_headers_is_told_from_plain_records() {
     }
 }
 
+#[test]
+fn a_files_header_says_its_number_and_its_node() {
+    let file = data("pgw-32297.cdr");
+    let header = FileHeader::of(&file, Framing::of(&file)).unwrap();
+    let expected = expected("pgw-32297.cdr")["file_header"].clone();
+    assert_eq!(u64::from(header.number), expected["file_sequence"]);
+    // ffffffff00000000000000000000ffff0a040205: 10.4.2.5 within IPv6.
+    assert!(expected["node_address_hex"].as_str().unwrap().ends_with("0000ffff0a040205"));
+    assert_eq!(header.node(), "10.4.2.5");
+    let bare = data("sgw-plain.ber");
+    assert_eq!(FileHeader::of(&bare, Framing::of(&bare)), None);
+}
+
 /// Reads whatever is there; answers how many records decoded.
 fn readable(file: &[u8]) -> usize {
     let mut record = UsageRecord::default();
@@ -225,8 +238,8 @@ fn gaps_of_local_sequence_numbers_are_those_that_two_other_readers_found() {
         let bytes = data(file);
         let mut reader = FileReader::new(&bytes, Written::Known { feed: "f" });
         while let Some(record) = reader.record() {
-            if let (Some((node, number)), Some((start, _))) = (record.number, record.times()) {
-                gaps.number("f", Seen { kind: Kind::Records, node, number, at: Some(start) }, 0);
+            if let (Some((node, number)), Some((start, _))) = (&record.number, record.times()) {
+                gaps.number("f", Seen { kind: Kind::Records, node, number: *number, at: Some(start) }, 0);
             }
         }
         gaps.tick(86_400_000);

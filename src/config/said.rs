@@ -235,6 +235,18 @@ pub const KEYS: &[Key] = &[
         "How files are numbered: after the last comes the first again.",
     ),
     key(
+        "feeds[].record_numbers",
+        "[first, last]",
+        "[0, 4294967295]",
+        "How a node numbers its records: after the last comes the first again.",
+    ),
+    key(
+        "feeds[].keyed_by_node",
+        "bool",
+        "false",
+        "Of a topic: all records of a node come by one partition (the node is the messages' key, or there is one partition), so that numbers missing are gaps.",
+    ),
+    key(
         "feeds[].gap_after_minutes",
         "0..=10080 min",
         "15",
@@ -297,6 +309,13 @@ pub const KEYS: &[Key] = &[
         "(none)",
         "Of times without an offset: \"Asia/Shanghai\", \"+08:00\".",
     ),
+    key(
+        "feeds[].number",
+        "column or /pointer",
+        "(none)",
+        "The number that a cdr has in turn: what is skipped is a gap. In topics only with keyed_by_node.",
+    ),
+    key("feeds[].node", "column or /pointer", "(one series)", "Who numbers."),
     key("feeds[].delimiter", "character", "\",\"", "mapped-csv: between fields."),
     key(
         "feeds[].columns",

@@ -213,7 +213,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
             read += 1;
             intake.take(&message, now_ms);
         })?;
-        self.members(polled);
+        self.members(polled, now_ms);
         Ok(read)
     }
 
@@ -224,12 +224,15 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
     }
 
     /// Partitions coming and going; a poll that tells of them hands over no messages.
-    fn members(&mut self, polled: IngestPolled) {
+    fn members(&mut self, polled: IngestPolled, now_ms: i64) {
         for at in polled.dropped {
             self.intake.drop_source(at);
+            self.intake.end_feed(at);
         }
         for at in polled.assigned {
             self.intake.add_source(at);
+            let noted = polled.noted.iter().find(|(noted, _)| *noted == at);
+            self.intake.begin_feed(at, noted.map(|(_, committed)| committed), now_ms);
         }
     }
 
@@ -248,13 +251,13 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         if paced && !self.stopping {
             return Ok(());
         }
-        if !self.intake.sources.has_uncommitted() {
+        let next = self.intake.uncommitted();
+        if next.is_empty() {
             return Ok(());
         }
-        let offsets = self.intake.sources.uncommitted();
         self.committed_ms = Some(now_ms);
-        match self.log.commit_offsets(&offsets) {
-            Ok(()) => self.intake.sources.committed(&offsets),
+        match self.log.commit_noted(&next) {
+            Ok(()) => self.intake.committed(&next),
             // A partition on the move: the next poll says whose it is, and its new owner reads again.
             Err(LogError::Retriable(_) | LogError::Fenced(_)) => {}
             Err(error) => return Err(error),
@@ -264,7 +267,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
 
     fn due_ms(&self) -> Option<i64> {
         let commit = self.committed_ms.map(|at| at + self.bounds.commit_every_ms);
-        let commit = commit.filter(|_| self.intake.sources.has_uncommitted());
+        let commit = commit.filter(|_| self.intake.has_uncommitted());
         [self.intake.due_ms(), commit].into_iter().flatten().min()
     }
 
@@ -274,7 +277,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         report.outside_ms = self.intake.outside_ms();
         report.parked_held = self.intake.parking.records();
         report.paused = self.halt != Halt::default();
-        report.idle = self.intake.is_idle() && !self.intake.sources.has_uncommitted();
+        report.idle = self.intake.is_idle() && !self.intake.has_uncommitted();
         report.due_ms = self.due_ms();
     }
 }

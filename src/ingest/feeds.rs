@@ -5,8 +5,8 @@
 //! finished at once.
 
 use super::directory::Directory;
-use super::formats::{Buffers, Decoder, Piece, Said};
-use super::gaps::{Gaps, Watch};
+use super::formats::{Buffers, Decoder, Numbered, Piece, Said};
+use super::gaps::{self, Gaps, Kept, Seen, Watch};
 use super::intake::{Intake, Taken};
 use super::ledger::IngestOutcome;
 use super::letters::{self, Raw};
@@ -14,8 +14,8 @@ use super::options::{Clock, Options};
 use super::parking::Kind;
 use super::place::{Placed, outside_cdr, outside_reading};
 use crate::limits::FUTURE_S_MAX;
-use crate::log::Topic;
-use crate::model::{CardName, UnixTime};
+use crate::log::{Committed, Topic, TopicPartition};
+use crate::model::{CardName, LogOffset, UnixTime};
 
 /// When the usage of a record ended, if that can be right.
 fn end_of(said: &Said<'_>, outside_ms: i64) -> Option<UnixTime> {
@@ -35,10 +35,66 @@ pub(super) fn watched(options: &Options) -> Gaps {
 }
 
 impl<D: Directory> Intake<D> {
-    /// Partitions of a topic come or go: a feed's rhythm is of those that were read.
-    pub(super) fn moved(&mut self, topic: Topic) {
-        if let Some(feed) = self.options.feeds.iter().find(|feed| feed.topic == topic) {
-            self.gaps.forget(feed.decoder.feed());
+    /// The feed that comes by a topic.
+    fn feed_by(&self, topic: Topic) -> Option<&str> {
+        let feed = self.options.feeds.iter().find(|feed| feed.topic == topic)?;
+        Some(feed.decoder.feed())
+    }
+
+    /// A partition of a feed is read from now on: its gaps go on from what stood beside the committed offset.
+    pub(super) fn begin_feed(&mut self, at: TopicPartition, committed: Option<&Committed>, now_ms: i64) {
+        let Some(feed) = self.feed_by(at.topic).map(str::to_owned) else { return };
+        if let Some(committed) = committed {
+            self.sources.go_on(at, committed.offset);
+        }
+        let kept = committed.and_then(|committed| Kept::parse(&committed.metadata));
+        self.gaps.begin(&feed, at.partition, kept, now_ms);
+    }
+
+    /// A partition of a feed is read no longer.
+    pub(super) fn end_feed(&mut self, at: TopicPartition) {
+        let Some(feed) = self.feed_by(at.topic).map(str::to_owned) else { return };
+        self.gaps.end(&feed, at.partition);
+    }
+
+    /// The partitions of feeds whose gaps have changed without a new offset, each with the offset that it has.
+    fn changed(&self) -> impl Iterator<Item = (TopicPartition, LogOffset)> {
+        self.options.feeds.iter().flat_map(|feed| {
+            let parts = self.gaps.changed(feed.decoder.feed()).into_iter();
+            let at = |partition| TopicPartition { topic: feed.topic, partition };
+            parts.map(at).filter_map(|at| Some((at, self.sources.committable(at)?)))
+        })
+    }
+
+    /// Offsets to be committed, each of a feed with what is known of its gaps. While an event of a gap is on its way feeds'
+    /// wait: what is kept as told must have been told.
+    pub(super) fn uncommitted(&self) -> Vec<(TopicPartition, Committed)> {
+        let mut next = self.sources.uncommitted();
+        let changed = self.changed().filter(|(at, _)| next.iter().all(|(other, _)| other != at));
+        next.extend(changed.collect::<Vec<_>>());
+        let noted = next.into_iter().filter_map(|(at, offset)| {
+            let metadata = match self.feed_by(at.topic) {
+                None => String::new(),
+                Some(_) if !self.sources.has_told() => return None,
+                Some(feed) => self.gaps.kept(feed, at.partition).map(Kept::text).unwrap_or_default(),
+            };
+            Some((at, Committed { offset, metadata }))
+        });
+        noted.collect()
+    }
+
+    pub(super) fn has_uncommitted(&self) -> bool {
+        self.sources.has_uncommitted() || self.changed().next().is_some()
+    }
+
+    /// Notes that these were committed.
+    pub(super) fn committed(&mut self, next: &[(TopicPartition, Committed)]) {
+        let offsets: Vec<_> = next.iter().map(|(at, committed)| (*at, committed.offset)).collect();
+        self.sources.committed(&offsets);
+        for (at, _) in next {
+            if let Some(feed) = self.feed_by(at.topic).map(str::to_owned) {
+                self.gaps.was_kept(&feed, at.partition);
+            }
         }
     }
 
@@ -52,7 +108,8 @@ impl<D: Directory> Intake<D> {
     fn tell_gaps(&mut self) {
         for told in self.gaps.take() {
             tracing::warn!(gap = told.name(), change = ?told.change, "a gap of a feed");
-            self.post(told.output(&self.options.deployment), None, self.outside_ms());
+            let from = self.sources.tell();
+            self.post(told.output(&self.options.deployment), Some(from), self.outside_ms());
         }
     }
 
@@ -63,8 +120,10 @@ impl<D: Directory> Intake<D> {
         let Some(feed) = feed else {
             return self.dead(taken, "no feed of the configuration comes by this topic");
         };
-        self.gaps.arrival(feed.decoder.feed(), taken.when.outside_ms);
-        self.tell_gaps();
+        let origin = taken.raw.origin;
+        let place = (origin.partition, origin.offset);
+        let numbers = self.gaps.message(feed.decoder.feed(), place, taken.when.outside_ms);
+        let taken = &Taken { numbers, ..*taken };
         let pieces = feed.decoder.pieces(taken.raw.bytes);
         let Ok(acks) = u32::try_from(pieces.len()) else {
             return self.dead(taken, "more records than can be counted");
@@ -79,6 +138,7 @@ impl<D: Directory> Intake<D> {
             let _ = self.piece(taken, &feed.decoder, piece, &mut buffers);
         }
         self.ledger.met(buffers.notes);
+        self.tell_gaps();
     }
 
     /// Places one record, or what stands where one should; the letter that carries it finishes it.
@@ -90,11 +150,11 @@ impl<D: Directory> Intake<D> {
         buffers: &mut Buffers,
     ) -> Became {
         let origin = taken.raw.origin;
-        let said = decoder.read(piece, buffers);
-        if let Some(end) = said.as_ref().ok().and_then(|said| end_of(said, taken.when.outside_ms)) {
-            self.gaps.record(decoder.feed(), end);
+        let read = decoder.read_numbered(piece, buffers);
+        if let Ok((said, number)) = &read {
+            self.look_at(taken, decoder.feed(), said, number.as_ref());
         }
-        let became = match said {
+        let became = match read.map(|(said, _)| said) {
             Ok(Said::Aside(_)) => {
                 self.ledger.aside(taken.source);
                 self.sources.finish(taken.from);
@@ -127,6 +187,19 @@ impl<D: Directory> Intake<D> {
             self.ledger.note(taken.source, outcome, piece.bytes.len());
         }
         became
+    }
+
+    /// What a record says beside its usage: when that ended, and its number.
+    fn look_at(&mut self, taken: &Taken<'_>, feed: &str, said: &Said<'_>, number: Option<&Numbered<'_>>) {
+        if let Some(end) = end_of(said, taken.when.outside_ms) {
+            self.gaps.record(feed, end);
+        }
+        if let (true, Some((node, number)), Said::Cdr(cdr) | Said::Nobodys(cdr)) =
+            (taken.numbers, number, said)
+        {
+            let seen = Seen { kind: gaps::Kind::Records, node, number: *number, at: Some(cdr.start) };
+            self.gaps.number_in(feed, taken.raw.origin.partition, seen, taken.when.outside_ms);
+        }
     }
 
     /// Parks a record whose card nobody has named yet, in its canonical form.

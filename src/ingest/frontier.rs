@@ -75,6 +75,11 @@ impl Load {
 }
 
 impl Frontier {
+    /// Goes on where a commit had come.
+    pub fn go_on(&mut self, offset: LogOffset) {
+        (self.next, self.committed) = (Some(offset.0), Some(offset.0));
+    }
+
     /// Whether an offset has been taken before, which means that the log was rewound.
     #[must_use]
     pub fn has_passed(&self, offset: LogOffset) -> bool {

@@ -44,6 +44,8 @@ pub(super) struct Taken<'a> {
     pub source: Source,
     pub when: When,
     pub raw: Raw<'a>,
+    /// Whether its records' numbers are looked at: not those of batches, nor of what is read again.
+    pub numbers: bool,
 }
 
 impl<D: Directory> Intake<D> {
@@ -64,14 +66,12 @@ impl<D: Directory> Intake<D> {
     }
 
     pub(super) fn add_source(&mut self, at: TopicPartition) {
-        self.moved(at.topic);
         if let Some(slot) = self.sources.assign(at) {
             self.parking.forget(slot);
         }
     }
 
     pub(super) fn drop_source(&mut self, at: TopicPartition) {
-        self.moved(at.topic);
         if let Some(slot) = self.sources.drop(at) {
             self.parking.forget(slot);
         }
@@ -122,7 +122,7 @@ impl<D: Directory> Intake<D> {
             _ => (Source::Cdr, Kind::Cdr),
         };
         let when = When { now_ms, outside_ms: message.time_ms };
-        let taken = Taken { from, source, when, raw: Raw { kind, bytes, origin } };
+        let taken = Taken { from, source, when, raw: Raw { kind, bytes, origin }, numbers: false };
         self.treat(&taken);
     }
 

@@ -151,7 +151,7 @@ impl<D: Directory> Intake<D> {
         for piece in pieces {
             let origin = Origin { source: &kept.source, partition: 0, offset: piece.at as u64, received_ms };
             let raw = Raw { kind: Kind::Cdr, bytes: piece.bytes, origin };
-            let taken = Taken { from, source: Source::Push, when, raw };
+            let taken = Taken { from, source: Source::Push, when, raw, numbers: false };
             let became = self.piece(&taken, decoder, piece, &mut buffers);
             match became.outcome {
                 Some(outcome) => kept.outcomes[outcome as usize] += 1,

@@ -39,6 +39,9 @@ impl Ref {
 /// The slot of all batches: they are told apart by their tickets.
 const PUSHED: Slot = Slot { place: u32::MAX - 1, assignment: 0 };
 
+/// The slot of events of gaps, which no source waits for.
+const TOLD: Slot = Slot { place: u32::MAX - 2, assignment: 0 };
+
 /// A partition that is read, or was.
 #[derive(Debug)]
 struct Source {
@@ -57,6 +60,7 @@ pub(super) struct Sources {
     /// Where the last record stood: the next one is mostly of the same partition.
     last: u32,
     load: Load,
+    telling: usize,
     pub pushes: Pushes,
 }
 
@@ -73,6 +77,31 @@ impl Sources {
         source.assignment = source.assignment.wrapping_add(1);
         (source.open, source.paused) = (Some(Frontier::default()), false);
         dropped
+    }
+
+    /// A partition that was just assigned goes on where a commit had come.
+    pub(super) fn go_on(&mut self, at: TopicPartition, offset: LogOffset) {
+        let source = self.place(at).and_then(|place| self.entries.get_mut(place as usize));
+        if let Some(frontier) = source.and_then(|source| source.open.as_mut()) {
+            frontier.go_on(offset);
+        }
+    }
+
+    /// Where a partition's reading would go on after a restart, if that is known.
+    pub(super) fn committable(&self, at: TopicPartition) -> Option<LogOffset> {
+        let source = self.place(at).and_then(|place| self.entries.get(place as usize))?;
+        source.open.as_ref()?.committable()
+    }
+
+    /// An event of a gap is on its way.
+    pub(super) fn tell(&mut self) -> Ref {
+        self.telling += 1;
+        Ref { slot: TOLD, offset: LogOffset(0) }
+    }
+
+    /// Whether the log has every event of a gap.
+    pub(super) fn has_told(&self) -> bool {
+        self.telling == 0
     }
 
     /// Forgets a partition: others read again what is not committed.
@@ -122,6 +151,10 @@ impl Sources {
     pub(super) fn finish(&mut self, record: Ref) {
         let load = match record.slot {
             PUSHED => self.pushes.finish(record.offset.0),
+            TOLD => {
+                self.telling = self.telling.saturating_sub(1);
+                None
+            }
             slot => self.open(slot).and_then(|frontier| frontier.finish(record.offset)),
         };
         self.load.sub(load.unwrap_or_default());

@@ -88,7 +88,7 @@ pub struct Generation(pub u64);
 pub struct Committed {
     /// The next offset to fold.
     pub offset: LogOffset,
-    /// What the commit noted beside it (the oldest live chunk's place).
+    /// What the commit noted beside it: a worker the oldest live chunk's place, ingest what is known of a feed's gaps.
     pub metadata: String,
 }
 
@@ -277,6 +277,16 @@ pub trait IngestLog {
     /// [`LogError::Fenced`] if the partition is no longer ours: the records are read again by its new owner.
     fn commit_offsets(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError>;
 
+    /// The same with a note beside each, committed in one with it; whoever reads the partition next is told it
+    /// ([`IngestPolled::noted`]). Where no notes are kept the offsets alone are committed.
+    ///
+    /// # Errors
+    /// As [`Self::commit_offsets`].
+    fn commit_noted(&mut self, next: &[(TopicPartition, Committed)]) -> Result<(), LogError> {
+        let next: Vec<_> = next.iter().map(|(at, committed)| (*at, committed.offset)).collect();
+        self.commit_offsets(&next)
+    }
+
     /// Stops and goes on fetching.
     fn pause(&mut self, which: &[TopicPartition]);
     fn resume(&mut self, which: &[TopicPartition]);
@@ -291,4 +301,6 @@ pub struct IngestPolled {
     pub assigned: Vec<TopicPartition>,
     /// Dropped, in good order or not: forget what is not yet committed, others read it again.
     pub dropped: Vec<TopicPartition>,
+    /// Of those assigned: where the group had committed, and the note beside it, if reading begins just there.
+    pub noted: Vec<(TopicPartition, Committed)>,
 }

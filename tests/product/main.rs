@@ -21,6 +21,7 @@ mod http;
 mod instances;
 mod lines;
 mod nodes;
+mod numbers;
 mod pipe;
 mod platforms;
 mod precedence;

@@ -5,6 +5,7 @@
 //! | `3gpp-cdr` | `pgw-32297.cdr`, `pgw-ff-filled.ber` | `a_gateways_files_are_metered_to_the_byte_and_once` | `ingest file` |
 //! | | `sgw-plain.ber`, with `pgw-32297.cdr` | `a_session_seen_by_two_nodes_is_never_added_up` | HTTP, `ingest file` |
 //! | | `chf-plain.ber` | `a_chfs_topic_is_metered_to_the_byte` | a topic |
+//! | | `pgw-32297.cdr` | `what_is_lost_of_a_topic_while_ingest_is_away_is_named_once_and_stays_open_over_restarts` | a topic |
 //! | `platform-feeds` | `1nce-shape.jsonl` | `a_carriers_own_topic_is_metered_to_the_byte` | a topic |
 //! | | | `batches_are_kept_to_the_byte_and_once` | HTTP |
 //! | | | `files_dropped_are_metered_to_the_byte_whatever_their_form_and_whenever_it_is_killed` | a folder |

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 
 use super::reader::{FileReader, FileRecord, Written};
 use crate::ingest::formats::{Cut, Decoder, Notes};
-use crate::ingest::pgw::Framing;
+use crate::ingest::pgw::{FileHeader, Framing};
 use crate::limits::{BER_RECORD_BYTES_MAX, FEED_ROW_BYTES_MAX, FILE_WHOLE_BYTES_MAX, FILE_WINDOW_BYTES};
 use crate::model::UnixTime;
 
@@ -41,6 +41,7 @@ pub struct Stream<R> {
     /// Why it ended before its end.
     failed: Option<io::Error>,
     shape: Option<Shape>,
+    header: Option<FileHeader>,
     window: usize,
     notes: Notes,
 }
@@ -73,6 +74,7 @@ impl<R: Read> Stream<R> {
             ended: false,
             failed: None,
             shape: None,
+            header: None,
             window: FILE_WINDOW_BYTES,
             notes: Notes::default(),
         }
@@ -94,6 +96,12 @@ impl<R: Read> Stream<R> {
     #[must_use]
     pub fn notes(&self) -> Notes {
         self.notes
+    }
+
+    /// The header of a TS 32.297 file, once something was read.
+    #[must_use]
+    pub fn file_header(&self) -> Option<FileHeader> {
+        self.header
     }
 
     /// Goes on behind a position that an earlier reading of the same file had reached.
@@ -236,6 +244,7 @@ impl<R: Read> Stream<R> {
         };
         let shape = Shape { framing, end, is_text: decoder.gateway().is_none() };
         self.shape = Some(shape);
+        self.header = decoder.gateway().and_then(|_| FileHeader::of(&self.bytes, framing));
         shape
     }
 

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use super::folder::{Folder, FolderSaid};
 use super::gateway::Gateway;
 use super::mapped::json::is_pointer;
-use super::mapped::{Blank, Identity, Mapping, RecordKind, Syntax, TimeFormat, Unit, Volume, Zone};
+use super::mapped::{Blank, Identity, Mapping, NumberAt, RecordKind, Syntax, TimeFormat, Unit, Volume, Zone};
 use super::{Decoder, Format, Platform};
 use crate::ingest::gaps::Watch;
 use crate::ingest::pgw::RecordType;
@@ -72,6 +72,8 @@ struct MappingSaid {
     blank: Option<Blank>,
     time: Option<String>,
     zone: Option<String>,
+    number: Option<String>,
+    node: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -155,6 +157,9 @@ impl TryFrom<FeedSaid> for Feed {
         if said.topic.is_some() && folder.is_some() {
             return Err(wrong("it comes by a topic or by a folder: two names make two feeds".to_owned()));
         }
+        if watch.keyed && said.topic.is_none() {
+            return Err(wrong("keyed_by_node is of a topic: say which".to_owned()));
+        }
         let decoder = Decoder::new(&said.id, format);
         Ok(Self { carrier: said.carrier, topic: said.topic, folder, watch, decoder })
     }
@@ -233,9 +238,17 @@ fn mapping(syntax: Syntax, said: MappingSaid) -> Result<Mapping, String> {
         blank: said.blank.unwrap_or_default(),
         identity_kind: said.identity_kind.ok_or("identity_kind is missing: iccid, imsi or msisdn")?,
         record: record(&said)?,
+        number: number(&said)?,
         identity: needed("identity", said.identity)?,
         syntax,
     })
+}
+
+fn number(said: &MappingSaid) -> Result<Option<NumberAt>, String> {
+    refuse("node", said.node.is_some() && said.number.is_none(), "is of number: say where that stands too")?;
+    let is_total = !matches!(said.kind.unwrap_or_default(), Kind::Cdr);
+    refuse("number", said.number.is_some() && is_total, "is of a cdr: totals replace each other")?;
+    Ok(said.number.clone().map(|number| NumberAt { number, node: said.node.clone() }))
 }
 
 fn needed(key: &str, said: Option<String>) -> Result<String, String> {
@@ -290,7 +303,8 @@ fn check_places(syntax: &Syntax, said: &MappingSaid) -> Result<(), String> {
     };
     let single =
         [&said.identity, &said.start, &said.end, &said.at, &said.day, &said.up, &said.down, &said.total];
-    let mut places = single.into_iter().flatten().chain(ids);
+    let numbers = [&said.number, &said.node];
+    let mut places = single.into_iter().chain(numbers).flatten().chain(ids);
     match syntax {
         Syntax::Csv { columns: Some(columns), .. } => match places.find(|place| !columns.contains(place)) {
             Some(place) => Err(format!("{place:?} is none of the columns")),

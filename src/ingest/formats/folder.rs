@@ -34,6 +34,8 @@ pub(super) struct FolderSaid {
     done: Option<Done>,
     files: Option<String>,
     file_numbers: Option<[u64; 2]>,
+    record_numbers: Option<[u64; 2]>,
+    keyed_by_node: Option<bool>,
     silence_minutes: Option<i64>,
     gap_after_minutes: Option<i64>,
     gap_window: Option<u64>,
@@ -60,19 +62,21 @@ impl FolderSaid {
         };
         let silence = minutes("silence_minutes", self.silence_minutes, SILENCE_MIN_MAX, 1)?;
         let after = minutes("gap_after_minutes", self.gap_after_minutes, GAP_AFTER_MIN_MAX, 0)?;
-        let files = match self.file_numbers {
+        let numbers = |key, said: Option<[u64; 2]>| match said {
             Some([first, last]) if first >= last => {
-                return Err(format!(
-                    "file_numbers: the last, {last}, is not greater than the first, {first}"
-                ));
+                Err(format!("{key}: the last, {last}, is not greater than the first, {first}"))
             }
-            Some([first, last]) => Numbers { first, last },
-            None => Numbers::U32,
+            Some([first, last]) => Ok(Numbers { first, last }),
+            None => Ok(Numbers::U32),
         };
+        let files = numbers("file_numbers", self.file_numbers)?;
+        let records = numbers("record_numbers", self.record_numbers)?;
         let pace = Pace {
             after_ms: after.unwrap_or(GAP_AFTER_MIN_DEFAULT) * 60_000,
             window: self.gap_window.unwrap_or(GAP_WINDOW_DEFAULT).max(1),
         };
-        Ok(Watch { silence_ms: silence.map(|minutes| minutes * 60_000), listens: true, pace, files })
+        let (silence_ms, keyed) =
+            (silence.map(|minutes| minutes * 60_000), self.keyed_by_node.unwrap_or_default());
+        Ok(Watch { silence_ms, listens: true, pace, files, records, keyed })
     }
 }

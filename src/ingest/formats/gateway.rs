@@ -104,7 +104,7 @@ impl Gateway {
     ) -> Result<(Said<'a>, Option<Numbered<'a>>), Unreadable> {
         decode(piece.bytes, piece.at, &mut buffers.record)?;
         let record = &buffers.record;
-        let number = record.local_number.map(|number| (record.node.as_str(), number));
+        let number = record.local_number.map(|number| (Cow::Borrowed(record.node.as_str()), number));
         let Some(feed) = self.feed_of(record.kind, feed) else {
             return Err(Unreadable::Other { kind: record.kind.name(), own: self.own.name() });
         };

@@ -37,6 +37,8 @@ mod tests;
 pub use mapped::{Mapping, Notes};
 pub use pieces::Piece;
 
+use std::borrow::Cow;
+
 use crate::codec::json::{CdrIn, JsonError, ReadingIn};
 use crate::ingest::pgw::{RecordError, RecordType, UsageRecord};
 use gateway::Gateway;
@@ -86,7 +88,7 @@ pub enum Said<'a> {
 }
 
 /// The node that numbered a record, and the number.
-pub type Numbered<'a> = (&'a str, u64);
+pub type Numbered<'a> = (Cow<'a, str>, u64);
 
 /// Why a piece is no record, with the field and its place where there are such.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -261,7 +263,7 @@ impl Decoder {
         }
         let platform = match &self.format {
             Format::Mapped(mapping) => {
-                return Ok((mapping.read(piece, &self.feed, &mut buffers.notes)?, None));
+                return Ok(mapping.read(piece, &self.feed, &mut buffers.notes)?);
             }
             Format::Gateway(gateway) => return gateway.read(piece, &self.feed, buffers),
             Format::Platform(platform) => platform,

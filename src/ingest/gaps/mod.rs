@@ -8,12 +8,14 @@
 //! Invariant 5: feeds are those of the configuration; series, gaps and what is left of one are bounded by
 //! [`crate::limits`]. At a bound the oldest gap is given up, and told so.
 
+mod kept;
 mod rhythm;
 mod series;
 #[cfg(test)]
 mod tests;
 mod told;
 
+pub use kept::Kept;
 pub use rhythm::Rhythm;
 pub use series::{Gap, Numbers, Pace, Series};
 pub use told::{Change, Kind, Reason, Told};
@@ -35,12 +37,17 @@ pub struct Watch {
     pub pace: Pace,
     /// How its files are numbered.
     pub files: Numbers,
+    /// How its records are.
+    pub records: Numbers,
+    /// Whether the numbers of records that come by a topic are watched: only where all of a node's come by one partition.
+    pub keyed: bool,
 }
 
 impl Default for Watch {
     fn default() -> Self {
         let pace = Pace { after_ms: GAP_AFTER_MIN_DEFAULT * 60_000, window: GAP_WINDOW_DEFAULT };
-        Self { silence_ms: None, listens: true, pace, files: Numbers::U32 }
+        let (files, records) = (Numbers::U32, Numbers::U32);
+        Self { silence_ms: None, listens: true, pace, files, records, keyed: false }
     }
 }
 
@@ -66,6 +73,19 @@ pub struct Gaps {
 struct Watched {
     watch: Watch,
     known: Known,
+    /// Of a topic: the partitions that are read.
+    parts: BTreeMap<u32, Part>,
+}
+
+/// What is known of a partition of a feed's topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Part {
+    /// The offset behind the last message that was looked at: what is read again after a crash is not looked at again.
+    seen: u64,
+    /// By node.
+    records: BTreeMap<String, Series>,
+    /// It has changed since it was kept.
+    changed: bool,
 }
 
 /// What is known of a feed: kept over a restart where its reader has a place for it.
@@ -110,7 +130,8 @@ impl Gaps {
     /// A watch over these feeds.
     #[must_use]
     pub fn new(feeds: impl IntoIterator<Item = (String, Watch)>) -> Self {
-        let feeds = feeds.into_iter().map(|(name, watch)| (name, Watched { watch, known: Known::default() }));
+        let watched = |watch| Watched { watch, known: Known::default(), parts: BTreeMap::new() };
+        let feeds = feeds.into_iter().map(|(name, watch)| (name, watched(watch)));
         Self { feeds: feeds.collect(), told: Vec::new() }
     }
 
@@ -118,13 +139,6 @@ impl Gaps {
     pub fn restore(&mut self, feed: &str, known: Known) {
         if let Some(watched) = self.feeds.get_mut(feed) {
             watched.known = known;
-        }
-    }
-
-    /// Forgets what is known of a feed: from now on another part of it is read.
-    pub fn forget(&mut self, feed: &str) {
-        if let Some(watched) = self.feeds.get_mut(feed) {
-            watched.known = Known { opened: watched.known.opened, ..Known::default() };
         }
     }
 
@@ -152,13 +166,16 @@ impl Gaps {
     /// A number of a feed's was seen.
     pub fn number(&mut self, feed: &str, seen: Seen<'_>, now_ms: i64) {
         let Some(watched) = self.feeds.get_mut(feed) else { return };
-        let (pace, numbers) = match seen.kind {
-            Kind::Files => (watched.watch.pace, watched.watch.files),
-            Kind::Records | Kind::Silence => (watched.watch.pace, Numbers::U32),
+        let Watched { watch, known, .. } = watched;
+        let (of_kind, numbers) = match seen.kind {
+            Kind::Files => (&mut known.files, watch.files),
+            Kind::Records | Kind::Silence => (&mut known.records, watch.records),
         };
         let mut changes = Vec::new();
-        watched.known.series(seen, numbers, now_ms).see((seen.number, seen.at), pace, now_ms, &mut changes);
-        watched.known.note(&changes);
+        let (series, forgotten) = series_of(of_kind, seen.node, numbers, now_ms);
+        series.see((seen.number, seen.at), watch.pace, now_ms, &mut changes);
+        known.forgotten = known.forgotten.saturating_add(u64::from(forgotten));
+        known.note(&changes);
         self.told.extend(changes.into_iter().map(|change| Told::of(feed, seen.kind, seen.node, change)));
     }
 
@@ -186,15 +203,26 @@ impl Watched {
     fn tick(&mut self, feed: &str, now_ms: i64, told: &mut Vec<Told>) {
         let before = told.len();
         let pace = self.watch.pace;
-        for (kind, node, series) in self.known.all_mut() {
+        let mut tick = |kind, node: &str, series: &mut Series| {
             let mut changes = Vec::new();
             series.tick(pace, now_ms, &mut changes);
+            let is_news = !changes.is_empty();
             told.extend(changes.into_iter().map(|change| Told::of(feed, kind, node, change)));
+            is_news
+        };
+        for (kind, node, series) in self.known.all_mut() {
+            tick(kind, node, series);
+        }
+        for part in self.parts.values_mut() {
+            for (node, series) in &mut part.records {
+                part.changed |= tick(Kind::Records, node, series);
+            }
         }
         if self.watch.listens
             && let Some(silence) = self.known.rhythm.tick(now_ms, self.watch.silence_ms)
         {
             told.push(Told::silent(feed, silence, now_ms));
+            self.parts.values_mut().for_each(|part| part.changed = true);
         }
         let opened = told.iter().skip(before).filter(|told| told.change == Change::Opened).count();
         self.known.opened = self.known.opened.saturating_add(opened as u64);
@@ -202,10 +230,12 @@ impl Watched {
 
     fn standing(&self, feed: &str) -> Standing {
         let known = &self.known;
-        let all = || known.records.values().chain(known.files.values());
-        let mut open: Vec<Told> = known
-            .all()
-            .flat_map(|(kind, node, series)| series.open().map(move |gap| Told::of(feed, kind, node, gap)))
+        let of_parts = self.parts.values().flat_map(|part| &part.records);
+        let of_parts = of_parts.map(|(node, series)| (Kind::Records, node.as_str(), series));
+        let all: Vec<(Kind, &str, &Series)> = known.all().chain(of_parts).collect();
+        let mut open: Vec<Told> = all
+            .iter()
+            .flat_map(|(kind, node, series)| series.open().map(|gap| Told::of(feed, *kind, node, gap)))
             .collect();
         let silent = known.rhythm.silent();
         open.extend(silent.map(|silence| Told::silent(feed, silence, silence.told_ms)));
@@ -216,31 +246,34 @@ impl Watched {
             silent_since_ms: silent.map(|silence| silence.since_ms),
             allowed_ms: known.rhythm.allowed_ms(self.watch.silence_ms).filter(|_| self.watch.listens),
             newest: known.newest,
-            series: all().count(),
-            unreliable: all().filter(|series| series.is_unreliable()).count(),
+            series: all.len(),
+            unreliable: all.iter().filter(|(.., series)| series.is_unreliable()).count(),
             opened: known.opened,
             open,
         }
     }
 }
 
-impl Known {
-    /// The series of a node; beyond the bound the one heard of least lately makes room.
-    fn series(&mut self, seen: Seen<'_>, numbers: Numbers, now_ms: i64) -> &mut Series {
-        let of_kind = match seen.kind {
-            Kind::Files => &mut self.files,
-            Kind::Records | Kind::Silence => &mut self.records,
-        };
-        if !of_kind.contains_key(seen.node) && of_kind.len() >= FEED_SERIES_MAX {
-            let oldest = of_kind.iter().min_by_key(|(_, series)| series.heard_ms());
-            if let Some(oldest) = oldest.map(|(node, _)| node.clone()) {
-                of_kind.remove(&oldest);
-                self.forgotten = self.forgotten.saturating_add(1);
-            }
+/// The series of a node, and whether another was forgotten for it: beyond the bound the one heard of least lately makes
+/// room.
+fn series_of<'s>(
+    of_kind: &'s mut BTreeMap<String, Series>,
+    node: &str,
+    numbers: Numbers,
+    now_ms: i64,
+) -> (&'s mut Series, bool) {
+    let mut forgotten = false;
+    if !of_kind.contains_key(node) && of_kind.len() >= FEED_SERIES_MAX {
+        let oldest = of_kind.iter().min_by_key(|(_, series)| series.heard_ms());
+        if let Some(oldest) = oldest.map(|(node, _)| node.clone()) {
+            of_kind.remove(&oldest);
+            forgotten = true;
         }
-        of_kind.entry(seen.node.to_owned()).or_insert_with(|| Series::new(numbers, now_ms))
     }
+    (of_kind.entry(node.to_owned()).or_insert_with(|| Series::new(numbers, now_ms)), forgotten)
+}
 
+impl Known {
     fn note(&mut self, changes: &[series::Changed]) {
         let opened = changes.iter().filter(|change| change.change == Change::Opened).count();
         self.opened = self.opened.saturating_add(opened as u64);

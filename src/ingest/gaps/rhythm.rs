@@ -45,6 +45,15 @@ impl Rhythm {
         self.silent.take()
     }
 
+    /// Goes on with the one of two that heard last, answers with a silence that the other had told
+    /// and that is over by that.
+    pub(super) fn join(&mut self, other: Self) -> Option<Silence> {
+        let rank = |rhythm: &Self| (rhythm.last_ms, rhythm.silent.is_some());
+        let older = if rank(&other) > rank(self) { std::mem::replace(self, other) } else { other };
+        let over = older.silent.filter(|silence| Some(silence.since_ms) < self.last_ms);
+        over.filter(|silence| self.silent.is_none_or(|open| open.since_ms != silence.since_ms))
+    }
+
     fn learn(&mut self, now_ms: i64, distance_ms: i64) {
         let today = now_ms.div_euclid(DAY_MS);
         self.distances = self.distances.saturating_add(1);

@@ -61,6 +61,10 @@ pub struct Series {
     heard_ms: i64,
 }
 
+/// A series in the shortest form that JSON has: top and its time, when heard, restarts and their day, a run that may be a
+/// beginning, and gaps.
+pub(super) type Packed = (Option<u64>, Option<UnixTime>, i64, (i64, u32), Option<Anew>, Vec<Gap>);
+
 /// Numbers that have not come, counted on over laps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
@@ -74,7 +78,7 @@ pub struct Gap {
 
 /// A run of numbers far from the others: it may be a new beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Anew {
+pub(super) struct Anew {
     last: u64,
     run: u32,
 }
@@ -102,6 +106,15 @@ impl Series {
             restarts: (0, 0),
             heard_ms: now_ms,
         }
+    }
+
+    pub(super) fn pack(&self) -> Packed {
+        (self.top, self.top_at, self.heard_ms, self.restarts, self.anew, self.gaps.clone())
+    }
+
+    pub(super) fn unpack(numbers: Numbers, packed: Packed) -> Self {
+        let (top, top_at, heard_ms, restarts, anew, gaps) = packed;
+        Self { numbers, top, top_at, gaps, anew, restarts, heard_ms }
     }
 
     pub(super) fn heard_ms(&self) -> i64 {

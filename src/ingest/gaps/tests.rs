@@ -212,12 +212,57 @@ fn silence_as_configured_needs_no_learning() {
 }
 
 #[test]
-fn a_feed_that_is_forgotten_is_learnt_anew() {
+fn a_feed_of_which_no_partition_is_left_is_learnt_anew() {
     let mut run = Run::new(Watch { silence_ms: Some(30 * MIN), ..watch() });
-    run.gaps.arrival("f", 0);
-    run.gaps.forget("f");
+    run.gaps.begin("f", 3, None, 0);
+    assert!(run.gaps.message("f", (3, 0), 0));
+    run.gaps.end("f", 3);
     run.wait(600);
     assert_eq!(run.gaps.take(), []);
+}
+
+#[test]
+fn what_is_kept_of_a_partition_is_bounded_and_leaves_out_who_was_heard_of_least_lately() {
+    let mut run = Run::new(Watch { keyed: true, ..watch() });
+    run.gaps.begin("f", 0, None, 0);
+    for node in 0..200 {
+        run.now_ms += 1;
+        for number in [1, 3] {
+            let seen = Seen { kind: Kind::Records, node: &format!("gateway-{node:03}"), number, at: Some(1) };
+            run.gaps.number_in("f", 0, seen, run.now_ms);
+        }
+    }
+    let text = run.gaps.kept("f", 0).unwrap().text();
+    assert!((2_000..=crate::limits::GAPS_KEPT_BYTES_MAX).contains(&text.len()), "{}", text.len());
+    assert!(text.contains("gateway-199") && !text.contains("gateway-000"), "{text}");
+    let mut again = Run::new(Watch { keyed: true, ..watch() });
+    again.gaps.begin("f", 0, Kept::parse(&text), run.now_ms);
+    let seen = Seen { kind: Kind::Records, node: "gateway-199", number: 4, at: Some(2) };
+    again.gaps.number_in("f", 0, seen, run.now_ms);
+    again.now_ms = run.now_ms;
+    again.wait(10);
+    assert_eq!(again.told().iter().filter(|told| **told == "+2-2").count(), again.gaps.standing()[0].series);
+    assert_eq!(Kept::parse(&text.replacen("\"v\":1", "\"v\":2", 1)), None, "another form is not guessed at");
+}
+
+#[test]
+fn of_two_rhythms_the_one_that_heard_last_is_believed_and_a_silence_that_is_over_is_ended() {
+    let silent = Watch { silence_ms: Some(30 * MIN), ..watch() };
+    let mut old = Run::new(silent);
+    old.gaps.begin("f", 0, None, 0);
+    old.gaps.message("f", (0, 0), 0);
+    old.wait(40);
+    let opened = old.gaps.take();
+    let mut run = Run::new(silent);
+    run.gaps.begin("f", 1, None, 0);
+    run.gaps.message("f", (1, 0), 35 * MIN);
+    run.gaps.begin("f", 0, old.gaps.kept("f", 0), 41 * MIN);
+    let told = run.gaps.take();
+    assert_eq!(
+        (told.len(), told[0].name(), told[0].change),
+        (1, opened[0].name(), Change::Closed(Reason::Resumed))
+    );
+    assert_eq!(run.gaps.standing()[0].silent_since_ms, None);
 }
 
 /// Numbers between the first that came and the greatest, in the order of a disturbed transport.

@@ -90,6 +90,44 @@ impl Framing {
     }
 }
 
+/// What the header of a TS 32.297 file says of the file (clause 6.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileHeader {
+    /// File sequence number.
+    pub number: u32,
+    /// IP address of the node that made it, as its octets stand there.
+    node: [u8; NODE_BYTES],
+}
+
+/// Where in the header the file sequence number stands, and the node's address.
+const NUMBER_AT: usize = 22;
+const NODE_AT: usize = 27;
+const NODE_BYTES: usize = 20;
+
+impl FileHeader {
+    /// The header of a file that begins so, if it has one.
+    #[must_use]
+    pub fn of(start: &[u8], framing: Framing) -> Option<Self> {
+        let Framing::Headers { first } = framing else { return None };
+        let header = start.get(..first)?;
+        let number = u32::from_be_bytes(header.get(NUMBER_AT..NUMBER_AT + 4)?.try_into().ok()?);
+        let node = header.get(NODE_AT..NODE_AT + NODE_BYTES)?.try_into().ok()?;
+        Some(Self { number, node })
+    }
+
+    /// The node's address as people write it, where it is one of IPv6, or of IPv4 within, behind four octets FF; else the
+    /// octets in hexadecimal.
+    #[must_use]
+    pub fn node(&self) -> String {
+        match self.node.last_chunk::<16>() {
+            Some(address) if self.node.starts_with(&[0xFF; NODE_BYTES - 16]) => {
+                std::net::Ipv6Addr::from(*address).to_canonical().to_string()
+            }
+            _ => self.node.iter().fold(String::new(), |text, octet| text + &format!("{octet:02x}")),
+        }
+    }
+}
+
 /// A CDR header.
 #[derive(Debug, Clone, Copy)]
 struct Header {

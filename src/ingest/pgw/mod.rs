@@ -15,7 +15,7 @@ mod fields;
 mod framing;
 mod gateway;
 
-pub use framing::{Broken, Framing, Piece, Pieces};
+pub use framing::{Broken, FileHeader, Framing, Piece, Pieces};
 
 use super::ber::{BerError, Reader, Tag};
 use crate::model::{Number, Slice, UnixTime};

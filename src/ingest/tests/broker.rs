@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use crate::codec::directory as entries;
 use crate::codec::pack::Pack;
-use crate::log::{IngestLog, IngestPolled, LogError, Message, Output, PollBudget, Topic, TopicPartition};
+use crate::log::{
+    Committed, IngestLog, IngestPolled, LogError, Message, Output, PollBudget, Topic, TopicPartition,
+};
 use crate::model::{CardId, CardName, DirectoryEntry, LogOffset, Number, NumberKind, Record};
 
 pub(in crate::ingest) const PARTITIONS: u32 = 4;
@@ -27,6 +29,8 @@ pub(in crate::ingest) struct Kept {
 pub(in crate::ingest) struct Broker {
     topics: BTreeMap<TopicPartition, Vec<Kept>>,
     pub committed: BTreeMap<TopicPartition, u64>,
+    /// What was noted beside the committed offsets.
+    pub notes: BTreeMap<TopicPartition, String>,
     pub now_ms: i64,
 }
 
@@ -144,7 +148,7 @@ impl TestLog {
             acks: Acks::Prompt,
             calls_left: u64::MAX,
             directory_behind: false,
-            change: IngestPolled { assigned: places.collect(), dropped: Vec::new() },
+            change: IngestPolled { assigned: places.collect(), ..IngestPolled::default() },
         }
     }
 
@@ -189,13 +193,17 @@ impl IngestLog for TestLog {
         each: &mut dyn FnMut(Message<'_>),
     ) -> Result<IngestPolled, LogError> {
         self.call()?;
-        let change = std::mem::take(&mut self.change);
+        let mut change = std::mem::take(&mut self.change);
         for place in &change.dropped {
             self.positions.remove(place);
         }
         for place in &change.assigned {
             let from = self.broker.borrow().committed.get(place).copied().unwrap_or(0);
             self.positions.insert(*place, from);
+            let note = self.broker.borrow().notes.get(place).cloned();
+            change
+                .noted
+                .extend(note.map(|metadata| (*place, Committed { offset: LogOffset(from), metadata })));
         }
         if change != IngestPolled::default() {
             return Ok(change);
@@ -243,6 +251,14 @@ impl IngestLog for TestLog {
             let before = self.broker.borrow_mut().committed.insert(*place, offset.0);
             assert!(before <= Some(offset.0), "{place:?}: the committed offset went back from {before:?}");
         }
+        Ok(())
+    }
+
+    fn commit_noted(&mut self, next: &[(TopicPartition, Committed)]) -> Result<(), LogError> {
+        let offsets: Vec<_> = next.iter().map(|(place, committed)| (*place, committed.offset)).collect();
+        self.commit_offsets(&offsets)?;
+        let notes = next.iter().map(|(place, committed)| (*place, committed.metadata.clone()));
+        self.broker.borrow_mut().notes.extend(notes);
         Ok(())
     }
 

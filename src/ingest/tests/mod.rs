@@ -4,6 +4,7 @@ mod broker;
 
 mod crashes;
 mod feeds;
+mod gaps;
 mod parked;
 mod push;
 
@@ -293,7 +294,7 @@ fn a_partition_that_is_dropped_gives_its_budget_back_and_is_not_committed() {
     run.put(Topic::Cdr, 1, &by_iccid(1, "b"));
     run.log().acks = Acks::Withheld;
     assert_eq!(run.steps(5).in_flight_records, 2);
-    run.log().change = IngestPolled { assigned: Vec::new(), dropped: vec![at(Topic::Cdr, 0)] };
+    run.log().change = IngestPolled { dropped: vec![at(Topic::Cdr, 0)], ..IngestPolled::default() };
     assert_eq!(run.steps(2).in_flight_records, 1);
     run.log().acks = Acks::Prompt;
     let report = run.settle();

@@ -87,7 +87,10 @@ impl IngestLog for FileIngestLog {
     ) -> Result<IngestPolled, LogError> {
         if !self.announced {
             self.announced = true;
-            return Ok(IngestPolled { assigned: self.places.keys().copied().collect(), dropped: Vec::new() });
+            return Ok(IngestPolled {
+                assigned: self.places.keys().copied().collect(),
+                ..IngestPolled::default()
+            });
         }
         let seen = self.store.appends();
         if self.read(budget, each)? == 0 && budget.wait_ms > 0 {

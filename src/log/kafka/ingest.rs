@@ -15,7 +15,9 @@ use super::follow::{Follower, From};
 use super::producer::{self, Producer};
 use super::reader::KafkaReader;
 use crate::limits::KAFKA_IN_FLIGHT_MAX;
-use crate::log::{IngestLog, IngestPolled, LogError, Message, Output, PollBudget, Topic, TopicPartition};
+use crate::log::{
+    Committed, IngestLog, IngestPolled, LogError, Message, Output, PollBudget, Topic, TopicPartition,
+};
 use crate::model::LogOffset;
 
 /// See the module.
@@ -128,6 +130,10 @@ impl IngestLog for KafkaIngestLog {
 
     fn commit_offsets(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
         self.reader.as_mut().map_or(Ok(()), |reader| reader.commit(next))
+    }
+
+    fn commit_noted(&mut self, next: &[(TopicPartition, Committed)]) -> Result<(), LogError> {
+        self.reader.as_mut().map_or(Ok(()), |reader| reader.commit_noted(next))
     }
 
     fn pause(&mut self, which: &[TopicPartition]) {

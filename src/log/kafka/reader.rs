@@ -5,6 +5,7 @@
 //! aloud, with its number; it is never passed over in silence.
 
 use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::asking::Asking;
@@ -12,7 +13,7 @@ use super::config::{KafkaConfig, Reset};
 use super::error::from_kafka;
 use super::group::{Change, Note};
 use super::member::{Gaps, Headers, Member, Reading};
-use crate::log::{IngestPolled, LogError, Message, PollBudget, Topic, TopicPartition};
+use crate::log::{Committed, IngestPolled, LogError, Message, PollBudget, Topic, TopicPartition};
 use crate::model::LogOffset;
 
 /// See the module.
@@ -23,6 +24,11 @@ pub struct KafkaReader {
     /// A change whose answer failed and is tried again.
     pending: Option<Note>,
 }
+
+/// A partition and where its reading begins.
+type From = (TopicPartition, LogOffset);
+/// A partition with what the group has committed of it.
+type Noted = (TopicPartition, Committed);
 
 /// A millisecond of a record's way, for batches that are worth their overhead.
 const GATHER_MS: u64 = 1;
@@ -79,9 +85,10 @@ impl KafkaReader {
     fn answer(&mut self, note: &Note, polled: &mut IngestPolled) -> Result<(), LogError> {
         let partitions = self.member.partitions_of(&note.partitions);
         if note.change == Change::Assigned {
-            let from = self.starts(&partitions)?;
+            let (from, noted) = self.starts(&partitions)?;
             self.member.assign(&from)?;
             polled.assigned.extend(partitions);
+            polled.noted.extend(noted);
         } else {
             self.member.unassign(&partitions)?;
             polled.dropped.extend(partitions);
@@ -89,19 +96,21 @@ impl KafkaReader {
         Ok(())
     }
 
-    /// Where each partition begins.
-    fn starts(&self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, LogOffset)>, LogError> {
+    /// Where each partition begins, and the notes of those that begin where the group had come.
+    fn starts(&self, partitions: &[TopicPartition]) -> Result<(Vec<From>, Vec<Noted>), LogError> {
+        let (mut from, mut noted) = (Vec::new(), Vec::new());
         if partitions.is_empty() {
-            return Ok(Vec::new());
+            return Ok((from, noted));
         }
-        let committed = self.committed(partitions)?;
-        partitions
-            .iter()
-            .map(|at| {
-                let bounds = self.asking.bounds(at.topic, at.partition)?;
-                Ok((*at, start(*at, self.offset_in(&committed, *at), bounds)))
-            })
-            .collect()
+        let list = self.committed(partitions)?;
+        for at in partitions {
+            let bounds = self.asking.bounds(at.topic, at.partition)?;
+            let committed = self.committed_in(&list, *at);
+            let start = start(*at, committed.as_ref().map(|committed| committed.offset), bounds);
+            from.push((*at, start));
+            noted.extend(committed.filter(|committed| committed.offset == start).map(|found| (*at, found)));
+        }
+        Ok((from, noted))
     }
 
     fn committed(&self, partitions: &[TopicPartition]) -> Result<TopicPartitionList, LogError> {
@@ -117,12 +126,10 @@ impl KafkaReader {
         Ok(list)
     }
 
-    fn offset_in(&self, list: &TopicPartitionList, at: TopicPartition) -> Option<LogOffset> {
+    fn committed_in(&self, list: &TopicPartitionList, at: TopicPartition) -> Option<Committed> {
         let place = list.find_partition(self.member.name_of(at.topic), at.partition as i32)?;
-        match place.offset() {
-            Offset::Offset(offset) => Some(LogOffset(offset.max(0) as u64)),
-            _ => None,
-        }
+        let Offset::Offset(offset) = place.offset() else { return None };
+        Some(Committed { offset: LogOffset(offset.max(0) as u64), metadata: place.metadata().to_owned() })
     }
 
     /// Commits the next offsets to read, and waits for it.
@@ -130,18 +137,19 @@ impl KafkaReader {
     /// # Errors
     /// [`LogError::Fenced`] if a partition is no longer ours; those that are were committed.
     pub fn commit(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
-        let mut list = TopicPartitionList::new();
+        let bare = |(at, offset): &(_, _)| (*at, Committed { offset: *offset, metadata: String::new() });
+        self.commit_noted(&next.iter().map(bare).collect::<Vec<_>>())
+    }
+
+    /// The same with a note beside each.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn commit_noted(&mut self, next: &[Noted]) -> Result<(), LogError> {
         let doing = || format!("committing offsets of group {}", self.config.group_id());
-        for (at, offset) in next.iter().filter(|(at, _)| self.member.is_assigned(*at)) {
-            list.add_partition_offset(
-                self.member.name_of(at.topic),
-                at.partition as i32,
-                Offset::Offset(offset.0 as i64),
-            )
-            .map_err(|e| from_kafka(&doing(), &e))?;
-        }
+        let list = self.list(next, true).map_err(|e| from_kafka(&doing(), &e))?;
         if list.count() > 0 {
-            self.member.consumer().commit(&list, CommitMode::Sync).map_err(|e| from_kafka(&doing(), &e))?;
+            self.commit_list(next, &list).map_err(|e| from_kafka(&doing(), &e))?;
         }
         match next.iter().find(|(at, _)| !self.member.is_assigned(*at)) {
             None => Ok(()),
@@ -151,6 +159,34 @@ impl KafkaReader {
                 at.topic,
                 at.partition
             ))),
+        }
+    }
+
+    /// The offsets of those partitions that are ours, with their notes or without.
+    fn list(&self, next: &[Noted], with_notes: bool) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        for (at, committed) in next.iter().filter(|(at, _)| self.member.is_assigned(*at)) {
+            let mut place = list.add_partition(self.member.name_of(at.topic), at.partition as i32);
+            place.set_offset(Offset::Offset(committed.offset.0 as i64))?;
+            if with_notes && !committed.metadata.is_empty() {
+                place.set_metadata(&committed.metadata);
+            }
+        }
+        Ok(list)
+    }
+
+    /// An offset must be committed whatever becomes of its note.
+    fn commit_list(&self, next: &[Noted], list: &TopicPartitionList) -> KafkaResult<()> {
+        let commit = |list: &TopicPartitionList| self.member.consumer().commit(list, CommitMode::Sync);
+        match commit(list) {
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge) => {
+                tracing::error!(
+                    "the brokers keep less beside an offset than what is known of feeds' gaps: raise \
+                     offset.metadata.max.bytes to 4096, or gaps are forgotten at each restart"
+                );
+                commit(&self.list(next, false)?)
+            }
+            other => other,
         }
     }
 

@@ -220,8 +220,12 @@ impl One {
     fn number(&self, reach: &mut Reach<'_>) {
         let Some(file) = &self.file else { return };
         let named = self.folder.files.as_ref().and_then(|files| files.read(&file.name));
-        if let Some((node, number)) = named.and_then(|named| Some((named.node, named.number?))) {
-            let seen = Seen { kind: Kind::Files, node, number, at: None };
+        let named = named.and_then(|named| Some((named.node.to_owned(), named.number?)));
+        // Names that say none leave it to the header of the file, if it has one.
+        let header = self.open.as_ref().and_then(|open| open.stream.file_header());
+        let numbered = named.or_else(|| header.map(|header| (header.node(), u64::from(header.number))));
+        if let Some((node, number)) = numbered {
+            let seen = Seen { kind: Kind::Files, node: &node, number, at: None };
             reach.gaps.number(self.feed.decoder.feed(), seen, reach.now_ms);
         }
     }
@@ -309,8 +313,12 @@ impl Open {
             if let Some(end) = record.end_by(now_ms / 1_000) {
                 reach.gaps.record(id, end);
             }
-            if let Some((node, number)) = record.number {
-                reach.gaps.number(id, Seen { kind: Kind::Records, node, number, at: Some(start) }, now_ms);
+            if let Some((node, number)) = &record.number {
+                reach.gaps.number(
+                    id,
+                    Seen { kind: Kind::Records, node, number: *number, at: Some(start) },
+                    now_ms,
+                );
             }
         })?;
         let notes = self.stream.notes();

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 use super::object::within_bounds;
 use super::pieces::Piece;
-use super::{Media, Said};
+use super::{Media, Numbered, Said};
 use crate::codec::json::{CdrIn, Field, JsonError, ReadingIn};
 use crate::codec::time::day_text;
 use crate::limits::{CARD_BYTES_MAX, NAME_BYTES_MAX};
@@ -32,6 +32,8 @@ pub struct Mapping {
     pub identity: String,
     pub identity_kind: Identity,
     pub record: RecordKind,
+    /// Where the number stands that records have in turn, and whose it is.
+    pub number: Option<NumberAt>,
     pub volume: Volume,
     pub unit: Unit,
     /// What a volume is that is not said.
@@ -72,6 +74,14 @@ pub enum RecordKind {
         /// A date that says of which day or cycle it is.
         day: Option<String>,
     },
+}
+
+/// Where a record's number stands, and the node that numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberAt {
+    pub number: String,
+    /// `None`: the feed as a whole numbers.
+    pub node: Option<String>,
 }
 
 /// Where the volume stands.
@@ -137,14 +147,33 @@ impl Mapping {
         piece: &Piece<'a>,
         feed: &'a str,
         notes: &mut Notes,
-    ) -> Result<Said<'a>, JsonError> {
+    ) -> Result<(Said<'a>, Option<Numbered<'a>>), JsonError> {
         match &self.syntax {
             Syntax::Csv { delimiter, columns } => {
                 let row = csv::Row::new(piece, *delimiter, columns.as_deref());
-                self.record(&row, feed, notes)
+                Ok((self.record(&row, feed, notes)?, self.numbered(&row)?))
             }
-            Syntax::Json { .. } => self.record(&json::Object::new(piece)?, feed, notes),
+            Syntax::Json { .. } => {
+                let object = json::Object::new(piece)?;
+                Ok((self.record(&object, feed, notes)?, self.numbered(&object)?))
+            }
         }
+    }
+
+    /// The record's number and its node. Not every record has one; what stands there must be one.
+    fn numbered<'a>(&self, fields: &impl Fields<'a>) -> Result<Option<Numbered<'a>>, JsonError> {
+        let Some(NumberAt { number, node }) = &self.number else { return Ok(None) };
+        let Some(found) = fields.find(number)? else { return Ok(None) };
+        let said =
+            found.text.parse().map_err(|_| wrong(number, &found, "which is no whole number from 0"))?;
+        let node = match node {
+            Some(node) => fields.find(node)?.map_or(Cow::Borrowed(""), |found| found.text),
+            None => Cow::Borrowed(""),
+        };
+        if node.len() > NAME_BYTES_MAX {
+            return Err(JsonError::new("node", format!("has {} bytes", node.len()), "at most 128 bytes"));
+        }
+        Ok(Some((node, said)))
     }
 
     fn record<'a>(
