@@ -222,6 +222,8 @@ pub const FILE_WHOLE_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 pub const INFLATED_TIMES_MAX: u64 = 250;
 /// ... and what is less than this may hold anything.
 pub const INFLATED_FREE_BYTES: u64 = 16 * 1_024 * 1_024;
+/// The window of a body in zstd, as a power of two: 8 MiB, which is what HTTP has (RFC 9659).
+pub const PUSH_ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// Memory that a zstd file may ask for, as a power of two: what `zstd --long` needs.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 /// Files of a folder that one look takes up; the others wait for the next.

@@ -20,6 +20,7 @@
 
 mod access;
 mod cards;
+mod coding;
 mod commands;
 mod cursor;
 mod events;

@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::coding::Coding;
 use crate::limits::{API_BODY_BYTES_MAX, CLIENT_BODY_MS};
 use crate::rollup::Failure;
 use crate::shell::NoAnswer;
@@ -58,6 +59,9 @@ pub(super) enum Problem {
     TooLarge(usize),
     #[error("{0}")]
     MediaType(String),
+    /// With the codings that are taken, as `Accept-Encoding` has them.
+    #[error("{0}")]
+    ContentCoding(String),
     #[error("{0}")]
     Busy(String),
     #[error("{0}")]
@@ -86,6 +90,9 @@ impl Problem {
             Self::TooLarge(_) => ("too-large", "Too much", StatusCode::PAYLOAD_TOO_LARGE),
             Self::SlowBody => ("slow-body", "The body did not come", StatusCode::REQUEST_TIMEOUT),
             Self::MediaType(_) => ("media-type", "Another media type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::ContentCoding(_) => {
+                ("content-coding", "Another content coding", StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            }
             Self::Busy(_) => ("busy", "As much as there may be", StatusCode::TOO_MANY_REQUESTS),
             Self::NoIngest(_) => ("no-ingest", "No records here", StatusCode::NOT_FOUND),
             Self::NoCommands => ("no-commands", "No commands here", StatusCode::NOT_FOUND),
@@ -104,6 +111,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (kind, title, status) = self.kind();
+        let is_coding = matches!(self, Self::ContentCoding(_));
         let body = json!({
             "type": format!("urn:tidegauge:problem:{kind}"), "title": title, "status": status.as_u16(),
             "detail": self.to_string(),
@@ -116,6 +124,9 @@ impl IntoResponse for Problem {
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        if is_coding {
+            headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static(Coding::TAKEN));
         }
         response
     }

@@ -263,6 +263,13 @@ impl Running<'_> {
         eventually(path, || self.push_once(path, media, body).filter(|answer| answer.status != 503))
     }
 
+    /// The same in a content coding.
+    pub(crate) fn push_coded(&self, path: &str, media: &str, coding: &str, body: &[u8]) -> Response {
+        let headers = [("Content-Type", media), ("Content-Encoding", coding)];
+        let send = || http::send_bytes(&self.deployment.address, "POST", path, &headers, body);
+        eventually(path, || send().filter(|answer| answer.status != 503))
+    }
+
     /// Announces a batch of so many bytes, and sends none of them.
     pub(crate) fn announce(&self, path: &str, media: &str, length: usize) -> Response {
         eventually(path, || http::announce(&self.deployment.address, path, media, length))

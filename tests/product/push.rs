@@ -1,5 +1,7 @@
 //! Batches by HTTP on a real Kafka: kept to the byte, once however often they are sent, and refused in words.
 
+use std::io::Write as _;
+
 use serde_json::Value;
 
 use crate::deployment::{Deployment, Running};
@@ -77,6 +79,46 @@ fn batches_are_kept_to_the_byte_and_once() {
     eventually("the ledger told", || {
         let told = (ledger("tidegauge_ingest_read_total"), ledger("tidegauge_ingest_records_total"));
         (told == (records, records)).then_some(())
+    });
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).expect("compressed");
+    encoder.finish().expect("compressed")
+}
+
+#[test]
+fn a_batch_in_a_content_coding_is_the_same_batch() {
+    let deployment = Deployment::new("push-coded");
+    deployment.file("tidegauge.toml", "[[feeds]]\nid = \"one\"\nformat = \"1nce\"\n");
+    let running = deployment.start();
+    let batch = batches().remove(0);
+    let told = kept(&running, &batch);
+    let coded = |coding: &str, body: &[u8]| running.push_coded(FEED, NDJSON, coding, body);
+    for (coding, body) in [
+        ("gzip", gzip(batch.as_bytes())),
+        ("zstd", zstd::encode_all(batch.as_bytes(), 3).expect("compressed")),
+    ] {
+        assert!(body.len() < batch.len() / 2);
+        let answer = coded(coding, &body);
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let again = answer.json();
+        assert_eq!((&again["batch"], &again["read"]), (&told["batch"], &told["read"]), "{coding}");
+        let cut = coded(coding, &body[..body.len() / 2]);
+        assert_eq!(
+            (cut.status, &cut.json()["type"]),
+            (400, &"urn:tidegauge:problem:bad-request".into()),
+            "{cut:?}"
+        );
+    }
+    let bomb = gzip(&vec![b' '; tidegauge::limits::PUSH_BODY_BYTES_MAX + 1]);
+    assert_eq!(coded("gzip", &bomb).json()["type"], "urn:tidegauge:problem:too-large");
+    let other = coded("br", batch.as_bytes());
+    assert_eq!((other.status, &other.json()["type"]), (415, &"urn:tidegauge:problem:content-coding".into()));
+    eventually("three batches and no more", || {
+        let read = running.counter("tidegauge_ingest_read_total", &[("input", "push")]);
+        (read == 3 * told["read"].as_u64().expect("a count")).then_some(())
     });
 }
 
