@@ -8,9 +8,10 @@ use tidegauge::codec::pack::Pack;
 use tidegauge::ingest::ber::Reader;
 use tidegauge::ingest::formats::feed::Feed;
 use tidegauge::ingest::formats::{Buffers, Decoder, Format, Said};
+use tidegauge::ingest::gaps::{Change, Gaps, Kept, Kind, Numbers, Pace, Seen, Watch};
 use tidegauge::ingest::modem;
 use tidegauge::ingest::pgw::{Pieces, UsageRecord, decode};
-use tidegauge::limits::{CARD_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX, SLICES_MAX};
+use tidegauge::limits::{CARD_BYTES_MAX, GAPS_KEPT_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX, SLICES_MAX};
 
 /// One decoder.
 pub struct Target {
@@ -29,7 +30,7 @@ const fn text(name: &'static str, seeds: fn() -> Vec<Vec<u8>>, check: fn(&[u8]))
     Target { name, is_binary: false, seeds, check }
 }
 
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     binary("ber", nodes_records, ber),
     binary("node-record", nodes_records, node_record),
     binary("node-file", nodes_files, node_file),
@@ -48,6 +49,7 @@ pub const TARGETS: [Target; 15] = [
     ),
     text("mapped", mapped_seeds, mapped),
     text("canonical", canonical_seeds, canonical),
+    text("gaps-kept", kept_seeds, gaps_kept),
     text("modem", || lines("modem/readings.jsonl"), |bytes| drop(modem::canonical(bytes))),
 ];
 
@@ -260,4 +262,51 @@ fn pack(bytes: &[u8]) {
     if let Ok(pack) = Pack::read(bytes) {
         assert!(pack.records().count() <= pack.len());
     }
+}
+
+const KEYED: Watch = Watch {
+    silence_ms: Some(60_000),
+    listens: true,
+    pace: Pace { after_ms: 1_000, window: 100 },
+    files: Numbers::U32,
+    records: Numbers::U32,
+    keyed: true,
+};
+
+/// What stands beside offsets: nodes with gaps open and filled in part, a silence.
+fn kept_seeds() -> Vec<Vec<u8>> {
+    let mut gaps = Gaps::new([("f".to_owned(), KEYED)]);
+    gaps.begin("f", 0, None, 0);
+    let mut seeds = Vec::new();
+    for (offset, number) in [1, 2, 9, 12, 5, 30, 7, 4_000_000_000, 1, 2].into_iter().enumerate() {
+        let now_ms = offset as i64 * 10_000;
+        gaps.message("f", (0, offset as u64), now_ms);
+        for node in ["a", "b"] {
+            gaps.number_in("f", 0, Seen { kind: Kind::Records, node, number, at: Some(now_ms) }, now_ms);
+        }
+        gaps.tick(now_ms + if offset % 4 == 3 { 100_000 } else { 0 });
+        seeds.extend(gaps.kept("f", 0).map(|kept| kept.text().into_bytes()));
+    }
+    seeds
+}
+
+/// Whatever stands there, gaps go on: numbers are taken, time passes, and what is told of can be told.
+fn gaps_kept(bytes: &[u8]) {
+    let kept = std::str::from_utf8(bytes).ok().and_then(Kept::parse);
+    let mut gaps = Gaps::new([("f".to_owned(), KEYED)]);
+    gaps.begin("f", 0, kept, 50_000);
+    let last = u64::from(u32::MAX);
+    for (turn, number) in [3, 13, 14, 9, last, 0, 1].into_iter().enumerate() {
+        let now_ms = 60_000 + turn as i64 * 1_000;
+        gaps.message("f", (0, u64::MAX - 8 + turn as u64), now_ms);
+        gaps.number_in("f", 0, Seen { kind: Kind::Records, node: "a", number, at: Some(now_ms) }, now_ms);
+        gaps.tick(now_ms);
+    }
+    let standing = gaps.standing();
+    for told in gaps.take().iter().chain(&standing[0].open) {
+        assert!(!told.name().is_empty() && told.data().is_object());
+        assert!(told.kind == Kind::Silence || told.missing > 0 || told.change != Change::Opened, "{told:?}");
+    }
+    let text = gaps.kept("f", 0).unwrap().text();
+    assert!(text.len() <= GAPS_KEPT_BYTES_MAX && Kept::parse(&text).is_some(), "{text}");
 }

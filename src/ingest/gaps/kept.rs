@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::rhythm::Rhythm;
 use super::series::{Packed, Series};
 use super::{Gaps, Kind, Part, Seen, Told, Watched, series_of};
-use crate::limits::GAPS_KEPT_BYTES_MAX;
+use crate::limits::{FEED_SERIES_MAX, GAPS_KEPT_BYTES_MAX};
 use crate::model::UnixTime;
 
 /// The form of the text.
@@ -64,8 +64,9 @@ impl Gaps {
         let Some(watched) = self.feeds.get_mut(feed) else { return };
         let kept = kept.unwrap_or_default();
         let numbers = watched.watch.records;
-        let records = kept.records.into_iter().map(|(node, packed)| (node, Series::unpack(numbers, packed)));
-        watched.parts.insert(partition, Part { seen: kept.seen, records: records.collect(), changed: false });
+        let unpack = |(node, packed)| Some((node, Series::unpack(numbers, packed)?));
+        let records = kept.records.into_iter().take(FEED_SERIES_MAX).filter_map(unpack).collect();
+        watched.parts.insert(partition, Part { seen: kept.seen, records, changed: false });
         let known = &mut watched.known;
         known.newest = known.newest.max(kept.newest);
         if let Some(silence) = known.rhythm.join(kept.rhythm) {

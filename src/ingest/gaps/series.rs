@@ -65,6 +65,9 @@ pub struct Series {
 /// beginning, and gaps.
 pub(super) type Packed = (Option<u64>, Option<UnixTime>, i64, (i64, u32), Option<Anew>, Vec<Gap>);
 
+/// Beyond it no series comes, whatever it numbers: room is left to count on.
+const TOP_MAX: u64 = 1 << 62;
+
 /// Numbers that have not come, counted on over laps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
@@ -112,9 +115,20 @@ impl Series {
         (self.top, self.top_at, self.heard_ms, self.restarts, self.anew, self.gaps.clone())
     }
 
-    pub(super) fn unpack(numbers: Numbers, packed: Packed) -> Self {
+    /// A series that was packed; `None` if it cannot have been.
+    pub(super) fn unpack(numbers: Numbers, packed: Packed) -> Option<Self> {
         let (top, top_at, heard_ms, restarts, anew, gaps) = packed;
-        Self { numbers, top, top_at, gaps, anew, restarts, heard_ms }
+        let series = Self { numbers, top, top_at, gaps, anew, restarts, heard_ms };
+        series.is_sound().then_some(series)
+    }
+
+    /// What every series keeps: gaps ascend below the top and hold what is left of them, within the bounds.
+    fn is_sound(&self) -> bool {
+        let top = self.top.unwrap_or_default();
+        let ascend = self.gaps.windows(2).all(|pair| matches!(pair, [a, b] if a.last < b.first));
+        let runs = self.anew.is_none_or(|anew| anew.run < NUMBERS_ANEW_RUN);
+        let bounded = top <= TOP_MAX && self.gaps.len() <= GAPS_PER_SERIES_MAX;
+        bounded && runs && ascend && self.gaps.iter().all(|gap| gap.last < top && gap.is_sound())
     }
 
     pub(super) fn heard_ms(&self) -> i64 {
@@ -283,6 +297,12 @@ impl Series {
 }
 
 impl Gap {
+    fn is_sound(&self) -> bool {
+        let within = self.left.iter().all(|(a, b)| self.first <= *a && a <= b && *b <= self.last);
+        let ascend = self.left.windows(2).all(|pair| matches!(pair, [(_, a), (b, _)] if a < b));
+        (1..=GAP_RANGES_MAX).contains(&self.left.len()) && within && ascend
+    }
+
     fn missing(&self) -> u64 {
         self.left.iter().map(|(first, last)| last - first + 1).sum()
     }
