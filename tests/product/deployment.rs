@@ -25,6 +25,8 @@ pub(crate) struct Deployment {
     prefix: String,
     address: String,
     directory: tempfile::TempDir,
+    /// The superuser's right to pass over the rights of files is taken from it.
+    bound_by_rights: bool,
     /// Of the other programs, once they have sent something.
     producer: OnceCell<BaseProducer>,
 }
@@ -60,7 +62,13 @@ impl Deployment {
             ("TIDEGAUGE_LOG_FORMAT", "text".to_owned()),
         ];
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self { variables, prefix, address, directory, producer: OnceCell::new() }
+        Self { variables, prefix, address, directory, bound_by_rights: false, producer: OnceCell::new() }
+    }
+
+    /// The same bound by the rights of files, whoever runs the test.
+    pub(crate) fn without_override(mut self) -> Self {
+        self.bound_by_rights = true;
+        self
     }
 
     /// The same with a variable set.
@@ -75,8 +83,14 @@ impl Deployment {
         let address = free_address();
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (variables, prefix) = (self.variables.clone(), self.prefix.clone());
-        let second =
-            Self { variables, prefix, address: address.clone(), directory, producer: OnceCell::new() };
+        let second = Self {
+            variables,
+            prefix,
+            address: address.clone(),
+            directory,
+            bound_by_rights: self.bound_by_rights,
+            producer: OnceCell::new(),
+        };
         let name = format!("{}2", self.prefix);
         second.with("TIDEGAUGE_API_LISTEN", &address).with("TIDEGAUGE_KAFKA_INSTANCE", &name)
     }
@@ -84,7 +98,12 @@ impl Deployment {
     fn command(&self, arguments: &[&str]) -> Command {
         // The kernel ends it with the test.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_tidegauge")]);
+        command.args(["--pdeathsig", "KILL"]);
+        // Who is not the superuser is bound anyway, and may not change the set.
+        if self.bound_by_rights && is_superuser() {
+            command.arg("--bounding-set=-dac_override,-dac_read_search");
+        }
+        command.arg(env!("CARGO_BIN_EXE_tidegauge"));
         command.args(arguments).current_dir(self.directory.path());
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
             command.env_remove(name);
@@ -223,6 +242,10 @@ fn read(message: &rdkafka::message::BorrowedMessage<'_>) -> Read {
         value: message.payload().unwrap_or_default().to_vec(),
         headers: headers.map(|header| (header.key.to_owned(), text(header.value))).collect(),
     }
+}
+
+fn is_superuser() -> bool {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("this process")) == 0
 }
 
 fn is_ours(name: &std::ffi::OsStr) -> bool {

@@ -6,6 +6,7 @@ mod addresses;
 mod carrier;
 mod commands;
 mod counters;
+mod damage;
 mod deployment;
 mod doctor;
 mod documents;

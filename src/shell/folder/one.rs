@@ -160,6 +160,7 @@ impl One {
                 "let the user that runs ingest read, write and search the folder"
             }
             io::ErrorKind::NotFound => "make it, or mount what it is on",
+            io::ErrorKind::NotADirectory => "this is a file: name the folder that the files are in",
             _ => "it is tried again",
         };
         FolderError::Io { path: self.folder.path.join(name).display().to_string(), error, hint }
