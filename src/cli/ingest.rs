@@ -61,7 +61,7 @@ fn look(args: &FilesArgs, feeds: &[Feed], json: bool) -> Result<Exit, Failed> {
     let mut exit = Exit::Done;
     for file in &args.files {
         let summary = check(&read(file)?, written(args, decoder.as_ref()));
-        if summary.broken > 0 || summary.records == 0 {
+        if summary.broken > 0 || summary.records == 0 || summary.other_feeds > 0 {
             exit = Exit::BadData;
         }
         if json {

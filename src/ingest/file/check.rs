@@ -1,6 +1,6 @@
 //! A look at a file: what is in it, what is wrong with it and where, without any log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -34,6 +34,10 @@ pub struct Summary {
     pub broken_bytes: usize,
     /// Cards or numbers named.
     pub names: usize,
+    /// Records by the feed that they are of: canonical lines name their own. At most so many feeds as problems are shown.
+    pub feeds: BTreeMap<String, usize>,
+    /// Records of another feed than the one that was named.
+    pub other_feeds: usize,
     /// Bytes of all but the repeats.
     pub up: u64,
     pub down: u64,
@@ -68,6 +72,8 @@ impl Summary {
             broken: 0,
             broken_bytes: 0,
             names: 0,
+            feeds: BTreeMap::new(),
+            other_feeds: 0,
             up: 0,
             down: 0,
             first: None,
@@ -79,6 +85,16 @@ impl Summary {
     fn cdr(&mut self, cdr: &CdrIn<'_>) {
         (self.up, self.down) = (self.up.saturating_add(cdr.up), self.down.saturating_add(cdr.down));
         self.spans(cdr.start, cdr.end.max(cdr.start));
+    }
+
+    /// A record is of a feed, and `named` is what the caller said of lines.
+    fn of_feed(&mut self, feed: &str, named: Option<&str>) {
+        self.other_feeds += usize::from(named.is_some_and(|named| named != feed));
+        if let Some(count) = self.feeds.get_mut(feed) {
+            *count += 1;
+        } else if self.feeds.len() < FILE_PROBLEMS_SHOWN {
+            self.feeds.insert(feed.to_owned(), 1);
+        }
     }
 
     fn spans(&mut self, from: UnixTime, to: UnixTime) {
@@ -113,19 +129,29 @@ pub fn check(file: &[u8], written: Written<'_>) -> Summary {
     let mut reader = FileReader::new(file, written);
     let mut summary = Summary::new(reader.format(), file.len());
     let mut known = Known::default();
+    // What a feed's block says of other nodes' records is meant; what a line says need not be what its caller does.
+    let named = match written {
+        Written::Known { feed } if summary.format == Format::Lines => Some(feed),
+        _ => None,
+    };
     while let Some(record) = reader.record() {
         match record.content {
             Content::Broken(reason) => summary.problem(file, (record.at, record.bytes.len()), reason),
             Content::Aside(_) => summary.asides += 1,
             Content::Cdr(cdr) => {
                 known.names.insert(cdr.card);
+                summary.of_feed(&cdr.feed, named);
                 known.cdr(&mut summary, &cdr);
             }
             Content::Nobodys(cdr) => {
                 summary.nobodys += 1;
+                summary.of_feed(&cdr.feed, named);
                 known.cdr(&mut summary, &cdr);
             }
-            Content::Reading(reading) => known.reading(&mut summary, &reading),
+            Content::Reading(reading) => {
+                summary.of_feed(&reading.feed, named);
+                known.reading(&mut summary, &reading);
+            }
         }
     }
     (summary.names, summary.local_times) = (known.names.len(), reader.notes());
@@ -172,6 +198,16 @@ impl fmt::Display for Summary {
             )?;
         }
         writeln!(f, "names     {} cards or numbers; {} records name nobody", self.names, self.nobodys)?;
+        let feeds: Vec<String> = self.feeds.iter().map(|(feed, count)| format!("{feed} {count}")).collect();
+        writeln!(f, "feeds     {}", feeds.join(", "))?;
+        if self.other_feeds > 0 {
+            writeln!(
+                f,
+                "  {} records name another feed than --feed, and it is theirs that counts: name that one, or have the \
+                 lines written anew",
+                self.other_feeds
+            )?;
+        }
         writeln!(f, "usage     {} bytes up, {} bytes down", self.up, self.down)?;
         if let (Some(first), Some(last)) = (self.first, self.last) {
             writeln!(f, "time      {} to {}", time::text(first), time::text(last))?;

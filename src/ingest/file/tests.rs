@@ -127,3 +127,21 @@ fn a_look_at_a_broken_file_says_where_it_is_broken() {
     assert_eq!(summary.problems[0].at, start);
     assert!(summary.to_string().contains("at byte 59 (line "), "{summary}");
 }
+
+#[test]
+fn a_look_at_lines_says_whose_feeds_they_are_of() {
+    let line = |feed: &str, id: &str| {
+        format!(
+            "{{\"iccid\":\"8986001234567890123\",\"feed\":\"{feed}\",\"id\":\"{id}\",\"start\":\"2026-08-01T00:00:00Z\",\
+             \"end\":\"2026-08-01T00:15:00Z\",\"up\":1,\"down\":2}}\n"
+        )
+    };
+    let file = [line("f", "1"), line("g", "2"), line("f", "3")].concat();
+    let summary = check(file.as_bytes(), Written::Known { feed: "f" });
+    assert_eq!((summary.records, summary.broken, summary.other_feeds), (3, 0, 1));
+    assert_eq!(summary.feeds, [("f".to_owned(), 2), ("g".to_owned(), 1)].into());
+    let said = summary.to_string();
+    assert!(said.contains("feeds     f 2, g 1\n  1 records name another feed than --feed"), "{said}");
+    let whole = check(file.replace("\"g\"", "\"f\"").as_bytes(), Written::Known { feed: "f" });
+    assert_eq!((whole.other_feeds, whole.to_string().contains("another feed")), (0, false));
+}
