@@ -309,7 +309,7 @@ zone = 'Asia/Shanghai'
             ("at = '/at'\n", "", 8, "feed \"onelink\": at is missing"),
             ("zone = 'Asia/Shanghai'", "zoen = 'Asia/Shanghai'", 18, "did you mean feeds[].zone?"),
             ("zone = 'Asia/Shanghai'", "zone = 'Shanghai'", 18, "\"Shanghai\" is no zone"),
-            ("format = '1nce'", "format = 'xml'", 5, "unknown variant `xml`"),
+            ("format = '1nce'", "format = 'xml'", 5, "\"xml\" is none of 1nce, emnify"),
             ("carrier = 'x'", "unit = 'B'", 3, "only mapped formats take more keys"),
         ] {
             assert!(FEED.contains(from));

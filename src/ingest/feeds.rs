@@ -160,22 +160,16 @@ impl<D: Directory> Intake<D> {
                 self.sources.finish(taken.from);
                 return Became { outcome: None, reason: None };
             }
-            Ok(Said::Cdr(cdr)) => match self.put(taken).cdr(&cdr, origin) {
-                Placed::Logged => IngestOutcome::Logged.into(),
-                Placed::Nameless(name) => {
-                    let bytes = outside_cdr(&cdr, name, origin);
-                    self.nameless(taken, piece, name, &Raw { kind: Kind::Cdr, bytes: &bytes, origin })
-                }
-                Placed::Dead(reason) => self.dead_piece(taken, piece, reason),
-            },
-            Ok(Said::Reading(reading)) => match self.put(taken).reading(&reading, origin) {
-                Placed::Logged => IngestOutcome::Logged.into(),
-                Placed::Nameless(name) => {
-                    let bytes = outside_reading(&reading, name, origin);
-                    self.nameless(taken, piece, name, &Raw { kind: Kind::Reading, bytes: &bytes, origin })
-                }
-                Placed::Dead(reason) => self.dead_piece(taken, piece, reason),
-            },
+            Ok(Said::Cdr(cdr)) => {
+                let placed = self.put(taken).cdr(&cdr, origin);
+                let canonical = |name| (Kind::Cdr, outside_cdr(&cdr, name, origin));
+                self.placed(taken, piece, placed, canonical)
+            }
+            Ok(Said::Reading(reading)) => {
+                let placed = self.put(taken).reading(&reading, origin);
+                let canonical = |name| (Kind::Reading, outside_reading(&reading, name, origin));
+                self.placed(taken, piece, placed, canonical)
+            }
             Ok(Said::Nobodys(cdr)) => {
                 let raw = Raw { kind: Kind::Cdr, bytes: piece.bytes, origin };
                 self.post(letters::nobodys(&raw, &cdr), Some(taken.from), taken.when.outside_ms);
@@ -202,9 +196,22 @@ impl<D: Directory> Intake<D> {
         }
     }
 
-    /// Parks a record whose card nobody has named yet, in its canonical form.
-    fn nameless(&mut self, taken: &Taken<'_>, piece: &Piece<'_>, name: CardName, raw: &Raw<'_>) -> Became {
-        match letters::parked(raw, name, self.clock_ms(taken.when)) {
+    /// What became of a record; one whose card nobody has named yet is parked in its canonical form.
+    fn placed(
+        &mut self,
+        taken: &Taken<'_>,
+        piece: &Piece<'_>,
+        placed: Placed,
+        canonical: impl Fn(CardName) -> (Kind, Vec<u8>),
+    ) -> Became {
+        let name = match placed {
+            Placed::Logged => return IngestOutcome::Logged.into(),
+            Placed::Dead(reason) => return self.dead_piece(taken, piece, reason),
+            Placed::Nameless(name) => name,
+        };
+        let (kind, bytes) = canonical(name);
+        let raw = Raw { kind, bytes: &bytes, origin: taken.raw.origin };
+        match letters::parked(&raw, name, self.clock_ms(taken.when)) {
             Some(letter) => {
                 self.post(letter, Some(taken.from), taken.when.outside_ms);
                 IngestOutcome::Parked.into()

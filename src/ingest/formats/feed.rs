@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::folder::{Folder, FolderSaid};
-use super::gateway::Gateway;
+use super::gateway::{Gateway, format_of};
 use super::mapped::json::is_pointer;
 use super::mapped::{Blank, Identity, Mapping, NumberAt, RecordKind, Syntax, TimeFormat, Unit, Volume, Zone};
 use super::{Decoder, Format, Platform};
@@ -76,28 +76,32 @@ struct MappingSaid {
     node: Option<String>,
 }
 
+/// A format by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
 enum FormatName {
-    #[serde(rename = "1nce")]
-    Onence,
-    #[serde(rename = "emnify")]
-    Emnify,
-    #[serde(rename = "soracom")]
-    Soracom,
-    #[serde(rename = "super-sim")]
-    SuperSim,
-    #[serde(rename = "control-center")]
-    ControlCenter,
-    #[serde(rename = "pgw-cdr")]
-    Pgw,
-    #[serde(rename = "sgw-cdr")]
-    Sgw,
-    #[serde(rename = "chf-cdr")]
-    Chf,
-    #[serde(rename = "mapped-csv")]
+    Platform(Platform),
+    Gateway(RecordType),
     MappedCsv,
-    #[serde(rename = "mapped-json")]
     MappedJson,
+}
+
+impl TryFrom<String> for FormatName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let (csv, json) = ("mapped-csv", "mapped-json");
+        let of_nodes = RecordType::ALL.into_iter().find(|kind| format_of(*kind) == name);
+        let platform = || Platform::from_name(&name).map(Self::Platform);
+        let mapped =
+            || [(csv, Self::MappedCsv), (json, Self::MappedJson)].into_iter().find(|(n, _)| *n == name);
+        let found =
+            of_nodes.map(Self::Gateway).or_else(platform).or_else(|| mapped().map(|(_, found)| found));
+        found.ok_or_else(|| {
+            let names: Vec<&str> = Format::names().chain([csv, json]).collect();
+            format!("{name:?} is none of {}", names.join(", "))
+        })
+    }
 }
 
 /// What a mapped record is.
@@ -176,27 +180,17 @@ fn name(key: &str, text: &str) -> Result<(), String> {
 
 fn format(name: FormatName, said: MappingSaid, feed: &str, also: &Also) -> Result<Format, String> {
     also.values().try_for_each(|feed| self::name("also", feed))?;
-    let gateway = |own| Gateway::meant(own, feed, also).map(Format::Gateway);
-    let is_gateway = matches!(name, FormatName::Pgw | FormatName::Sgw | FormatName::Chf);
+    let is_gateway = matches!(name, FormatName::Gateway(_));
     refuse("also", !is_gateway && !also.is_empty(), "is of pgw-cdr, sgw-cdr and chf-cdr")?;
-    let platform = match name {
-        FormatName::MappedCsv => return csv(&said).and_then(|syntax| mapped(syntax, said)),
-        FormatName::MappedJson => return json(&said).and_then(|syntax| mapped(syntax, said)),
+    match name {
+        FormatName::MappedCsv => csv(&said).and_then(|syntax| mapped(syntax, said)),
+        FormatName::MappedJson => json(&said).and_then(|syntax| mapped(syntax, said)),
         _ if said != MappingSaid::default() => {
-            return Err(
-                "the format says where everything stands: only mapped formats take more keys".to_owned()
-            );
+            Err("the format says where everything stands: only mapped formats take more keys".to_owned())
         }
-        FormatName::Pgw => return gateway(RecordType::Pgw),
-        FormatName::Sgw => return gateway(RecordType::Sgw),
-        FormatName::Chf => return gateway(RecordType::Chf),
-        FormatName::Onence => Platform::Onence,
-        FormatName::Emnify => Platform::Emnify,
-        FormatName::Soracom => Platform::Soracom,
-        FormatName::SuperSim => Platform::SuperSim,
-        FormatName::ControlCenter => Platform::ControlCenter,
-    };
-    Ok(Format::Platform(platform))
+        FormatName::Gateway(own) => Gateway::meant(own, feed, also).map(Format::Gateway),
+        FormatName::Platform(platform) => Ok(Format::Platform(platform)),
+    }
 }
 
 fn mapped(syntax: Syntax, said: MappingSaid) -> Result<Format, String> {

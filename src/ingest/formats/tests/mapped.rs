@@ -176,7 +176,7 @@ fn a_mapping_that_cannot_be_meant_is_refused_by_name() {
         (json!({"columns": ["iccid"]}), "\"begin\" is none of the columns"),
         (json!({"format": "mapped-json"}), "\"iccid\" is no JSON pointer: write \"/iccid\""),
         (json!({"format": "1nce"}), "only mapped formats take more keys"),
-        (json!({"format": "xml"}), "unknown variant `xml`"),
+        (json!({"format": "xml"}), "is none of 1nce, emnify"),
         (json!({"id": "a b"}), "id \"a b\" is not 1 to 128"),
         (json!({"topic": "a/b"}), "topic \"a/b\" is not"),
         (json!({"colour": "red"}), "unknown field `colour`"),
