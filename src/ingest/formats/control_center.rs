@@ -5,7 +5,7 @@
 //! { … }}`; a poll with another status says nothing.
 //!
 //! A cumulative figure is no CDR but a carrier's own total (`domain.md` R3): a reading of the counter `cycle-total`, the one
-//! sum as `rx`, of the cycle that holds the second before `polledAt`.
+//! sum as `rx`, of the cycle that holds the second of `polledAt`.
 
 use std::borrow::Cow;
 
@@ -49,7 +49,9 @@ pub(super) fn read<'a>(bytes: &'a [u8], feed: &'a str) -> Result<Said<'a>, JsonE
         feed: Cow::Borrowed(feed),
         imei: 0,
         counter: Cow::Borrowed(TotalOf::Cycle.counter()),
-        at: poll.polled_at.time("polledAt")?,
+        // A total is of the cycle that holds the second before its time: here that is the second of the poll, so that one
+        // at a cycle's first instant is of the cycle that it begins.
+        at: poll.polled_at.time("polledAt")?.saturating_add(1),
         tx: 0,
         rx: body.ctd_data_usage.whole("body.ctdDataUsage", CARD_BYTES_MAX)?,
         width: 0,

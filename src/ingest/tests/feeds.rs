@@ -107,7 +107,7 @@ fn a_poll_is_a_reading_and_one_of_an_unknown_card_waits() {
     assert_eq!(run.outcomes(), [0, 1, 0, 0]);
     run.register(1, Some(IMSI));
     run.settle();
-    assert_eq!(run.logged(), texts(&["reading cycle-total 9"]));
+    assert_eq!(run.logged(), texts(&["reading cycle-total 10"]));
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn a_poll_is_a_total_of_the_cycle_and_a_failed_one_says_nothing() {
     let failed = r#"{"polledAt":"2026-07-25T04:00:00Z","status":429,"body":{"errorCode":"40000029"}}"#;
     let text = format!("{}\n{failed}\n", POLL.replace('\n', ""));
     let expected = [
-        "cycle-total iccid:8986046699528215723 2026-07-25T00:00:00Z tx 0 rx 4738774",
+        "cycle-total iccid:8986046699528215723 2026-07-25T00:00:01Z tx 0 rx 4738774",
         "aside: a poll that failed",
     ];
     assert_eq!(lines(Platform::ControlCenter, text.as_bytes()), expected);
