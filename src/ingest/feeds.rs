@@ -98,9 +98,13 @@ impl<D: Directory> Intake<D> {
         }
     }
 
-    /// Tells what is missing of the feeds. To be called when all that has come was read: what waits is not missing. The
-    /// caller's time is told by the same clock as that of messages.
+    /// Tells what is missing of the feeds. To be called when all that has come was read: what waits is not missing. Time
+    /// passes by the clock of the messages.
     pub(super) fn watch(&mut self, now_ms: i64) {
+        let now_ms = match self.options.clock {
+            Clock::Log => now_ms,
+            Clock::Supplied => self.outside_ms(),
+        };
         self.gaps.tick(now_ms);
         self.tell_gaps();
     }
