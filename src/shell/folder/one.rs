@@ -291,6 +291,9 @@ impl Open {
         let at = self.stream.position();
         tracing::error!(feed, file = file.name, byte = at, "{why}");
         let reason = format!("feed {feed}, file {}: from byte {at} on: {why}", file.name);
+        // It may have broken off before anything of it was handed over.
+        let known_ms = reach.out.time_ms().unwrap_or(reach.now_ms);
+        reach.out.begin(&format!("{feed}/{}", file.name), known_ms);
         reach.out.broken_off(at, &reason, reach.now_ms);
         self.ended = Some(Aside::Broken);
     }
