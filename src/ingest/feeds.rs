@@ -83,8 +83,11 @@ impl<D: Directory> Intake<D> {
         noted.collect()
     }
 
+    /// Whether there are any that may be committed now.
     pub(super) fn has_uncommitted(&self) -> bool {
-        self.sources.has_uncommitted() || self.changed().next().is_some()
+        let told = self.sources.has_told();
+        self.sources.has_uncommitted(|topic| told || self.feed_by(topic).is_none())
+            || (told && self.changed().next().is_some())
     }
 
     /// Notes that these were committed.

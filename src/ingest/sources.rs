@@ -197,8 +197,9 @@ impl Sources {
         self.frontiers().filter_map(|(at, frontier)| Some((at, frontier.uncommitted()?))).collect()
     }
 
-    pub(super) fn has_uncommitted(&self) -> bool {
-        self.frontiers().any(|(_, frontier)| frontier.uncommitted().is_some())
+    /// Whether there are any of topics that are looked at.
+    pub(super) fn has_uncommitted(&self, is_looked_at: impl Fn(Topic) -> bool) -> bool {
+        self.frontiers().any(|(at, frontier)| is_looked_at(at.topic) && frontier.uncommitted().is_some())
     }
 
     /// Notes that these were committed.

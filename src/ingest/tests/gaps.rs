@@ -107,8 +107,14 @@ fn an_event_that_the_log_has_not_is_not_kept_as_told() {
     run.log().acks = Acks::Withheld;
     run.numbered(0, "a", [5]);
     run.broker.borrow_mut().now_ms += 2_000;
-    run.steps(10);
+    let report = run.steps(10);
     assert_eq!(run.told(), [""; 0]);
+    let now_ms = run.broker.borrow().now_ms;
+    assert!(
+        report.due_ms.is_none_or(|due_ms| due_ms > now_ms),
+        "nothing is due while the log does not answer"
+    );
+    assert!(!report.idle);
     let mut again = begin(&run.broker);
     again.second();
     assert_eq!(again.told(), ["opened/f/records/a/0/3"]);
