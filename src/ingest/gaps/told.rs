@@ -13,7 +13,7 @@ use crate::log::{Output, Topic};
 pub enum Kind {
     /// Records of a node, by the node's own numbers.
     Records,
-    /// Files of a series, by the numbers in their names.
+    /// Files of a series, by the numbers in their names or headers.
     Files,
     /// Anything at all.
     Silence,
