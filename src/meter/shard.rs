@@ -3,12 +3,14 @@
 //! Invariant 7: a shard's state is a function of the log alone, so that its chunk at one offset and the log from there on
 //! give its chunk at a later one, byte for byte. Invariant 3: every record that it folds enters its ledger once.
 
+mod register;
+
 use serde::{Deserialize, Serialize};
 
 use super::Faults;
-use super::card::{Card, SoldAs};
+use super::card::Card;
 use super::command;
-use super::ctx::{Because, Ctx, Verdict};
+use super::ctx::{Ctx, Verdict};
 use super::due;
 use super::effects::{Effects, OwnedRecord, Quarantined};
 use super::feeds::Feeds;
@@ -22,9 +24,9 @@ use super::table::{Place, Table};
 use super::timers::{Order, Timers};
 use crate::limits::{SWEPT_PER_SECOND, TIMERS_PER_SECOND};
 use crate::model::{
-    CardCommand, CardId, CommandBody, Day, Event, EventBody, Ledger, LogOffset, Origin, Outcome, Position,
-    Record, UnixTime,
+    CardCommand, CardId, Day, Ledger, LogOffset, Origin, Outcome, Position, Record, UnixTime,
 };
+use register::refuse_unknown;
 
 /// Cards, and what was said to all of them.
 #[derive(Debug, Default)]
@@ -163,78 +165,6 @@ impl Shard {
         self.with(place, moment, effects, |card, ctx, effects| step::step(card, &input, ctx, effects))
     }
 
-    /// Names of a registration that will be taken get their numbers.
-    fn note_names(&mut self, command: &CardCommand, moment: &Moment<'_>) {
-        let CommandBody::Register(register) = &command.body else { return };
-        if command::check_register(register, moment.index).is_err()
-            || command::opening_of(register, moment.index, command.at, moment.now).is_err()
-        {
-            return;
-        }
-        let known = self.said.names.len();
-        for name in [&register.carrier, &register.plan, &register.channel] {
-            let _ = self.said.names.intern(name);
-        }
-        if self.said.names.len() != known {
-            self.renew_terms(moment.index);
-        }
-    }
-
-    /// Whether a cancelled card has come to its end, though its line may still be there.
-    fn is_gone(&mut self, place: Place, moment: &Moment<'_>, effects: &mut Effects) -> bool {
-        if self.table.get(place).state == CardState::Cancelled {
-            self.with(place, moment, effects, due::catch_up);
-        }
-        life::is_gone(self.table.get(place), moment.now)
-    }
-
-    /// A cancelled card's line goes, and with it all that was known of the card.
-    fn remove(&mut self, place: Place, moment: &Moment<'_>, effects: &mut Effects) {
-        let card = self.table.remove(place);
-        self.forget(&card, moment, effects);
-        let rank = Table::<Card>::rank(place);
-        if let Some(sweep) = &mut self.said.sweep {
-            // The last card stands here now: a sweep that has passed comes back for it.
-            sweep.next = sweep.next.min(rank);
-        }
-    }
-
-    fn forget(&mut self, card: &Card, moment: &Moment<'_>, effects: &mut Effects) {
-        self.timers.moved(card.id, card.due, Card::NO_TIMER);
-        self.counts[card.state as usize] -= 1;
-        life::leave(card, moment.now, effects);
-    }
-
-    /// A line for a card that is being registered, if it can be. `gone`: where one stands that went by the same ICCID; no line
-    /// moves while records are folded, whose places have been looked up.
-    fn new_card(
-        &mut self,
-        command: &CardCommand,
-        gone: Option<Place>,
-        moment: &Moment<'_>,
-        effects: &mut Effects,
-    ) -> Result<Place, Refused> {
-        let CommandBody::Register(register) = &command.body else { return Err(Refused::NoSuchCard) };
-        command::check_register(register, moment.index).map_err(Refused::Registration)?;
-        command::check_time(command.at, moment.now).map_err(Refused::Registration)?;
-        command::opening_of(register, moment.index, command.at, moment.now).map_err(Refused::Registration)?;
-        let name = |name: &str| {
-            let full = || Refused::Registration("the shard has no room for more names".to_owned());
-            self.said.names.find(name).ok_or_else(full)
-        };
-        let sold = SoldAs {
-            carrier: name(&register.carrier)?,
-            plan: name(&register.plan)?,
-            channel: name(&register.channel)?,
-        };
-        self.counts[CardState::Registered as usize] += 1;
-        let new = Card::new(command.card, sold);
-        let Some(place) = gone else { return Ok(self.table.insert(new)) };
-        let old = std::mem::replace(self.table.get_mut(place), new);
-        self.forget(&old, moment, effects);
-        Ok(place)
-    }
-
     /// Does something with a card; its timer and the counts follow.
     fn with<R>(
         &mut self,
@@ -371,54 +301,6 @@ fn ctx<'a>(card: &Card, said: &'a Said, terms: &'a [Option<Terms>], moment: &Mom
         feeds: moment.feeds,
         flushed_through: said.flushed_through,
         faults: moment.faults,
-    }
-}
-
-/// Why no line can be made for a command.
-enum Refused {
-    NoSuchCard,
-    Registration(String),
-}
-
-/// A command without a card is answered all the same; nothing remembers it, so a repeat is answered again under its id.
-fn refuse_unknown(
-    command: &CardCommand,
-    refused: Refused,
-    moment: &Moment<'_>,
-    effects: &mut Effects,
-) -> Verdict {
-    let (verdict, reason) = match refused {
-        Refused::NoSuchCard => {
-            let reason = "no such card: register it first".to_owned();
-            (Verdict::new(Outcome::Unknown, 0, reason.clone()), reason)
-        }
-        Refused::Registration(reason) => (Verdict::counted(0), reason),
-    };
-    if let CommandBody::Recharge { order, payment, .. } = &command.body {
-        let (order, payment) = (order.clone(), payment.clone());
-        let body = EventBody::RechargeRefused { order, payment, reason: reason.clone() };
-        effects.events.push(unknown_event(command, body, moment));
-    }
-    let body = command::answer(&command.id, Err(reason));
-    effects.events.push(unknown_event(command, body, moment));
-    verdict
-}
-
-fn unknown_event(command: &CardCommand, body: EventBody, moment: &Moment<'_>) -> Event {
-    let because = Because {
-        at: moment.now,
-        position: Some(moment.position),
-        command: Some(&command.id),
-        received_ms: 0,
-    };
-    Event {
-        card: command.card,
-        iccid: command.iccid.clone(),
-        id: super::event_id::event_id(command.card, &because, &body),
-        at: moment.now,
-        log_time: moment.now,
-        cause: because.position,
-        body,
     }
 }
 

@@ -80,6 +80,7 @@ scripts! {
     alerts
     alert_kinds
     alerts_by_time
+    silent_for_long
     credits
     recharges
     renewals

@@ -12,7 +12,7 @@ pub(super) fn of(card: &str, now: i64, rng: &mut Rng) -> Value {
     let beyond = if rng.coin() { rng.below(1 << 24) } else { 0 };
     let mut opening = json!({"used": burnt + beyond, "packages": packages, "credits": rng.below(5)});
     if rng.below(3) == 0 {
-        opening["overage"] = json!(rng.below(beyond + 1));
+        opening["overage"] = json!(rng.below(beyond + 2));
     }
     if rng.below(4) == 0 {
         opening["state"] = json!("suspended");
@@ -45,7 +45,7 @@ fn package(card: &str, n: u64, now: i64, rng: &mut Rng) -> Value {
     });
     if package["per"] == "validity" && rng.coin() {
         // Right of one that began before the cycle.
-        package["burnt_in_cycle"] = json!(rng.below(burnt + 2));
+        package["burnt_in_cycle"] = json!(if rng.below(16) == 0 { burnt + 1 } else { rng.below(burnt + 1) });
     }
     if rng.below(20) == 0 {
         package["channel"] = json!(FOREIGN_CHANNEL);
