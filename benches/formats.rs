@@ -2,7 +2,13 @@
 //!
 //! Each figure is of a whole sample (tests/data); criterion prints the time of the sample and its MB/s, and the name says how
 //! many records it holds: time divided by records is CPU ns a record. The group `ber` takes 3GPP records apart: their framing, a walk
-//! over their fields alone, and the whole record.
+//! over their fields alone, the whole record, and the same record by the `rasn` crate with types (`tests/support/rasn_pgw.rs`). Where
+//! the machine is busy, the least time of several runs is nearest to the truth, and ratios within one run are better than times.
+
+#[path = "../tests/support/pgw.rs"]
+mod pgw;
+#[path = "../tests/support/rasn_pgw.rs"]
+mod rasn_pgw;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -35,7 +41,11 @@ fn volume(said: Result<Said<'_>, Unreadable>) -> u64 {
 }
 
 fn measure(group: &mut BenchmarkGroup<'_, WallTime>, decoder: &Decoder, bytes: &[u8]) {
-    let (name, records) = (decoder.format(), decoder.pieces(bytes).len());
+    measure_as(group, decoder.format(), decoder, bytes);
+}
+
+fn measure_as(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, decoder: &Decoder, bytes: &[u8]) {
+    let records = decoder.pieces(bytes).len();
     let mut buffers = Buffers::default();
     group.throughput(Throughput::Bytes(bytes.len() as u64));
     group.bench_function(format!("{name}, {records} records"), |b| {
@@ -57,9 +67,22 @@ fn formats(c: &mut Criterion) {
         let Some(format) = Format::from_name(format) else { continue };
         measure(&mut group, &Decoder::new("f", format), &data(file));
     }
+    let pgw = Format::from_name("pgw-cdr").unwrap_or_else(|| panic!("a format"));
+    measure_as(&mut group, "pgw-cdr of 436 bytes", &Decoder::new("f", pgw), &made());
     measure(&mut group, &Decoder::new("f", super_sim()), page(1_000).as_bytes());
     measure(&mut group, &mapped(), rows(1_000).as_bytes());
     group.finish();
+}
+
+/// A file of a thousand P-GW records of 436 bytes, two containers in each.
+fn made() -> Vec<u8> {
+    let read = || {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("made.cdr");
+        pgw::Gateway::new(1, 200, 1_785_600_000).drop_file(&path, 0..1_000)?;
+        std::fs::read(path)
+    };
+    read().unwrap_or_else(|error: std::io::Error| panic!("a temporary file: {error}"))
 }
 
 fn super_sim() -> Format {
@@ -105,8 +128,9 @@ fn walk(bytes: &[u8]) -> usize {
 
 fn ber(c: &mut Criterion) {
     let mut group = c.benchmark_group("ber");
-    for file in ["pgw-32297.cdr", "sgw-plain.ber", "chf-plain.ber"] {
-        let bytes = data(&format!("3gpp-cdr/{file}"));
+    let sample = |name: &'static str| (name, data(&format!("3gpp-cdr/{name}")));
+    let samples = ["pgw-32297.cdr", "sgw-plain.ber", "chf-plain.ber"].map(sample);
+    for (file, bytes) in samples.into_iter().chain([("pgw of 436 bytes", made())]) {
         let pieces: Vec<&[u8]> = Pieces::new(&bytes).map(|piece| piece.bytes).collect();
         let records = pieces.len();
         group.throughput(Throughput::Bytes(bytes.len() as u64));
@@ -120,6 +144,11 @@ fn ber(c: &mut Criterion) {
         group.bench_function(format!("records of {file}, {records} records"), |b| {
             b.iter(|| pieces.iter().filter(|piece| decode(black_box(piece), 0, &mut record).is_ok()).count());
         });
+        if file.starts_with("pgw") {
+            group.bench_function(format!("records of {file} by rasn, {records} records"), |b| {
+                b.iter(|| pieces.iter().filter(|piece| rasn_pgw::decode(black_box(piece)).is_ok()).count());
+            });
+        }
     }
     group.finish();
 }
