@@ -234,8 +234,12 @@ pub const FOLDER_LOOK_EVERY_MS: i64 = 5_000;
 pub const FOLDER_SETTLE_MS: i64 = 2_000;
 /// How soon a folder in trouble is tried again.
 pub const FOLDER_RETRY_MS: i64 = 5_000;
-/// How often the place within a file is kept.
+/// How often the place within a file is kept ...
 pub const FOLDER_KEEP_EVERY_MS: i64 = 1_000;
+/// ... and behind how many bytes of it at the latest: with a window more, what a crash makes it read again.
+pub const FOLDER_KEEP_EVERY_BYTES: u64 = 16 * 1_024 * 1_024;
+/// How often it is told how far a long file has been read.
+pub const FOLDER_TELL_EVERY_MS: i64 = 30_000;
 /// Unreadable stretches that a look at a file names.
 pub const FILE_PROBLEMS_SHOWN: usize = 20;
 /// Events about conflicts of identity waiting to be sent; beyond, they are told at the next start.

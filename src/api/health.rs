@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Api, metrics as names};
 use crate::codec::time;
 use crate::ingest::gaps::Told;
-use crate::shell::{FeedStatus, FolderStatus, wall_ms};
+use crate::shell::{FeedStatus, FolderStatus, InHand, wall_ms};
 
 /// The process answers: it is not for this probe to judge more.
 pub(super) async fn live() -> &'static str {
@@ -82,8 +82,10 @@ fn reader(status: &FeedStatus) -> Value {
 
 fn folder(folder: &FolderStatus) -> Value {
     let mut told = json!({ "path": folder.path, "waiting": folder.waiting });
-    if let Some((name, byte)) = &folder.file {
-        told["file"] = json!({ "name": name, "byte": byte });
+    if let Some(file) = &folder.file {
+        let InHand { name, byte, read, size } = file;
+        told["file"] =
+            json!({ "name": name, "byte": byte, "read": read, "size": size, "percent": file.percent() });
     }
     if let Some(trouble) = &folder.trouble {
         told["trouble"] = trouble.as_str().into();

@@ -38,10 +38,29 @@ pub struct FolderStatus {
     pub path: String,
     /// Files that wait, with the one in hand.
     pub waiting: usize,
-    /// The file in hand, and the byte that has been reached.
-    pub file: Option<(String, u64)>,
+    pub file: Option<InHand>,
     /// Why nothing is read.
     pub trouble: Option<String>,
+}
+
+/// The file that is read of a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InHand {
+    pub name: String,
+    /// The byte of its content that has been reached: behind the last record taken.
+    pub byte: u64,
+    /// Bytes that were read of it, as it stands on the disk ...
+    pub read: u64,
+    /// ... and how many it has there.
+    pub size: u64,
+}
+
+impl InHand {
+    /// How much of it was read, percent.
+    #[must_use]
+    pub fn percent(&self) -> u64 {
+        self.read.min(self.size).saturating_mul(100).checked_div(self.size).unwrap_or(100)
+    }
 }
 
 /// Whether this process is ready, and if not, why.

@@ -22,7 +22,7 @@ mod tail;
 pub mod worker;
 
 pub use answers::{Answer, Answers};
-pub use board::{Board, FeedStatus, FolderStatus, Readiness};
+pub use board::{Board, FeedStatus, FolderStatus, InHand, Readiness};
 pub use clock::{Clocks, wall_ms};
 pub use commands::Commands;
 pub use directory::SharedDirectory;

@@ -132,6 +132,9 @@ impl FeedMetrics {
         let Some(folder) = &status.folder else { return };
         let label = [("feed", status.standing.feed.clone())];
         gauge!("tidegauge_feed_files_waiting", &label).set(folder.waiting as f64);
+        let (read, size) = folder.file.as_ref().map_or((0, 0), |file| (file.read, file.size));
+        gauge!("tidegauge_feed_file_read_bytes", &label).set(read as f64);
+        gauge!("tidegauge_feed_file_bytes", &label).set(size as f64);
         gauge!("tidegauge_feed_folder_trouble", &label).set(f64::from(u8::from(folder.trouble.is_some())));
     }
 }

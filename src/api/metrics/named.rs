@@ -125,6 +125,18 @@ pub const METRICS: &[Metric] = &[
     ),
     metric("tidegauge_feed_files_waiting", Gauge, &["feed"], "files that wait in a feed's folder"),
     metric(
+        "tidegauge_feed_file_read_bytes",
+        Gauge,
+        &["feed"],
+        "bytes read of the file in hand of a feed's folder, as it stands on the disk; 0 without one",
+    ),
+    metric(
+        "tidegauge_feed_file_bytes",
+        Gauge,
+        &["feed"],
+        "size of the file in hand of a feed's folder; 0 without one",
+    ),
+    metric(
         "tidegauge_feed_folder_trouble",
         Gauge,
         &["feed"],

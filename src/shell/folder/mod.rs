@@ -274,7 +274,7 @@ fn status_of(one: &One) -> FolderStatus {
     FolderStatus {
         path: one.folder().path.display().to_string(),
         waiting: one.scan.waiting(),
-        file: one.in_hand().map(|(name, position)| (name.to_owned(), position)),
+        file: one.in_hand(),
         trouble: one.trouble.clone(),
     }
 }

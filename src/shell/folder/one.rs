@@ -6,14 +6,17 @@ use std::fs::{self, File};
 use std::io;
 
 use super::kept::{Keeper, Kept, KeptError, Look, Place};
-use super::open::{Source, Trouble, is_compressed};
+use super::open::{Progress, Source, Trouble, is_compressed};
 use super::scan::{Aside, Scan, put_aside};
 use crate::ingest::file::{Content, Out, Stream, StreamError};
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::formats::folder::Folder;
 use crate::ingest::gaps::{Gaps, Kind, Seen};
-use crate::limits::{FOLDER_KEEP_EVERY_MS, FOLDER_LOOK_EVERY_MS, FOLDER_RETRY_MS};
-use crate::shell::SharedDirectory;
+use crate::limits::{
+    FOLDER_KEEP_EVERY_BYTES, FOLDER_KEEP_EVERY_MS, FOLDER_LOOK_EVERY_MS, FOLDER_RETRY_MS,
+    FOLDER_TELL_EVERY_MS,
+};
+use crate::shell::{InHand, SharedDirectory};
 
 /// What went wrong with a folder; the others go on.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,8 @@ pub(super) struct One {
     pub(super) scan: Scan,
     next_look_ms: i64,
     kept_ms: i64,
+    /// The byte up to which the place was kept last.
+    kept_at: u64,
     pub(super) trouble: Option<String>,
     retry_ms: i64,
 }
@@ -46,6 +51,9 @@ pub(super) struct One {
 /// A file that is read.
 struct Open {
     stream: Stream<Source>,
+    /// Of the file as it stands on the disk.
+    progress: Progress,
+    told_ms: i64,
     records: u64,
     broken: u64,
     /// Why no more can be read of it.
@@ -71,6 +79,7 @@ impl One {
             scan: Scan::default(),
             next_look_ms: 0,
             kept_ms: 0,
+            kept_at: 0,
             trouble: None,
             retry_ms: 0,
         }
@@ -84,10 +93,11 @@ impl One {
         &self.folder
     }
 
-    /// The file in hand, and the byte that has been reached.
-    pub(super) fn in_hand(&self) -> Option<(&str, u64)> {
-        let open = self.open.as_ref()?;
-        self.file.as_ref().map(|file| (file.name.as_str(), open.stream.position()))
+    /// The file in hand, and how far it has been read.
+    pub(super) fn in_hand(&self) -> Option<InHand> {
+        let (open, file) = (self.open.as_ref()?, self.file.as_ref()?);
+        let (read, size) = (open.progress.read(), file.look.bytes);
+        Some(InHand { name: file.name.clone(), byte: open.stream.position(), read, size })
     }
 
     /// Something was told of the folder: look at once.
@@ -185,14 +195,16 @@ impl One {
         let goes_on = self.file.take().filter(|file| file.name == name && file.look == look);
         let length = (!is_compressed(&name)).then_some(metadata.len());
         let source = Source::new(file, &name).map_err(|error| self.io(&name, error))?;
-        let mut open = Open { stream: Stream::new(source, length), records: 0, broken: 0, ended: None };
+        let progress = source.progress();
+        let stream = Stream::new(source, length);
+        let mut open = Open { stream, progress, told_ms: reach.now_ms, records: 0, broken: 0, ended: None };
         let position = goes_on.map_or(0, |file| file.position);
         let skipped = open.stream.skip_to(position, &self.feed.decoder);
         skipped.map_err(|error| self.io(&name, error))?;
         tracing::info!(feed = self.id(), file = name, position, "reading a file");
         reach.gaps.arrival(self.feed.decoder.feed(), reach.now_ms);
         self.file = Some(Place { name, look, position });
-        self.open = Some(open);
+        (self.open, self.kept_at) = (Some(open), position);
         Ok(true)
     }
 
@@ -247,10 +259,29 @@ impl One {
             // Before the file goes, or a crash between would take it for one that never came.
             self.save(gaps, now_ms)?;
             self.finish(aside)?;
-        } else if now_ms.saturating_sub(self.kept_ms) < FOLDER_KEEP_EVERY_MS {
+        } else if !self.is_to_be_kept(now_ms) {
             return Ok(());
         }
-        self.save(gaps, now_ms)
+        self.save(gaps, now_ms)?;
+        self.tell(now_ms);
+        Ok(())
+    }
+
+    fn is_to_be_kept(&self, now_ms: i64) -> bool {
+        let behind = self.file.as_ref().map_or(0, |file| file.position.saturating_sub(self.kept_at));
+        now_ms.saturating_sub(self.kept_ms) >= FOLDER_KEEP_EVERY_MS || behind >= FOLDER_KEEP_EVERY_BYTES
+    }
+
+    /// Tells now and then how far a long file has been read.
+    fn tell(&mut self, now_ms: i64) {
+        let Some(hand) = self.in_hand() else { return };
+        let Some(open) = &mut self.open else { return };
+        if now_ms.saturating_sub(open.told_ms) < FOLDER_TELL_EVERY_MS {
+            return;
+        }
+        open.told_ms = now_ms;
+        let (records, percent) = (open.records, hand.percent());
+        tracing::info!(feed = self.id(), file = hand.name, byte = hand.byte, records, percent, "reading on");
     }
 
     /// Keeps what is known, at once.
@@ -258,7 +289,7 @@ impl One {
         let Some(keeper) = &self.keeper else { return Ok(()) };
         let watch = gaps.known(self.feed.decoder.feed()).cloned().unwrap_or_default();
         keeper.save(&Kept { file: self.file.clone(), watch })?;
-        self.kept_ms = now_ms;
+        (self.kept_ms, self.kept_at) = (now_ms, self.file.as_ref().map_or(0, |file| file.position));
         Ok(())
     }
 

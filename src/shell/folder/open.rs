@@ -65,6 +65,11 @@ impl Source {
         };
         Ok(Self { form, disk: seen, made: 0 })
     }
+
+    /// How far it has been read, from now on.
+    pub(super) fn progress(&self) -> Progress {
+        Progress(Rc::clone(&self.disk))
+    }
 }
 
 /// Whether a file is compressed.
@@ -74,6 +79,16 @@ pub(super) fn is_compressed(name: &str) -> bool {
 
 fn is(name: &str, ending: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, found)| found == ending)
+}
+
+/// How much of a file was read from the disk.
+pub(super) struct Progress(Rc<Seen>);
+
+impl Progress {
+    /// Bytes, with those of it that are still to be taken.
+    pub(super) fn read(&self) -> u64 {
+        self.0.bytes.get()
+    }
 }
 
 /// What went wrong: with the disk, or with what stands on it.
