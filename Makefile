@@ -19,7 +19,7 @@ demo: ## A simulated fleet on this machine; brings the ClickHouse engine where n
 test: kafka clickhouse-engine consumers checkers helm ## Every test, with a real Kafka and the real ClickHouse engine
 	cargo test
 
-kills: kafka clickhouse-engine ## The long form of tests/kills: 200,000 records, 20 times kill -9, 20 s without ClickHouse
+kills: kafka clickhouse-engine ## The long form of tests/kills: 200,000 records, 20 times kill -9, 20 s without ClickHouse; a file of 5,000,000, 30 times kill -9
 	TIDEGAUGE_KILLS=full cargo test --test kills -- --nocapture --test-threads=1
 
 check: fmt clippy core deny docs ## Formatting, lints, the core alone, dependencies, docs

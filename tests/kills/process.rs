@@ -41,6 +41,8 @@ pub(crate) struct Process {
     variables: Variables,
     address: String,
     log: PathBuf,
+    /// As it is started again.
+    arguments: Vec<&'static str>,
     child: Child,
     web: Client<HttpConnector, Full<Bytes>>,
 }
@@ -48,6 +50,11 @@ pub(crate) struct Process {
 impl Process {
     /// The first start of a deployment that has no state yet.
     pub(crate) fn start(deployment: &Variables, name: &str) -> Self {
+        Self::start_as(deployment, name, &[])
+    }
+
+    /// The same with these arguments beside `run`.
+    pub(crate) fn start_as(deployment: &Variables, name: &str, arguments: &[&'static str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let mut variables = deployment.clone();
@@ -55,9 +62,10 @@ impl Process {
         variables.0.push(("TIDEGAUGE_API_LISTEN", address.clone()));
         let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("kills-{name}.log"));
         drop(std::fs::remove_file(&log));
-        let child = spawn(&variables, &log, &["run", "--new"]);
+        let arguments = [&["run"], arguments].concat();
+        let child = spawn(&variables, &log, &[arguments.as_slice(), &["--new"]].concat());
         let web = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
-        Self { variables, address, log, child, web }
+        Self { variables, address, log, arguments, child, web }
     }
 
     /// `kill -9`.
@@ -68,7 +76,7 @@ impl Process {
 
     /// Again, with the same name.
     pub(crate) fn restart(&mut self) {
-        self.child = spawn(&self.variables, &self.log, &["run"]);
+        self.child = spawn(&self.variables, &self.log, &self.arguments);
     }
 
     /// SIGTERM: everything sealed and committed.
