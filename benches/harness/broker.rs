@@ -20,6 +20,11 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// One with lines of its own in `server.properties`.
+    pub(crate) fn start_with(properties: &[&str]) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/dev/kafka-start.sh");
@@ -28,6 +33,7 @@ impl Broker {
             .arg(port.to_string())
             .env("HEAP", "1g")
             .env("FOR", "measuring")
+            .env("PROPERTIES", properties.join("\n"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -110,7 +110,12 @@ impl Load {
     }
 
     fn command(&self, iccid: &str, command: &serde_json::Value) -> anyhow::Result<()> {
-        self.send(Topic::Commands, None, iccid, command.to_string().as_bytes())
+        self.order(iccid, &command.to_string())
+    }
+
+    /// A command as it is.
+    pub(crate) fn order(&self, iccid: &str, command: &str) -> anyhow::Result<()> {
+        self.send(Topic::Commands, None, iccid, command.as_bytes())
     }
 
     /// One CDR of some bytes.

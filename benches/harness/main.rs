@@ -4,6 +4,7 @@
 //!     cargo bench --bench harness                      everything, about ten minutes
 //!     cargo bench --bench harness -- throughput --records 1000000
 //!     cargo bench --bench harness -- latency | queries | restart | failover | memory
+//!     cargo bench --bench harness -- folder --records 50000000       files of a gateway; 8 GB of disk
 //!     cargo bench --bench harness -- timers --packages 10000000      the meter alone; needs some 10 GB
 //!
 //! A stage is a child process of its own, so that its CPU time (all threads, librdkafka's too) is its own. Figures are
@@ -11,11 +12,16 @@
 
 mod asking;
 mod broker;
+#[path = "../../tests/support/counted.rs"]
+mod counted;
 mod cpu;
 mod failover;
+mod folder;
 mod latency;
 mod load;
 mod pair;
+#[path = "../../tests/support/pgw.rs"]
+mod pgw;
 mod product;
 mod queries;
 mod restart;
@@ -51,6 +57,8 @@ enum What {
     Restart(restart::Options),
     /// Resident bytes a card.
     Memory(Size),
+    /// Files of P-GW records in a folder: records a CPU second, resident memory, lag.
+    Folder(folder::Options),
     /// Packages that end in one second: seconds, packages a second, the greatest step, memory.
     Timers(timers::Options),
     /// One stage, run by the others.
@@ -81,6 +89,7 @@ fn main() -> anyhow::Result<()> {
         Some(What::Failover(options)) => failover::run(&options),
         Some(What::Restart(options)) => restart::run(&options),
         Some(What::Memory(size)) => throughput::memory(size),
+        Some(What::Folder(options)) => folder::run(&options),
         Some(What::Timers(options)) => timers::run(&options),
         Some(What::Stage(options)) => stage::run(&options),
         None => {

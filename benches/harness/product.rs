@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub(crate) struct Told<'a> {
 
 impl Told<'_> {
     /// The only instance.
-    const ALONE: Self = Self { name: "harness", session_ms: None, clickhouse: None };
+    pub(crate) const ALONE: Self = Self { name: "harness", session_ms: None, clickhouse: None };
 }
 
 impl Product {
@@ -42,9 +43,24 @@ impl Product {
     }
 
     pub(crate) fn start_as(brokers: &str, prefix: &str, told: &Told<'_>) -> anyhow::Result<Self> {
-        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        Self::spawn(Self::command(brokers, prefix, told).args(["run", "--new"]))
+    }
+
+    /// Some of the roles in a process of their own, by a file of configuration.
+    pub(crate) fn start_roles(
+        (brokers, prefix): (&str, &str),
+        told: &Told<'_>,
+        roles: &str,
+        config: &Path,
+    ) -> anyhow::Result<Self> {
         let mut command = Self::command(brokers, prefix, told);
-        command.args(["run", "--new"]).env("TIDEGAUGE_API_LISTEN", listen.to_string());
+        command.args(["run", "--new", "--roles", roles]).env("TIDEGAUGE_CONFIG", config);
+        Self::spawn(&mut command)
+    }
+
+    fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        command.env("TIDEGAUGE_API_LISTEN", listen.to_string());
         let child = command.stdout(Stdio::null()).spawn()?;
         Ok(Self { child, address: format!("http://{listen}") })
     }

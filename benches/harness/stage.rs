@@ -114,6 +114,11 @@ impl Watch {
 
 /// Of this process, bytes.
 pub(crate) fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    resident_of("self")
+}
+
+/// Of a process by its number, bytes; 0 when it is gone.
+pub(crate) fn resident_of(process: &str) -> u64 {
+    let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).unwrap_or_default();
     statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4_096
 }
