@@ -209,6 +209,10 @@ fn trouble(feed: &str, reader: &Value, out: &mut String) {
     } else if let Some(waiting) = folder["waiting"].as_u64().filter(|waiting| *waiting > 0) {
         let _ = writeln!(out, "{feed}: {}: {waiting} files wait", text(&folder["path"]));
     }
+    let file = &folder["file"];
+    if let Some(percent) = file["percent"].as_u64() {
+        let _ = writeln!(out, "{feed}: {}: {percent} % read", text(&file["name"]));
+    }
 }
 
 fn count(value: &Value) -> String {

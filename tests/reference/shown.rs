@@ -75,7 +75,8 @@ fn feeds_for_the_eye() {
     ]);
     troubled["folder"] = json!({"path": "/srv/east", "waiting": 3, "trouble": "permission denied: chown it"});
     let mut waiting = reader.clone();
-    waiting["folder"] = json!({"path": "/srv/west", "waiting": 2});
+    waiting["folder"] = json!({"path": "/srv/west", "waiting": 2,
+        "file": {"name": "west_0007.cdr", "byte": 4_360_000, "read": 8_388_608, "size": 43_600_000, "percent": 19}});
     let answer = json!({"feeds": [
         {"feed": "east-pgw", "last": "2026-08-01T09:00:00Z", "fresh_in": 15, "stale_in": 1, "readers": [reader, troubled]},
         {"feed": "modem", "last": "2026-08-01T09:00:01Z", "fresh_in": 16, "stale_in": 0},
