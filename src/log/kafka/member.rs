@@ -148,6 +148,9 @@ impl Member {
                 |e| from_kafka(&format!("assigning {name} [{}] from {}", at.partition, offset.0), &e),
             )?;
         }
+        // librdkafka forgets no pause: a partition that was given up while it was paused would come back and never be read.
+        // Before it is fetched, since a resume throws away what was.
+        self.consumer().resume(&list).map_err(|e| from_kafka("resuming what is assigned", &e))?;
         self.consumer()
             .context()
             .take(self.consumer(), &list)
