@@ -5,24 +5,31 @@
 
 use crate::limits::BER_DEPTH_MAX;
 
-/// Class and number of a tag, without the constructed bit.
+/// Class and number of a tag, without the constructed bit: the class in the two highest bits, the number, of at most 28, in
+/// the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tag {
-    class: u8,
-    number: u32,
-}
+pub struct Tag(u32);
+
+/// The class of context-specific tags.
+const CONTEXT: u8 = 2;
+const CLASS_AT: u32 = 30;
 
 impl Tag {
     /// A context-specific tag, as nearly all of TS 32.298 are.
     #[must_use]
     pub const fn context(number: u32) -> Self {
-        Self { class: 2, number }
+        Self::new(CONTEXT, number)
+    }
+
+    const fn new(class: u8, number: u32) -> Self {
+        Self((class as u32) << CLASS_AT | number)
     }
 
     /// The number, if the tag is context-specific.
     #[must_use]
     pub fn context_number(self) -> Option<u32> {
-        (self.class == 2).then_some(self.number)
+        let number = self.0 & !(3 << CLASS_AT);
+        (self == Self::context(number)).then_some(number)
     }
 }
 
@@ -95,7 +102,23 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// An element that cannot be read; the reader stays before it.
+    #[inline]
     pub fn element(&mut self) -> Result<Option<Tlv<'a>>, BerError> {
+        // Nearly all are so: a tag and a length of one octet each. Within the caller they stay in registers; handed over in
+        // memory, elements cost several times what it takes to read them.
+        if let [first, length @ 0..=0x7F, rest @ ..] = self.rest
+            && first & 0x1F != 0x1F
+            && let Some((value, rest)) = rest.split_at_checked(usize::from(*length))
+        {
+            let tlv = Tlv { tag: Tag::new(first >> 6, u32::from(first & 0x1F)), value, at: self.at + 2 };
+            (self.rest, self.at) = (rest, tlv.at + value.len());
+            return Ok(Some(tlv));
+        }
+        self.any_element()
+    }
+
+    #[inline(never)]
+    fn any_element(&mut self) -> Result<Option<Tlv<'a>>, BerError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -141,14 +164,14 @@ fn tag(bytes: &[u8]) -> Result<(Tag, bool, usize), BerProblem> {
     let first = *bytes.first().ok_or(BerProblem::Truncated)?;
     let (class, constructed) = (first >> 6, first & 0x20 != 0);
     if first & 0x1F != 0x1F {
-        return Ok((Tag { class, number: u32::from(first & 0x1F) }, constructed, 1));
+        return Ok((Tag::new(class, u32::from(first & 0x1F)), constructed, 1));
     }
     let mut number = 0u32;
     for taken in 1..=4 {
         let octet = *bytes.get(taken).ok_or(BerProblem::Truncated)?;
         number = number << 7 | u32::from(octet & 0x7F);
         if octet & 0x80 == 0 {
-            return Ok((Tag { class, number }, constructed, taken + 1));
+            return Ok((Tag::new(class, number), constructed, taken + 1));
         }
     }
     Err(BerProblem::Tag)
