@@ -1,4 +1,4 @@
-//! A member closes, whatever it has heard of the group and whatever it has answered.
+//! A member closes, whatever it has heard of the group and whatever it has answered; and what it gives up it can take again.
 #![allow(clippy::unwrap_used, reason = "a test that meets an error fails")]
 
 use std::sync::mpsc::channel;
@@ -63,6 +63,25 @@ fn wait_until_stable(cluster: &Cluster, group: &str, before: &str) -> String {
         patience.check("the group to be stable");
     }
     member
+}
+
+/// A worker pauses what it is about to give up; librdkafka remembers that.
+#[test]
+fn a_partition_that_was_given_up_paused_is_read_when_it_comes_back() {
+    let cluster = Cluster::make("paused", 2);
+    let mut log = worker(&cluster, "paused", "w");
+    let from = assigned(&mut log);
+    log.assign(&from).unwrap();
+    log.pause(&[0]);
+    log.unassign(&[0]).unwrap();
+    cluster.append(Topic::Log, 0, &["a", "b"]);
+    log.assign(&[(0, LogOffset(0))]).unwrap();
+    let (mut read, patience) = (Vec::new(), Patience::of(Duration::from_secs(30)));
+    while read.len() < 2 {
+        log.poll(BUDGET, &mut |message| read.push((message.partition, message.offset))).unwrap();
+        patience.check("what is in the partition");
+    }
+    assert_eq!(read, [(0, LogOffset(0)), (0, LogOffset(1))]);
 }
 
 /// Drops something on a thread of its own, and fails if that does not end.
