@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::QUESTION_WITHIN;
 use super::finding::{Finding, Findings};
 use crate::config::Config;
-use crate::limits::{CLOCK_AHEAD_MAX_S, STALE_AFTER_S};
+use crate::limits::{CLOCK_AHEAD_MAX_S, GAPS_KEPT_BYTES_MAX, STALE_AFTER_S};
 use crate::log::kafka::{
     BrokerFound, BrokerVersion, KafkaConfig, Skew, broker_version, brokers, is_newest_known, release, skew,
 };
@@ -97,6 +97,24 @@ fn set(
             "offsets.retention.minutes=10080 (a week) at least",
         );
     }
+    let by_topics = config.feeds.iter().any(|feed| feed.topic.is_some());
+    if by_topics {
+        notes(name, number("offset.metadata.max.bytes"), findings);
+    }
+}
+
+/// What is known of the gaps of feeds that come by topics stands beside their offsets.
+fn notes(name: &str, most: Option<u128>, findings: &mut Findings) {
+    if let Some(most) = most.filter(|most| *most < GAPS_KEPT_BYTES_MAX as u128) {
+        findings.warning(
+            name,
+            format!(
+                "offset.metadata.max.bytes is {most}: what is known of feeds' gaps does not fit beside an offset, and is \
+                 forgotten at each restart"
+            ),
+            "offset.metadata.max.bytes=4096, as brokers have it unless told otherwise",
+        );
+    }
 }
 
 /// Asked over a plain socket where there is one.
@@ -164,6 +182,16 @@ fn judge(name: String, skew: Skew, findings: &mut Findings) {
 mod tests {
     use super::super::finding::Level;
     use super::*;
+
+    #[test]
+    fn a_broker_that_keeps_too_little_beside_an_offset_is_named() {
+        for (most, named) in [(None, false), (Some(4_096), false), (Some(3_499), true), (Some(0), true)] {
+            let mut findings = Findings::of("brokers");
+            notes("b", most, &mut findings);
+            let found = findings.done();
+            assert_eq!(found.iter().any(|one| one.level == Level::Warning), named, "{most:?}");
+        }
+    }
 
     #[test]
     fn a_clock_is_judged_by_what_it_does_to_the_meter() {
