@@ -7,6 +7,10 @@
 mod examples;
 #[path = "schemas/files.rs"]
 mod files;
+#[path = "schemas/sample_events.rs"]
+mod sample_events;
+#[path = "schemas/samples.rs"]
+mod samples;
 #[path = "schemas/topics.rs"]
 mod topics;
 #[path = "schemas/written.rs"]
