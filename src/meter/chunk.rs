@@ -1,21 +1,21 @@
 //! Chunks: the bytes of a shard for the checkpoint.
 //!
 //! Canonical: cards in their order, everything else as it stands in memory, what can be derived left out. So a chunk and
-//! the log after it give the next chunk byte for byte. Internal and versioned by [`super::FOLD_VERSION`].
+//! the log after it give the next chunk byte for byte. Internal and versioned by [`super::STATE_LAYOUT`].
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::card::Card;
 use super::feeds::Feeds;
 use super::shard::{Said, Shard};
-use super::{FOLD_VERSION, RestoreError};
+use super::{RestoreError, STATE_LAYOUT};
 use crate::limits::DECODED_BYTES_MAX;
 use crate::model::{LogOffset, UnixTime};
 
 /// What opens a chunk: checked before anything else is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ChunkHead {
-    fold_version: u32,
+    layout: u32,
     pub partition: u32,
     pub shard: u32,
     /// Next to fold.
@@ -40,7 +40,7 @@ pub(super) struct Place<'a> {
 /// Appends a shard.
 pub(super) fn encode(shard: &Shard, place: &Place<'_>, out: &mut Vec<u8>) {
     let head = ChunkHead {
-        fold_version: FOLD_VERSION,
+        layout: STATE_LAYOUT,
         partition: place.partition,
         shard: place.shard,
         position: place.position,
@@ -57,8 +57,8 @@ pub(super) fn encode(shard: &Shard, place: &Place<'_>, out: &mut Vec<u8>) {
 /// Reads a shard back. Its terms are not there yet: the catalogue in force is not known here.
 pub(super) fn decode(mut bytes: &[u8]) -> Result<(ChunkHead, Feeds, Shard), RestoreError> {
     let head: ChunkHead = read(&mut bytes)?;
-    if head.fold_version != FOLD_VERSION {
-        return Err(RestoreError::FoldVersion { chunk: head.fold_version });
+    if head.layout != STATE_LAYOUT {
+        return Err(RestoreError::Layout { chunk: head.layout });
     }
     let feeds: Feeds = read(&mut bytes)?;
     let said: Said = read(&mut bytes)?;

@@ -83,8 +83,12 @@ pub use rows::{DayRow, MonthRow, Rows};
 pub use state::{CardState, SuspendedBy};
 pub use view::{CardView, FeedView};
 
-/// Version of what the fold computes and of how it is written. A chunk of another version is not replayed.
+/// Version of what the fold computes. A chunk of another version is not replayed: only one that was written at the end of
+/// the log, by `drain`, is taken over. Held to the bytes by `tests/golden`.
 pub const FOLD_VERSION: u32 = 7;
+
+/// Version of how a shard is written. Whoever raises it keeps a reader of the one before, or no drained state can be taken over.
+pub const STATE_LAYOUT: u32 = 1;
 
 /// Faults that can be planted, so that tests prove that the auditor catches them. None in production.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -28,10 +28,10 @@ pub enum RestoreError {
     #[error("a chunk cannot be decoded: {0}")]
     Decode(#[from] bincode::error::DecodeError),
     #[error(
-        "a chunk was written by fold version {chunk}, this is {}: drain with the old version first",
-        super::FOLD_VERSION
+        "a chunk has layout {chunk}, this program reads {}: start the version that wrote it, or one that reads both",
+        super::STATE_LAYOUT
     )]
-    FoldVersion { chunk: u32 },
+    Layout { chunk: u32 },
     #[error("{bytes} bytes follow the last card of a chunk")]
     Leftover { bytes: usize },
     #[error("{found} chunks, {SHARDS} are needed")]

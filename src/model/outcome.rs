@@ -57,12 +57,48 @@ pub type Reason = std::borrow::Cow<'static, str>;
 /// Bytes are those of the record for CDRs, and the delta taken for readings. Counted + duplicate + … + rejected =
 /// folded, in records and in bytes, by construction: [`Ledger::add`] is the only way in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C, align(64))]
 pub struct Ledger {
-    /// Indexed by [`Input`] (CDR, reading, command) and [`Outcome`].
-    records: [[u64; 7]; 3],
-    bytes: [[u64; 7]; 3],
-    folded_records: [u64; 3],
-    folded_bytes: [u64; 3],
+    /// By [`Input`]: CDR, reading, command.
+    inputs: [Account; 3],
+}
+
+/// What came by one input. There are thousands of ledgers, and a counted record touches one line of memory of its own's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
+struct Account {
+    folded: Sum,
+    /// By [`Outcome`].
+    by: [Sum; 7],
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
+struct Sum {
+    records: u64,
+    bytes: u64,
+}
+
+impl Sum {
+    fn plus(self, other: Self) -> Self {
+        let (records, bytes) =
+            (self.records.saturating_add(other.records), self.bytes.saturating_add(other.bytes));
+        Self { records, bytes }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        let (records, bytes) =
+            (self.records.saturating_sub(other.records), self.bytes.saturating_sub(other.bytes));
+        Self { records, bytes }
+    }
+}
+
+impl Account {
+    fn with(&self, other: &Self, join: impl Fn(Sum, Sum) -> Sum) -> Self {
+        let mut by = self.by;
+        by.iter_mut().zip(other.by).for_each(|(sum, other)| *sum = join(*sum, other));
+        Self { folded: join(self.folded, other.folded), by }
+    }
 }
 
 /// Which input a record came by.
@@ -91,70 +127,61 @@ impl Input {
 impl Ledger {
     /// Notes one record.
     pub fn add(&mut self, input: Input, outcome: Outcome, bytes: u64) {
-        let (i, o) = (input as usize, outcome as usize);
-        self.records[i][o] = self.records[i][o].saturating_add(1);
-        self.bytes[i][o] = self.bytes[i][o].saturating_add(bytes);
-        self.folded_records[i] = self.folded_records[i].saturating_add(1);
-        self.folded_bytes[i] = self.folded_bytes[i].saturating_add(bytes);
+        let account = &mut self.inputs[input as usize];
+        let one = Sum { records: 1, bytes };
+        account.folded = account.folded.plus(one);
+        account.by[outcome as usize] = account.by[outcome as usize].plus(one);
     }
 
     /// Adds another ledger, for sums over shards.
     pub fn merge(&mut self, other: &Self) {
-        for i in 0..3 {
-            for o in 0..7 {
-                self.records[i][o] = self.records[i][o].saturating_add(other.records[i][o]);
-                self.bytes[i][o] = self.bytes[i][o].saturating_add(other.bytes[i][o]);
-            }
-            self.folded_records[i] = self.folded_records[i].saturating_add(other.folded_records[i]);
-            self.folded_bytes[i] = self.folded_bytes[i].saturating_add(other.folded_bytes[i]);
-        }
+        *self = self.with(other, Sum::plus);
     }
 
     /// What has been added since `earlier`, an older state of the same ledger.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let mut out = *self;
-        for i in 0..3 {
-            for o in 0..7 {
-                out.records[i][o] = self.records[i][o].saturating_sub(earlier.records[i][o]);
-                out.bytes[i][o] = self.bytes[i][o].saturating_sub(earlier.bytes[i][o]);
-            }
-            out.folded_records[i] = self.folded_records[i].saturating_sub(earlier.folded_records[i]);
-            out.folded_bytes[i] = self.folded_bytes[i].saturating_sub(earlier.folded_bytes[i]);
-        }
-        out
+        self.with(earlier, Sum::minus)
+    }
+
+    fn with(&self, other: &Self, join: impl Fn(Sum, Sum) -> Sum) -> Self {
+        let mut inputs = self.inputs;
+        inputs
+            .iter_mut()
+            .zip(&other.inputs)
+            .for_each(|(account, other)| *account = account.with(other, &join));
+        Self { inputs }
     }
 
     /// Records of an input with an outcome.
     #[must_use]
     pub fn records(&self, input: Input, outcome: Outcome) -> u64 {
-        self.records[input as usize][outcome as usize]
+        self.inputs[input as usize].by[outcome as usize].records
     }
 
     /// Bytes of an input with an outcome.
     #[must_use]
     pub fn bytes(&self, input: Input, outcome: Outcome) -> u64 {
-        self.bytes[input as usize][outcome as usize]
+        self.inputs[input as usize].by[outcome as usize].bytes
     }
 
     /// All records folded of an input.
     #[must_use]
     pub fn folded(&self, input: Input) -> u64 {
-        self.folded_records[input as usize]
+        self.inputs[input as usize].folded.records
     }
 
     /// All bytes folded of an input.
     #[must_use]
     pub fn folded_bytes(&self, input: Input) -> u64 {
-        self.folded_bytes[input as usize]
+        self.inputs[input as usize].folded.bytes
     }
 
     /// Whether the outcomes add up to what was folded.
     #[must_use]
     pub fn adds_up(&self) -> bool {
-        (0..3).all(|i| {
-            self.records[i].iter().sum::<u64>() == self.folded_records[i]
-                && self.bytes[i].iter().fold(0u64, |a, b| a.saturating_add(*b)) == self.folded_bytes[i]
+        self.inputs.iter().all(|account| {
+            account.by.iter().fold(Sum::default(), |sum, part| sum.plus(*part)) == account.folded
         })
     }
 }

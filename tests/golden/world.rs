@@ -302,6 +302,12 @@ impl World {
         Meter::restore(0, self.meter.head().catalogues, &chunks).expect("chunks that were just written")
     }
 
+    /// The bytes of the state as it is now, in short.
+    pub(crate) fn fingerprint(&self) -> u32 {
+        let now = self.checkpoints.last().expect("the state of now");
+        now.iter().fold(0, |sum, chunk| crc32c::crc32c_append(sum, chunk))
+    }
+
     /// Invariant 7: each checkpoint and the rest of the log give the state of now, byte for byte.
     pub(crate) fn replays_from_every_checkpoint(&self) {
         let now = self.checkpoints.last().expect("the state of now");
