@@ -182,9 +182,9 @@ impl Card {
         if let Some(cold) = &mut self.cold {
             cold.past.retain(&stays);
         }
-        let closed = closed.into_iter().filter(stays);
-        let packed: Vec<_> =
-            closed.map(|cycle| PastCycle { burnt: self.account.closed_burn(cycle.start), cycle }).collect();
+        let past =
+            closed.into_iter().map(|cycle| PastCycle { burnt: self.account.drop_cycle(cycle.start), cycle });
+        let packed: Vec<_> = past.filter(|past| stays(&past.cycle)).collect();
         if !packed.is_empty() {
             self.cold().past.add(packed);
         }

@@ -80,6 +80,7 @@ scripts! {
     whole_by_rule
     corrections
     restated
+    restated_when_idle
     opening
     opening_past
     opening_refused

@@ -54,11 +54,6 @@ impl Account {
             .map_or(0, |book| book.cycle_closed(cycle).saturating_add(book.burn(ctx, cycle).in_cycle(cycle)))
     }
 
-    /// Burn of a cycle's closed days.
-    pub(crate) fn closed_burn(&self, cycle: Day) -> u64 {
-        self.book.as_ref().map_or(0, |book| book.cycle_closed(cycle))
-    }
-
     /// As of `ctx.at`. For a query, fire what is due on a copy first.
     pub(crate) fn view(&self, ctx: &Ctx<'_>) -> AccountView {
         self.book.as_ref().map_or_else(|| view::empty(ctx), |book| view::view(book, ctx))

@@ -276,6 +276,12 @@ impl Book {
         self.closed.iter().find(|closed| closed.cycle == cycle).map_or(0, |closed| closed.burnt)
     }
 
+    pub(super) fn drop_cycle(&mut self, cycle: Day) -> u64 {
+        let burnt = self.cycle_closed(cycle);
+        self.closed.retain(|closed| closed.cycle != cycle);
+        burnt
+    }
+
     pub(super) fn recall_cycle(&mut self, cycle: Day, burnt: u64) {
         let at = self.closed.partition_point(|closed| closed.cycle < cycle);
         self.closed.reserve_exact(1);

@@ -351,6 +351,11 @@ impl Account {
         book.alerts.pass(&level, out);
     }
 
+    /// Hands over what was burnt of a cycle that is closed: from now on it is the caller's to keep.
+    pub(crate) fn drop_cycle(&mut self, cycle: Day) -> u64 {
+        self.book.as_mut().map_or(0, |book| book.drop_cycle(cycle))
+    }
+
     /// Takes the burn of a cycle back that was dropped.
     pub(crate) fn recall_cycle(&mut self, cycle: Day, burnt: u64) {
         if let Some(book) = self.book.as_mut().filter(|_| burnt > 0) {
