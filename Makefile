@@ -71,14 +71,15 @@ contract: kafka clickhouse-engine checkers ## Schemathesis over the whole OpenAP
 
 helm: ## Helm into the cache, for tests/helm; needs Go, takes minutes the first time
 	@if [ ! -x $(CACHE)/tools/helm ] && command -v go >/dev/null; then \
-	GOBIN=$(CACHE)/tools go install helm.sh/helm/v3/cmd/helm@v3.18.6; fi
+	GOBIN=$(CACHE)/tools timeout 900 go install helm.sh/helm/v3/cmd/helm@v3.18.6 \
+	|| echo 'no Helm: tests/helm will say SKIPPED' >&2; fi
 
 # Their test says SKIPPED where they are not to be had.
 consumers:
 	@deploy/dev/consumers-get.sh >/dev/null || true
 
 checkers:
-	@deploy/dev/checkers-get.sh >/dev/null
+	@deploy/dev/checkers-get.sh >/dev/null || true
 
 clickhouse-engine:
 	@deploy/dev/clickhouse-get.sh >/dev/null

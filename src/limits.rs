@@ -286,6 +286,8 @@ pub const INGEST_COMMIT_EVERY_MS: i64 = 200;
 pub const BER_DEPTH_MAX: usize = 16;
 /// Bytes of one record of a 3GPP file: TS 32.297 gives its length 16 bits, and plain files are held to the same.
 pub const BER_RECORD_BYTES_MAX: usize = 64 * 1_024;
+/// How often `topics plan` and `apply` ask a cluster, a second apart, that says to try again.
+pub const TOPICS_ATTEMPTS: u32 = 15;
 /// Months that `catalogue apply` compiles ahead: ten years, which a package may last, and one until it is applied again.
 pub const CALENDAR_MONTHS: u32 = 132;
 

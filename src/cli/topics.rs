@@ -1,24 +1,49 @@
 //! `topics plan|apply`.
 
+use std::time::Duration;
+
 use super::args::TopicsCommand;
 use super::exit::{Exit, Failed};
 use super::kafka;
 use crate::config::Config;
+use crate::limits::TOPICS_ATTEMPTS;
+use crate::log::LogError;
 use crate::log::kafka::topics::{self, Difference, Remedy, Stamps, Wanted};
 use crate::stdout::say;
+
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
 
 pub(super) fn run(command: &TopicsCommand, config: &Config, json: bool) -> Result<Exit, Failed> {
     let client = kafka::member(config, &config.kafka.group, "topics");
     let wanted = wanted(config);
     let runtime = super::runtime()?;
-    let planned = runtime.block_on(topics::plan(&client, &wanted)).map_err(Failed::unavailable)?;
+    let planned = runtime
+        .block_on(patiently(BETWEEN_ATTEMPTS, async || topics::plan(&client, &wanted).await))
+        .map_err(Failed::unavailable)?;
     let apply = matches!(command, TopicsCommand::Apply);
     if apply {
-        runtime.block_on(topics::apply(&client, &wanted)).map_err(Failed::unavailable)?;
+        runtime
+            .block_on(patiently(BETWEEN_ATTEMPTS, async || topics::apply(&client, &wanted).await))
+            .map_err(Failed::unavailable)?;
     }
     print(&planned, apply, json);
     let by_hand = planned.iter().any(|d| d.remedy() == Remedy::ByHand);
     Ok(if by_hand { Exit::Failed } else { Exit::Done })
+}
+
+/// A cluster that has just made topics may not know their leaders yet: what may be tried again is, some times.
+async fn patiently<T>(
+    between: Duration,
+    attempt: impl AsyncFn() -> Result<T, LogError>,
+) -> Result<T, LogError> {
+    for _ in 1..TOPICS_ATTEMPTS {
+        match attempt().await {
+            Err(LogError::Retriable(why)) => tracing::info!("{why}: tried again"),
+            answer => return answer,
+        }
+        tokio::time::sleep(between).await;
+    }
+    attempt().await
 }
 
 /// The topics as the configuration wants them: all with the log's partitions, so that the default serves small and large.
@@ -64,6 +89,22 @@ fn line(difference: &Difference, applied: bool) -> String {
 mod tests {
     use super::*;
     use crate::log::Topic;
+
+    #[tokio::test]
+    async fn what_may_be_tried_again_is_and_nothing_else() {
+        let asked = std::cell::Cell::new(0);
+        let away = || {
+            asked.set(asked.get() + 1);
+            Err(LogError::Retriable("no leader".to_owned()))
+        };
+        let soon =
+            patiently(Duration::ZERO, async || if asked.get() < 3 { away() } else { Ok(asked.get()) }).await;
+        assert_eq!(soon, Ok(3));
+        let never = patiently(Duration::ZERO, async || away() as Result<(), _>).await;
+        assert_eq!((never.is_err(), asked.get()), (true, 3 + TOPICS_ATTEMPTS));
+        let wrong = || LogError::Fenced("another".to_owned());
+        assert_eq!(patiently(Duration::ZERO, async || Err::<(), _>(wrong())).await, Err(wrong()));
+    }
 
     #[test]
     fn what_was_done_reads_otherwise_than_what_is_planned() {
