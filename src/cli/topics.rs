@@ -100,7 +100,7 @@ mod tests {
         let soon =
             patiently(Duration::ZERO, async || if asked.get() < 3 { away() } else { Ok(asked.get()) }).await;
         assert_eq!(soon, Ok(3));
-        let never = patiently(Duration::ZERO, async || away() as Result<(), _>).await;
+        let never = patiently(Duration::ZERO, async || away()).await;
         assert_eq!((never.is_err(), asked.get()), (true, 3 + TOPICS_ATTEMPTS));
         let wrong = || LogError::Fenced("another".to_owned());
         assert_eq!(patiently(Duration::ZERO, async || Err::<(), _>(wrong())).await, Err(wrong()));
