@@ -268,7 +268,7 @@ pub const KEYS: &[Key] = &[
     key("feeds[].identity", "column or /pointer", "(required)", "What names the card."),
     key(
         "feeds[].identity_kind",
-        "\"iccid\" | \"imsi\" | \"msisdn\"",
+        "\"iccid\" | \"imsi\" | \"msisdn\" | \"imei\"",
         "(required)",
         "What kind of name that is.",
     ),

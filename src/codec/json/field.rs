@@ -33,7 +33,7 @@ const DAY: &str = "a date, like 2026-08-01";
 const REASON: &str = "text of 1 to 1024 bytes";
 const NAME: &str = "text of 1 to 128 bytes";
 const WHOLE: &str = "a whole number from 0";
-const DIGITS: &str = "text of 1 to 16 digits";
+pub(super) const DIGITS: &str = "text of 1 to 16 digits";
 
 impl<'a> Field<'a> {
     pub(crate) fn is_said(&self) -> bool {

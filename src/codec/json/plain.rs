@@ -18,6 +18,7 @@ struct Plain<'a> {
     iccid: Option<CardId>,
     imsi: Option<u64>,
     msisdn: Option<u64>,
+    imei: Option<u64>,
     feed: Option<&'a str>,
     id: Option<&'a str>,
     start: Option<UnixTime>,
@@ -36,8 +37,9 @@ pub(super) fn cdr(bytes: &[u8]) -> Option<CdrIn<'_>> {
     let number = |kind, digits: Option<u64>| digits.map(|digits| CardName::Number(Number { kind, digits }));
     let card = plain.iccid.map(CardName::Iccid);
     let card = card.or_else(|| number(NumberKind::Imsi, plain.imsi));
+    let card = card.or_else(|| number(NumberKind::Msisdn, plain.msisdn));
     Some(CdrIn {
-        card: card.or_else(|| number(NumberKind::Msisdn, plain.msisdn))?,
+        card: card.or_else(|| number(NumberKind::Imei, plain.imei))?,
         feed: Cow::Borrowed(plain.feed?),
         id: Cow::Borrowed(plain.id?),
         start: plain.start?,
@@ -62,11 +64,11 @@ impl<'a> Plain<'a> {
             b"down" => once(&mut self.down, volume(value)),
             b"imsi" => once(&mut self.imsi, parse_digits(text(value)?)),
             b"msisdn" => once(&mut self.msisdn, parse_digits(text(value)?)),
-            b"imei" => parse_digits(text(value)?).and_then(|_| self.first(0)),
-            b"apn" => name(value).and_then(|_| self.first(1)),
-            b"rat" => name(value).and_then(|_| self.first(2)),
-            b"plmn" => name(value).and_then(|_| self.first(3)),
-            b"rating_group" => rating_group(value).and_then(|()| self.first(4)),
+            b"imei" => once(&mut self.imei, parse_digits(text(value)?)),
+            b"apn" => name(value).and_then(|_| self.first(0)),
+            b"rat" => name(value).and_then(|_| self.first(1)),
+            b"plmn" => name(value).and_then(|_| self.first(2)),
+            b"rating_group" => rating_group(value).and_then(|()| self.first(3)),
             b"slices" => None,
             _ => Some(()),
         }

@@ -7,12 +7,12 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::JsonError;
-use super::field::Field;
+use super::field::{DIGITS, Field};
 use super::plain;
 use super::scan::scan;
 use crate::codec::time;
 use crate::limits::{RECORD_BYTES_MAX, SLICES_MAX};
-use crate::model::{CardName, CounterKind, NumberKind, Slices, UnixTime};
+use crate::model::{CardName, CounterKind, Number, NumberKind, Slices, UnixTime};
 
 /// Reusable memory of a reader: the slices of the last CDR, packed.
 #[derive(Debug, Default)]
@@ -71,8 +71,8 @@ struct RawCdr<'a> {
     down: Field<'a>,
     #[serde(borrow)]
     slices: Option<&'a RawValue>,
-    // Not metered; checked, so that a carrier's mistake is seen where it is made.
     imei: Field<'a>,
+    // Not metered; checked, so that a carrier's mistake is seen where it is made.
     apn: Field<'a>,
     rat: Field<'a>,
     plmn: Field<'a>,
@@ -175,7 +175,7 @@ fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
 }
 
 fn read_cdr<'a>(raw: RawCdr<'a>, packed: &'a mut Vec<u8>) -> Result<CdrIn<'a>, JsonError> {
-    raw.imei.optional_number("imei", NumberKind::Imei)?;
+    let imei = raw.imei.optional_number("imei", NumberKind::Imei)?;
     for (field, value) in [("apn", raw.apn), ("rat", raw.rat), ("plmn", raw.plmn)] {
         value.optional_name(field)?;
     }
@@ -184,7 +184,7 @@ fn read_cdr<'a>(raw: RawCdr<'a>, packed: &'a mut Vec<u8>) -> Result<CdrIn<'a>, J
     }
     let (up, down) = (raw.up.whole("up", RECORD_BYTES_MAX)?, raw.down.whole("down", RECORD_BYTES_MAX)?);
     Ok(CdrIn {
-        card: card(&raw.iccid, raw.imsi, raw.msisdn)?,
+        card: card(&raw.iccid, raw.imsi, raw.msisdn, imei)?,
         feed: raw.feed.name("feed")?,
         id: raw.id.name("id")?,
         start: raw.start.time("start")?,
@@ -196,15 +196,16 @@ fn read_cdr<'a>(raw: RawCdr<'a>, packed: &'a mut Vec<u8>) -> Result<CdrIn<'a>, J
 }
 
 fn read_reading(raw: RawReading<'_>) -> Result<ReadingIn<'_>, JsonError> {
-    let card = card(&raw.iccid, raw.imsi, raw.msisdn)?;
+    let device = raw.imei.optional_number("imei", NumberKind::Imei)?;
+    let card = card(&raw.iccid, raw.imsi, raw.msisdn, device)?;
     let feed = raw.feed.optional_name("feed")?.unwrap_or(Cow::Borrowed(FEED_OF_READINGS));
     let counter = raw.counter.name("counter")?;
     let is_total = CounterKind(&counter).total().is_some();
     // A carrier's total has no device; a device's counter has one.
-    let imei = if is_total {
-        raw.imei.optional_number("imei", NumberKind::Imei)?.map_or(0, |number| number.digits)
-    } else {
-        raw.imei.number("imei", NumberKind::Imei)?.digits
+    let imei = match device {
+        Some(device) => device.digits,
+        None if is_total => 0,
+        None => return Err(JsonError::missing("imei", DIGITS)),
     };
     let session = raw.session.optional_name("session")?.unwrap_or_default();
     if is_total && !session.is_empty() && time::parse_day(&session).is_none() {
@@ -223,16 +224,23 @@ fn read_reading(raw: RawReading<'_>) -> Result<ReadingIn<'_>, JsonError> {
     })
 }
 
-/// The name that counts; the others, if they are said, must be names all the same.
-fn card(iccid: &Field<'_>, imsi: Field<'_>, msisdn: Field<'_>) -> Result<CardName, JsonError> {
+/// The name that counts; the others, if they are said, must be names all the same. A device names the card that it is
+/// registered with where nothing else does.
+fn card(
+    iccid: &Field<'_>,
+    imsi: Field<'_>,
+    msisdn: Field<'_>,
+    device: Option<Number>,
+) -> Result<CardName, JsonError> {
     let imsi = imsi.optional_number("imsi", NumberKind::Imsi)?;
     let msisdn = msisdn.optional_number("msisdn", NumberKind::Msisdn)?;
     if iccid.is_said() {
         return iccid.iccid("iccid").map(CardName::Iccid);
     }
     imsi.or(msisdn)
+        .or(device)
         .map(CardName::Number)
-        .ok_or_else(|| JsonError::missing("iccid", "iccid, or imsi or msisdn in its place"))
+        .ok_or_else(|| JsonError::missing("iccid", "iccid, or imsi, msisdn or imei in its place"))
 }
 
 fn width(field: Field<'_>) -> Result<u8, JsonError> {

@@ -9,7 +9,7 @@ use crate::model::{
     PostedCdr, Reading, Register, Rule, UnixTime,
 };
 
-/// What the record calls its card: the number that it came by, else the ICCID.
+/// What the record calls its card: the number that it came by, else the ICCID. An IMEI stands with the record.
 #[derive(Serialize)]
 struct Name {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,15 +24,22 @@ impl Name {
     fn new(card: CardId, number: Option<Number>) -> Self {
         let digits = |kind| number.filter(|n| n.kind == kind).map(|n| n.digits.to_string());
         let (imsi, msisdn) = (digits(NumberKind::Imsi), digits(NumberKind::Msisdn));
-        let iccid = (imsi.is_none() && msisdn.is_none()).then_some(card);
+        let iccid = number.is_none().then_some(card);
         Self { iccid, imsi, msisdn }
     }
+}
+
+/// The device that the card is named by, if it is.
+fn naming_device(number: Option<Number>) -> Option<u64> {
+    number.filter(|number| number.kind == NumberKind::Imei).map(|number| number.digits)
 }
 
 #[derive(Serialize)]
 struct CdrOut<'a> {
     #[serde(flatten)]
     name: Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imei: Option<String>,
     feed: &'a str,
     id: &'a str,
     start: String,
@@ -73,6 +80,7 @@ pub fn cdr(record: &Cdr<'_>) -> Vec<u8> {
     let slice = |s: crate::model::Slice| SliceOut { end: time::text(s.end), up: s.up, down: s.down };
     bytes(&CdrOut {
         name: Name::new(record.card, record.number),
+        imei: naming_device(record.number).map(|digits| digits.to_string()),
         feed: record.feed.name,
         id: record.id,
         start: time::text(record.start),
@@ -215,6 +223,7 @@ fn posted_out(record: &PostedCdr, card: CardId) -> Value {
     let slice = |&(end, up, down): &(UnixTime, u64, u64)| SliceOut { end: time::text(end), up, down };
     json!(CdrOut {
         name: Name::new(card, None),
+        imei: None,
         feed: &record.feed,
         id: &record.id,
         start: time::text(record.start),

@@ -230,7 +230,7 @@ fn mapping(syntax: Syntax, said: MappingSaid) -> Result<Mapping, String> {
         volume: volume(&said)?,
         unit: said.unit.ok_or("unit is missing: B, kB, MB, GB, KiB, MiB, GiB, said-1000 or said-1024")?,
         blank: said.blank.unwrap_or_default(),
-        identity_kind: said.identity_kind.ok_or("identity_kind is missing: iccid, imsi or msisdn")?,
+        identity_kind: said.identity_kind.ok_or("identity_kind is missing: iccid, imsi, msisdn or imei")?,
         record: record(&said)?,
         number: number(&said)?,
         identity: needed("identity", said.identity)?,

@@ -54,8 +54,12 @@ impl Broker {
 
     /// Registers a card, with a number or without.
     pub(in crate::ingest) fn register(&mut self, card: CardId, imsi: Option<u64>) {
-        let imsi = imsi.map(|digits| CardName::Number(Number { kind: NumberKind::Imsi, digits }));
-        for name in std::iter::once(CardName::Iccid(card)).chain(imsi) {
+        self.register_by(card, imsi.map(|digits| Number { kind: NumberKind::Imsi, digits }));
+    }
+
+    /// The same, with a number of any kind.
+    pub(in crate::ingest) fn register_by(&mut self, card: CardId, number: Option<Number>) {
+        for name in std::iter::once(CardName::Iccid(card)).chain(number.map(CardName::Number)) {
             let entry = DirectoryEntry { name, card, valid_from: 0, valid_to: None };
             self.append(entries::output(&entry, None));
         }

@@ -2,9 +2,11 @@
 
 use super::broker::RAW;
 use super::*;
+use crate::ingest::formats::feed::Feed;
 use crate::ingest::formats::{Decoder, Format, Platform};
 use crate::ingest::gaps::Watch;
 use crate::ingest::pgw::{Pieces, UsageRecord, decode};
+use crate::model::{Number, NumberKind};
 
 impl Run {
     /// An ingest that reads [`RAW`] as a platform's messages.
@@ -108,6 +110,33 @@ fn a_poll_is_a_reading_and_one_of_an_unknown_card_waits() {
     run.register(1, Some(IMSI));
     run.settle();
     assert_eq!(run.logged(), texts(&["reading cycle-total 10"]));
+}
+
+#[test]
+fn a_device_names_the_card_that_it_is_registered_with() {
+    let block = serde_json::json!({
+        "id": "f", "format": "mapped-json", "kind": "cycle-total", "identity": "/device", "identity_kind": "imei",
+        "at": "/at", "total": "/used", "unit": "B", "time": "unix",
+    });
+    let feed: Feed = serde_json::from_value(block).unwrap();
+    let watch = Watch { silence_ms: Some(60_000), ..Watch::default() };
+    let feed = RawFeed { topic: RAW, decoder: feed.decoder, watch };
+    let (broker, options) = (Broker::new(), Options::new("test", Clock::Log));
+    let options = Options { feeds: vec![feed].into(), ..options };
+    let ingest = Ingest::new(TestLog::new(&broker), PlainDirectory::default(), options);
+    let mut run = Run { broker, ingest };
+    run.put(RAW, 0, r#"{"device":"860000000000011","at":9,"used":5}"#);
+    run.settle();
+    assert_eq!(run.outcomes(), [0, 1, 0, 0]);
+    // What waits still says whose it is.
+    let parked = run.broker.borrow().messages(Topic::Parked)[0].value.clone().unwrap();
+    let parked: serde_json::Value = serde_json::from_slice(&parked).unwrap();
+    let names = ["iccid", "imsi", "msisdn", "imei"].map(|name| parked["record"][name].as_str());
+    assert_eq!(names, [None, None, None, Some("860000000000011")]);
+    let device = Number { kind: NumberKind::Imei, digits: 860_000_000_000_011 };
+    run.broker.borrow_mut().register_by(card(1), Some(device));
+    run.settle();
+    assert_eq!(run.logged(), texts(&["reading cycle-total 9"]));
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn a_card_may_go_by_its_numbers() {
         cdr(json.as_bytes(), &mut Scratch::default()).map(|cdr| cdr.card)
     };
     let msisdn = CardName::Number(Number { kind: NumberKind::Msisdn, digits: 861_440_000_000_123 });
+    let imei = CardName::Number(Number { kind: NumberKind::Imei, digits: 860_000_000_000_011 });
     let cases = [
         (r#""imsi":"460041234567890""#, CardName::Number(imsi())),
         (r#""msisdn":"861440000000123""#, msisdn),
@@ -58,6 +59,8 @@ fn a_card_may_go_by_its_numbers() {
         (r#""imsi":"460041234567890","msisdn":"861440000000123""#, CardName::Number(imsi())),
         (r#""imsi":"460041234567890","iccid":"89860012345678901236""#, CardName::Iccid(card())),
         (r#""iccid":null,"imsi":"460041234567890""#, CardName::Number(imsi())),
+        (r#""imei":"860000000000011""#, imei),
+        (r#""imei":"860000000000011","msisdn":"861440000000123""#, msisdn),
     ];
     for (names, expected) in cases {
         assert_eq!(named(names), Ok(expected), "{names}");
@@ -158,7 +161,7 @@ fn faults_of_a_cdr_are_named() {
         ),
         (
             ("iccid", "ICCID".into()),
-            "field `iccid` is missing; expected iccid, or imsi or msisdn in its place",
+            "field `iccid` is missing; expected iccid, or imsi, msisdn or imei in its place",
         ),
         (
             ("iccid\":\"8986001234567890123", "imsi\":\"46004x".into()),

@@ -20,7 +20,7 @@ fn any_time() -> impl Strategy<Value = i64> {
 }
 
 fn any_number() -> impl Strategy<Value = Option<Number>> {
-    let kind = prop_oneof![Just(NumberKind::Imsi), Just(NumberKind::Msisdn)];
+    let kind = prop_oneof![Just(NumberKind::Imsi), Just(NumberKind::Msisdn), Just(NumberKind::Imei)];
     prop::option::of((kind, 0u64..1_000_000_000_000_000).prop_map(|(kind, digits)| Number { kind, digits }))
 }
 
@@ -248,6 +248,7 @@ proptest! {
         imei in 0u64..10_000_000_000_000_000, at in any_time(), tx in any::<u64>(), rx in any::<u64>(),
         width in prop_oneof![Just(0u8), Just(32), Just(64)], number in any_number(),
     ) {
+        let imei = number.filter(|number| number.kind == NumberKind::Imei).map_or(imei, |number| number.digits);
         let record = Reading { card: card(), feed: FeedName::new(&feed), imei, counter: CounterKind(&counter), at, tx, rx, width, session: &session, number, origin: ORIGIN };
         let written = write::reading(&record);
         let card = name_of(card(), number);

@@ -22,7 +22,7 @@ use super::{Media, Numbered, Said};
 use crate::codec::json::{CdrIn, Field, JsonError, ReadingIn};
 use crate::codec::time::day_text;
 use crate::limits::{CARD_BYTES_MAX, NAME_BYTES_MAX};
-use crate::model::{CardName, NumberKind, Slices, TotalOf};
+use crate::model::{CardName, Number, NumberKind, Slices, TotalOf};
 
 /// How a feed's records are written and where in them everything stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub enum Identity {
     Iccid,
     Imsi,
     Msisdn,
+    /// The device that the card was registered with.
+    Imei,
 }
 
 /// What a record becomes, and where the parts of that stand.
@@ -205,7 +207,7 @@ impl Mapping {
                 Ok(Said::Reading(ReadingIn {
                     card,
                     feed: Cow::Borrowed(feed),
-                    imei: 0,
+                    imei: device(&card),
                     counter: Cow::Borrowed(of.counter()),
                     at,
                     tx: bounded(up)?,
@@ -226,6 +228,7 @@ impl Mapping {
             Identity::Iccid => text.iccid("").map(CardName::Iccid),
             Identity::Imsi => text.number("", NumberKind::Imsi).map(CardName::Number),
             Identity::Msisdn => text.number("", NumberKind::Msisdn).map(CardName::Number),
+            Identity::Imei => text.number("", NumberKind::Imei).map(CardName::Number),
         };
         card.map_err(|error| JsonError { at: Some(at), ..error.within(field) })
     }
@@ -250,6 +253,14 @@ impl Mapping {
     fn day<'a>(&self, fields: &impl Fields<'a>, field: &str) -> Result<String, JsonError> {
         let found = said(fields, field, "a date")?;
         self.time.day(&found.text).map(day_text).map_err(|problem| wrong(field, &found, problem))
+    }
+}
+
+/// The device, where it names the card.
+fn device(card: &CardName) -> u64 {
+    match card {
+        CardName::Number(Number { kind: NumberKind::Imei, digits }) => *digits,
+        _ => 0,
     }
 }
 

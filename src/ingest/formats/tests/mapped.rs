@@ -163,7 +163,7 @@ fn a_mapping_that_cannot_be_meant_is_refused_by_name() {
         (json!({"time": null}), "time is missing"),
         (json!({"identity": null}), "identity is missing"),
         (json!({"identity_kind": null}), "identity_kind is missing"),
-        (json!({"identity_kind": "imei"}), "unknown variant `imei`"),
+        (json!({"identity_kind": "eid"}), "unknown variant `eid`"),
         (json!({"record_id": null}), "record_id is missing"),
         (json!({"record_id": []}), "record_id: one to four fields"),
         (json!({"start": null}), "start is missing"),
