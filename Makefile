@@ -52,7 +52,7 @@ bench: kafka ## Parts (criterion) and the whole on a real Kafka, each beside its
 	cargo bench --no-default-features --bench memory
 	cargo bench --bench harness
 
-fuzz: ## Mutations of what others send, a minute a decoder (FUZZ_SECONDS, FUZZ_SEED)
+fuzz: ## Mutations of what others send, a minute a decoder (FUZZ_SECONDS, FUZZ_SEED, FUZZ_ONLY=ber,pack)
 	CARGO_PROFILE_DEV_OPT_LEVEL=2 cargo test --no-default-features --test fuzz -- --ignored --nocapture
 
 simulate: ## SEEDS=20000 seeded crashes of the whole, audited

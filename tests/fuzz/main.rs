@@ -1,7 +1,7 @@
 //! What others send, damaged: each decoder on mutated messages, files and records, and on what has broken one before.
 //!
 //! Mutations are seeded and printed, so a finding can be had again; it is also written to `tests/fuzz/corpus`, whose files every
-//! ordinary run reads. `make fuzz` runs each target for a minute (`FUZZ_SECONDS`, `FUZZ_SEED`), the ordinary tests for some
+//! ordinary run reads. `make fuzz` runs each target for a minute (`FUZZ_SECONDS`, `FUZZ_SEED`, `FUZZ_ONLY=ber,pack`), the ordinary tests for some
 //! thousand mutations. Invariant: no octets whatever make a decoder panic, or give what [`targets`] says it never gives.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it cannot read")]
@@ -96,7 +96,12 @@ fn no_mutation_breaks_a_decoder_for_long() {
     };
     let time = Duration::from_secs(number("FUZZ_SECONDS", 60));
     let seed = number("FUZZ_SEED", u64::from(std::process::id()));
-    for target in &TARGETS {
+    let only = std::env::var("FUZZ_ONLY").unwrap_or_default();
+    let only: Vec<&str> = only.split(',').filter(|name| !name.is_empty()).collect();
+    for name in &only {
+        assert!(TARGETS.iter().any(|target| target.name == *name), "FUZZ_ONLY: no target {name:?}");
+    }
+    for target in TARGETS.iter().filter(|target| only.is_empty() || only.contains(&target.name)) {
         let begun = Instant::now();
         let count = fuzz(target, seed, |_| begun.elapsed() < time);
         println!("{:<16} seed {seed}: {count} executions in {} s", target.name, time.as_secs());
