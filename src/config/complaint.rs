@@ -1,8 +1,13 @@
 //! What is wrong with a configuration, and where it was said: shown as compilers show it, with the line and a caret.
+//!
+//! Invariant: no secret is shown. Of a line only a value of a key that exists and can hold none is: a key that does not exist
+//! may be a password's, misspelt or in the wrong section.
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use super::said::{KEYS, is_secret};
 
 /// Names this alike are taken for a slip of the fingers.
 const ALIKE_MIN: f64 = 0.85;
@@ -33,10 +38,15 @@ pub struct Excerpt {
     line: usize,
     /// Characters, from 1.
     column: usize,
+    /// The line as far as it may be shown.
     text: String,
-    /// Characters; at least one.
+    /// Characters of it before the caret, and under it; at least one.
+    before: usize,
     width: usize,
 }
+
+/// Stands for what is not shown.
+const HIDDEN: char = '…';
 
 impl Place {
     /// Orders what is told: as it stands in the file, then variables, then what is missing.
@@ -56,13 +66,52 @@ impl Excerpt {
         let end = text.floor_char_boundary(span.end.clamp(start, text.len()));
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        Self {
+        let column = text[line_start..start].chars().count() + 1;
+        let width = text[start..end.min(line_end)].trim_end().chars().count();
+        let whole = text[line_start..line_end].trim_end();
+        let shown = &whole[..shown(&section(&text[..line_start]), whole)];
+        let mut excerpt = Self {
             path: path.to_owned(),
             line: text[..start].matches('\n').count() + 1,
-            column: text[line_start..start].chars().count() + 1,
-            text: text[line_start..line_end].trim_end().to_owned(),
-            width: text[start..end.min(line_end)].trim_end().chars().count().max(1),
+            column,
+            text: shown.to_owned(),
+            before: column - 1,
+            width: width.max(1),
+        };
+        if shown.len() < whole.len() {
+            let visible = shown.chars().count();
+            excerpt.text.push(HIDDEN);
+            excerpt.before = excerpt.before.min(visible);
+            excerpt.width = excerpt.width.min(visible + 1 - excerpt.before);
         }
+        excerpt
+    }
+}
+
+/// The section that a line stands in, by the text before it: that text need not be TOML.
+fn section(before: &str) -> String {
+    let header = before.lines().rev().map(str::trim_start).find(|line| line.starts_with('['));
+    let Some(header) = header else { return String::new() };
+    let name = header.trim_start_matches('[').split(']').next().unwrap_or_default().trim();
+    if header.starts_with("[[") { format!("{name}[]") } else { name.to_owned() }
+}
+
+/// How many bytes of a line may be shown: all of a section's header, and of what can hold no secret.
+fn shown(section: &str, line: &str) -> usize {
+    let body = line.trim_start();
+    if body.starts_with('[') {
+        let end = line.find('=').unwrap_or(line.len());
+        return line.rfind(']').map_or(end, |at| end.min(at + 1));
+    }
+    let (name, assigned) = line.split_once('=').unwrap_or((line, ""));
+    let key = if section.is_empty() { name.trim().to_owned() } else { format!("{section}.{}", name.trim()) };
+    let known = KEYS.iter().any(|known| known.name == key);
+    match line.len() - assigned.len() {
+        _ if known && !is_secret(&key) => line.len(),
+        // Something is assigned to it.
+        value if value > name.len() => value + (assigned.len() - assigned.trim_start().len()),
+        _ if known => line.len(),
+        _ => line.len() - body.len(),
     }
 }
 
@@ -75,7 +124,7 @@ impl fmt::Display for Complaint {
             Place::File(at) => {
                 writeln!(f, "{}:{}:{}: {}{help}", at.path.display(), at.line, at.column, self.problem)?;
                 let number = at.line.to_string();
-                let (gutter, before) = (number.len(), at.column - 1);
+                let (gutter, before) = (number.len(), at.before);
                 writeln!(f, "{:gutter$} |", "")?;
                 writeln!(f, "{number} | {}", at.text)?;
                 write!(f, "{:gutter$} | {:before$}{}", "", "", "^".repeat(at.width))
@@ -96,17 +145,41 @@ pub(super) fn alike<'n>(said: &str, names: impl Iterator<Item = &'n str>) -> Opt
 mod tests {
     use super::*;
 
+    fn excerpt(text: &str, of: &str) -> String {
+        let start = text.find(of).unwrap();
+        let place = Place::File(Excerpt::of(Path::new("t.toml"), text, start..start + of.len()));
+        Complaint { place, problem: "no".to_owned(), help: None }.to_string()
+    }
+
     #[test]
     fn the_caret_stands_under_what_is_meant() {
-        let text = "a = 1\n[käse]\nhöhe = 'x' # y\n";
-        let start = text.find("'x'").unwrap();
-        let complaint = Complaint {
-            place: Place::File(Excerpt::of(Path::new("t.toml"), text, start..start + 3)),
-            problem: "höhe: a number is expected".to_owned(),
-            help: None,
-        };
-        let expected = "t.toml:3:8: höhe: a number is expected\n  |\n3 | höhe = 'x' # y\n  |        ^^^";
-        assert_eq!(complaint.to_string(), expected);
+        let text = "a = 1\n[kafka]\n# höhe\nprefix = 'ä' # y\n";
+        assert_eq!(excerpt(text, "'ä'"), "t.toml:4:10: no\n  |\n4 | prefix = 'ä' # y\n  |          ^^^");
+    }
+
+    #[test]
+    fn a_value_that_may_be_a_secret_is_not_shown() {
+        for (text, of, line, caret) in [
+            ("[clickhouse]\npassword = hunter2", "hunter2", "2 | password = …", "           ^"),
+            ("[clickhouse]\npasswrod = 'hunter2'", "passwrod", "2 | passwrod = …", "^^^^^^^^"),
+            ("[kafka]\npassword= 'hunter2' # x", "password", "2 | password= …", "^^^^^^^^"),
+            (
+                "[kafka.properties]\n'sasl.password' = 4",
+                "4",
+                "2 | 'sasl.password' = …",
+                "                  ^",
+            ),
+            ("[kafka]\nproperties = { a = 'hunter2' }", "{ a", "2 | properties = …", "             ^"),
+            ("clickhous.password = 'hunter2'", "clickhous", "1 | clickhous.password = …", "^^^^^^^^^"),
+            ("clickhouse = { password = 'hunter2' }", "password", "1 | clickhouse = …", "             ^"),
+            ("[clickhouse] password = 'hunter2'", "password", "1 | [clickhouse]…", "            ^"),
+            ("[clickhouse]\n  password 'hunter2'", "password", "2 |   …", "  ^"),
+            ("[clickhouse]\npassword = '''\nhunter2", "hunter2", "3 | …", "^"),
+        ] {
+            let shown = excerpt(text, of);
+            let expected = format!(" |\n{line}\n  | {caret}");
+            assert!(shown.ends_with(&expected) && !shown.contains("hunter2"), "{text}\n{shown}\n{expected}");
+        }
     }
 
     #[test]

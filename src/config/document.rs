@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::complaint::{Complaint, Excerpt, Place, alike};
-use super::said::{KEYS, Said};
+use super::said::{KEYS, Said, is_secret};
 use crate::ingest::formats::feed::Feed;
 
 /// What was said in a file.
@@ -151,7 +151,7 @@ impl Reading<'_> {
                     let full = format!("feeds[].{}", key.get_ref());
                     let kind = KEYS.iter().find(|known| known.name == full)?.kind;
                     let at = error.span().filter(|at| *at == value.span())?;
-                    Some((at, format!("{full}: {}", misfit(&owned(value.clone()), kind))))
+                    Some((at, format!("{full}: {}", misfit(&full, &owned(value.clone()), kind))))
                 });
                 let (at, problem) = of_kind.unwrap_or_else(|| {
                     let at = spoken_of(error.message()).or(error.span()).unwrap_or(span);
@@ -197,22 +197,31 @@ pub(super) fn check(key: &str, value: &toml::Value) -> Result<(), String> {
     enter(&mut table, key, value.clone()).ok_or("its section is no table")?;
     Said::deserialize(table).map(drop).map_err(|error: toml::de::Error| {
         let expected = KEYS.iter().find(|known| known.name == key).map(|known| known.kind);
-        expected.map_or_else(|| error.message().to_owned(), |kind| misfit(value, kind))
+        expected.map_or_else(|| error.message().to_owned(), |kind| misfit(key, value, kind))
     })
 }
 
 /// A value of another kind than its key takes, in words.
-fn misfit(value: &toml::Value, kind: &str) -> String {
+fn misfit(key: &str, value: &toml::Value, kind: &str) -> String {
     let sort = match value {
-        toml::Value::String(_) => "is text",
-        toml::Value::Integer(_) => return format!("{value} does not fit: {kind} is expected"),
-        toml::Value::Float(_) => "is a number with a point",
-        toml::Value::Boolean(_) => "is a truth value",
-        toml::Value::Datetime(_) => "is a date",
-        toml::Value::Array(_) => return format!("a list does not fit: {kind} is expected"),
-        toml::Value::Table(_) => return format!("a table does not fit: {kind} is expected"),
+        toml::Value::String(_) => "text",
+        toml::Value::Integer(_) => "a number",
+        toml::Value::Float(_) => "a number with a point",
+        toml::Value::Boolean(_) => "a truth value",
+        toml::Value::Datetime(_) => "a date",
+        toml::Value::Array(_) => "a list",
+        toml::Value::Table(table) => {
+            let wrong = table.iter().find(|(_, value)| kind == "table" && !value.is_str());
+            let within = wrong.map(|(name, value)| format!("{name}: {}", misfit(key, value, "text")));
+            return within.unwrap_or_else(|| format!("a table does not fit: {kind} is expected"));
+        }
     };
-    format!("{value} {sort}: {kind} is expected")
+    match value {
+        _ if is_secret(key) => format!("{sort} does not fit: {kind} is expected"),
+        toml::Value::Array(_) => format!("{sort} does not fit: {kind} is expected"),
+        toml::Value::Integer(_) => format!("{value} does not fit: {kind} is expected"),
+        _ => format!("{value} is {sort}: {kind} is expected"),
+    }
 }
 
 /// Puts a value under its key. `None`: the section is no table.

@@ -35,7 +35,7 @@ pub(super) fn apply(
 }
 
 fn set(document: &mut Document, key: &str, name: String, text: &str) {
-    let value = value_of(text);
+    let value = value_of(key, text);
     let place = Place::Variable(name);
     if let Err(problem) = check(key, &value) {
         let problem = format!("{key}: {problem}");
@@ -65,11 +65,15 @@ fn variable_of(key: &str) -> Option<String> {
     (!key.contains('[')).then(|| format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_")))
 }
 
-/// Numbers, booleans and inline tables as TOML reads them; everything else is text.
-fn value_of(text: &str) -> toml::Value {
+/// Where a key takes text it is that, whatever it looks like: a password may be all digits. Elsewhere it is what TOML reads.
+fn value_of(key: &str, text: &str) -> toml::Value {
+    let as_text = toml::Value::String(text.to_owned());
+    if check(key, &as_text).is_ok() {
+        return as_text;
+    }
     let parsed = toml::from_str::<toml::Table>(&format!("v = {text}")).ok().and_then(|mut t| t.remove("v"));
     match parsed {
         Some(value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Table(_))) => value,
-        _ => toml::Value::String(text.to_owned()),
+        _ => as_text,
     }
 }

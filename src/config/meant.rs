@@ -92,7 +92,8 @@ pub enum LogFormat {
 
 impl std::fmt::Debug for ClickHouse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} as {} in {} (password not shown)", self.url, self.user, self.database)
+        let url = without_login(&self.url);
+        write!(f, "{url} as {} in {} (password not shown)", self.user, self.database)
     }
 }
 
@@ -266,7 +267,8 @@ fn host_name() -> String {
 fn clickhouse(said: said::ClickHouse) -> Result<Option<ClickHouse>, Unmeant> {
     let Some(url) = said.url else { return Ok(None) };
     if !(url.starts_with("http://") || url.starts_with("https://")) {
-        return Err(value("clickhouse.url", format!("{url:?} does not begin with http:// or https://")));
+        let problem = format!("{:?} does not begin with http:// or https://", without_login(&url));
+        return Err(value("clickhouse.url", problem));
     }
     Ok(Some(ClickHouse {
         url,
@@ -275,6 +277,12 @@ fn clickhouse(said: said::ClickHouse) -> Result<Option<ClickHouse>, Unmeant> {
         password: said.password.unwrap_or_default(),
         usage_records: said.usage_records.unwrap_or(true),
     }))
+}
+
+/// An address without the name and password that may stand in it.
+fn without_login(url: &str) -> String {
+    let (scheme, rest) = url.find("://").map_or(("", url), |at| url.split_at(at + 3));
+    rest.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, host)| format!("{scheme}…@{host}"))
 }
 
 pub(super) fn listen(said: Option<&str>) -> Result<SocketAddr, Unmeant> {

@@ -164,7 +164,7 @@ mod tests {
     fn a_wrong_key_is_named_with_its_line() {
         let error = config("deployment = 'test'\n[kafka]\nbroker = 'x:1'\n", &[]).unwrap_err().to_string();
         let expected = "t.toml:3:1: kafka.broker: there is no such key; did you mean kafka.brokers?\n  |\n\
-                        3 | broker = 'x:1'\n  | ^^^^^^";
+                        3 | broker = …\n  | ^^^^^^";
         assert_eq!(error, expected);
     }
 
@@ -254,6 +254,60 @@ mod tests {
         let config =
             config(text, &[("TIDEGAUGE_KAFKA_BROKERS", "b:2"), ("TIDEGAUGE_KAFKA_PARTITIONS", "8")]).unwrap();
         assert_eq!((config.kafka.brokers.as_str(), config.kafka.partitions), ("b:2", 8));
+    }
+
+    #[test]
+    fn a_variable_is_text_where_its_key_takes_text() {
+        let variables = [
+            ("TIDEGAUGE_CLICKHOUSE_URL", "http://ch:8123"),
+            ("TIDEGAUGE_CLICKHOUSE_PASSWORD", "12345678"),
+            ("TIDEGAUGE_CLICKHOUSE_USER", "true"),
+            ("TIDEGAUGE_CLICKHOUSE_USAGE_RECORDS", "false"),
+            ("TIDEGAUGE_KAFKA_INSTANCE", "42"),
+            ("TIDEGAUGE_KAFKA_PARTITIONS", "8"),
+            ("TIDEGAUGE_KAFKA_PROPERTIES", "{ 'sasl.password' = '1' }"),
+        ];
+        let config = config("deployment = 't'", &variables).unwrap();
+        let clickhouse = config.clickhouse.unwrap();
+        assert_eq!((clickhouse.password.as_str(), clickhouse.user.as_str()), ("12345678", "true"));
+        assert_eq!((config.kafka.instance.as_str(), config.kafka.partitions), ("42", 8));
+        assert_eq!(
+            (clickhouse.usage_records, config.kafka.properties["sasl.password"].as_str()),
+            (false, "1")
+        );
+    }
+
+    #[test]
+    fn no_complaint_shows_a_secret() {
+        let variables = [
+            ("TIDEGAUGE_KAFKA_PROPERTIES", "{ 'sasl.password' = 987654 }"),
+            ("TIDEGAUGE_CLICKHOUSE_USAGE_RECORDS", "987654"),
+        ];
+        for (text, variables, expected) in [
+            (
+                "[clickhouse]\npassword = 987654",
+                &variables[..0],
+                "clickhouse.password: a number does not fit: text",
+            ),
+            ("[clickhouse]\npasswrod = '987654'", &variables[..0], "did you mean clickhouse.password?"),
+            (
+                "[clickhouse]\nurl = 'me:987654@ch'",
+                &variables[..0],
+                "clickhouse.url: \"…@ch\" does not begin",
+            ),
+            ("[clickhouse]\npassword = '987654", &variables[..0], "no TOML:"),
+            (
+                "[kafka.properties]\n'sasl.password' = 987654",
+                &variables[..0],
+                "sasl.password: a number does not fit: text",
+            ),
+            ("[kafka]\nproperties = '987654'", &variables[..0], "kafka.properties: text does not fit: table"),
+            ("", &variables[..1], "kafka.properties: sasl.password: a number does not fit: text is expected"),
+            ("", &variables[1..], "clickhouse.usage_records: a number does not fit: bool is expected"),
+        ] {
+            let error = config(&format!("deployment = 't'\n{text}\n"), variables).unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains("987654"), "{text}: {error}");
+        }
     }
 
     #[test]

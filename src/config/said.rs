@@ -92,6 +92,12 @@ const fn key(name: &'static str, kind: &'static str, default: &'static str, mean
     Key { name, kind, default, means }
 }
 
+/// Whether a key's value may be a secret, or hold one: it is shown to nobody.
+#[must_use]
+pub fn is_secret(key: &str) -> bool {
+    key.starts_with("clickhouse.") || key.starts_with("kafka.properties")
+}
+
 /// Every key. A test holds this list against the structs above.
 pub const KEYS: &[Key] = &[
     key(
