@@ -388,6 +388,8 @@ pub const POST_MATCHES_MAX: usize = 16;
 pub const COMMANDS_IN_FLIGHT_MAX: usize = 1_024;
 /// How long a request may take: longer than it may wait for an answer, than the log for an append, and than ClickHouse.
 pub const REQUEST_MS_MAX: u64 = 60_000;
+/// How long the command line waits for an answer: a little longer than an instance takes to say that there is none.
+pub const ASKED_MS: u64 = REQUEST_MS_MAX + 5_000;
 
 /// Requests waiting in a worker's mailbox; further ones are refused at once.
 pub const MAILBOX_REQUESTS_MAX: usize = 256;

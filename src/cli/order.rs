@@ -52,7 +52,7 @@ fn send(
     let wait = (args.wait > 0).then(|| ("prefer", format!("wait={}", args.wait)));
     let key = key.map(|key| ("idempotency-key", key));
     let headers = wait.into_iter().chain(key).collect();
-    call(Ask { method, path, body: Some(body), headers }, &args.instance, from)
+    call(Ask { body: Some(body), headers, ..Ask::new(method, path) }, &args.instance, from)
 }
 
 /// A key that no other command has; whoever wants to send a command again gives it one.

@@ -1,6 +1,10 @@
 //! Commands that a running instance carries out: `feeds`, `drain`, `skip`, and the asking for all others. Over its HTTP.
+//!
+//! Invariant: an answer is waited for a little longer than an instance takes for one, but for orders that end when they are
+//! done. Whoever does not answer is away, and so is what an instance (or a proxy before it) says it has no answer without.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
@@ -14,6 +18,7 @@ use super::args::{InstanceArgs, SkipArgs};
 use super::exit::{Exit, Failed};
 use super::shown;
 use crate::config;
+use crate::limits::ASKED_MS;
 use crate::stdout::say;
 
 pub(super) fn feeds(args: &InstanceArgs, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
@@ -26,13 +31,13 @@ pub(super) fn feeds(args: &InstanceArgs, path: Option<&Path>, json: bool) -> Res
 }
 
 pub(super) fn drain(args: &InstanceArgs, path: Option<&Path>) -> Result<Exit, Failed> {
-    call(Ask::new(Method::POST, "/v1/drain"), args, path)
+    call(Ask { patience: None, ..Ask::new(Method::POST, "/v1/drain") }, args, path)
 }
 
 pub(super) fn skip(args: &SkipArgs, path: Option<&Path>) -> Result<Exit, Failed> {
     let to = format!("/v1/partitions/{}/skip", args.partition);
     let body = json!({"offset": args.offset, "reason": args.reason});
-    call(Ask { body: Some(body), ..Ask::new(Method::POST, &to) }, &args.instance, path)
+    call(Ask { body: Some(body), patience: None, ..Ask::new(Method::POST, &to) }, &args.instance, path)
 }
 
 /// A request.
@@ -41,11 +46,14 @@ pub(super) struct Ask<'a> {
     pub(super) path: &'a str,
     pub(super) body: Option<Value>,
     pub(super) headers: Vec<(&'static str, String)>,
+    /// How long the answer may take; `None` for what ends when it is done.
+    pub(super) patience: Option<Duration>,
 }
 
 impl<'a> Ask<'a> {
     pub(super) fn new(method: Method, path: &'a str) -> Self {
-        Self { method, path, body: None, headers: Vec::new() }
+        let patience = Some(Duration::from_millis(ASKED_MS));
+        Self { method, path, body: None, headers: Vec::new(), patience }
     }
 }
 
@@ -87,14 +95,20 @@ pub(super) fn fetch(
     Err(refused(status, anyhow!("{url}: {status}: {detail}")))
 }
 
-/// What the instance could not read is bad data, as it is where this program finds it.
+/// What the instance could not read is bad data, as it is where this program finds it; what it cannot answer now, it may later.
 fn refused(status: StatusCode, error: anyhow::Error) -> Failed {
     match status {
+        _ if is_away(status) => Failed::unavailable(error),
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             Failed::bad_data(error)
         }
         _ => error.into(),
     }
+}
+
+/// Whether an instance, or the proxy before it, says that it or what it needs is away.
+fn is_away(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
 /// Asks an instance at `base`, for whoever judges the answer.
@@ -121,7 +135,19 @@ pub(super) fn url(path: &str, instance: &InstanceArgs, from: Option<&Path>) -> R
     Ok(format!("{}{path}", base.trim_end_matches('/')))
 }
 
+/// Sends a request and reads the answer, within its patience.
 async fn send(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed> {
+    let Some(patience) = ask.patience else { return exchange(ask, url).await };
+    let late = || {
+        let ms = patience.as_millis();
+        anyhow!(
+            "{url}: no answer within {ms} ms; an order may have been taken: send it again under the same --key"
+        )
+    };
+    tokio::time::timeout(patience, exchange(ask, url)).await.map_err(|_| Failed::unavailable(late()))?
+}
+
+async fn exchange(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let body = ask.body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
     let mut request =
@@ -138,12 +164,69 @@ async fn send(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed> {
         .map_err(Failed::unavailable)?;
     let status = response.status();
     let bytes = response.into_body().collect().await.context("the answer was cut short")?.to_bytes();
-    Ok((status, serde_json::from_slice(&bytes).context("the answer is no JSON: is that a tidegauge?")?))
+    match serde_json::from_slice(&bytes) {
+        Ok(answer) => Ok((status, answer)),
+        // A proxy says in its own words that nobody is behind it.
+        Err(_) if is_away(status) => Ok((status, Value::Null)),
+        Err(error) => Err(anyhow!(error).context("the answer is no JSON: is that a tidegauge?").into()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// Asks a server that reads the request, then says this and closes; without words it never answers.
+    fn asked(patience: Duration, answer: Option<&'static str>) -> Failed {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let url = Some(format!("http://{}", listener.local_addr().expect("bound")));
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("it asks");
+            let mut request = [0; 4_096];
+            assert!(stream.read(&mut request).expect("a request") > 0);
+            match answer {
+                Some(answer) => stream.write_all(answer.as_bytes()).expect("it reads"),
+                // Held open until the other side has given up.
+                None => assert!(matches!(stream.read(&mut request), Ok(0) | Err(_))),
+            }
+        });
+        let ask = Ask { patience: Some(patience), ..Ask::new(Method::GET, "/v1/feeds") };
+        let failed = fetch(ask, &InstanceArgs { url, token: None }, None).expect_err("no answer");
+        server.join().expect("it serves");
+        failed
+    }
+
+    #[test]
+    fn an_instance_that_cannot_answer_now_is_away() {
+        let patience = Duration::from_millis(ASKED_MS);
+        for (answer, said) in [
+            (
+                "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 20\r\n\r\n{\"detail\": \"a rest\"}",
+                "503 Service Unavailable: a rest",
+            ),
+            ("HTTP/1.1 504 Gateway Timeout\r\ncontent-length: 0\r\n\r\n", "504 Gateway Timeout: no detail"),
+            (
+                "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 16\r\n\r\n<h1>nginx</h1>\r\n",
+                "502 Bad Gateway: no detail",
+            ),
+        ] {
+            let failed = asked(patience, Some(answer));
+            assert_eq!(failed.exit, Exit::Unavailable, "{:#}", failed.error);
+            assert!(format!("{:#}", failed.error).ends_with(said), "{:#}", failed.error);
+        }
+        let failed = asked(patience, Some("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n<h1>"));
+        assert_eq!(failed.exit, Exit::Failed, "that is no tidegauge");
+    }
+
+    #[test]
+    fn an_answer_that_does_not_come_is_not_waited_for_without_end() {
+        let failed = asked(Duration::from_millis(50), None);
+        assert_eq!(failed.exit, Exit::Unavailable);
+        assert!(failed.error.to_string().contains("no answer within 50 ms"), "{:#}", failed.error);
+    }
 
     #[test]
     fn bad_input_has_one_exit_code_wherever_it_is_found() {
