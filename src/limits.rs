@@ -226,7 +226,7 @@ pub const INFLATED_FREE_BYTES: u64 = 16 * 1_024 * 1_024;
 pub const PUSH_ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// Memory that a zstd file may ask for, as a power of two: what `zstd --long` needs.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
-/// Files of a folder that one look takes up; the others wait for the next.
+/// Files of a folder that wait and are known, and marks that a look holds; for more marks the folder is asked file by file.
 pub const FOLDER_FILES_MAX: usize = 100_000;
 /// How often a folder is looked at although nothing told of a file: file systems of other machines tell nothing.
 pub const FOLDER_LOOK_EVERY_MS: i64 = 5_000;

@@ -119,7 +119,7 @@ impl One {
         match self.read(reach) {
             Ok(moved) => {
                 if self.keeper.is_some() {
-                    self.trouble = None;
+                    self.say(self.scan.crowded(&self.folder));
                 }
                 moved
             }
@@ -130,12 +130,16 @@ impl One {
         }
     }
 
-    fn fail(&mut self, error: &FolderError, now_ms: i64) {
-        let said = error.to_string();
-        if self.trouble.as_ref() != Some(&said) {
+    /// What is wrong now, if anything is; told once.
+    fn say(&mut self, trouble: Option<String>) {
+        if let Some(said) = trouble.as_ref().filter(|said| self.trouble.as_ref() != Some(*said)) {
             tracing::error!(feed = self.id(), "{said}");
         }
-        self.trouble = Some(said);
+        self.trouble = trouble;
+    }
+
+    fn fail(&mut self, error: &FolderError, now_ms: i64) {
+        self.say(Some(error.to_string()));
         self.open = None;
         self.retry_ms = now_ms.saturating_add(FOLDER_RETRY_MS);
     }

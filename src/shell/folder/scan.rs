@@ -2,11 +2,16 @@
 //!
 //! Names that begin with a dot, or end as names of files that are being written do, are nobody's business. What is left
 //! is the feed's by its pattern.
+//!
+//! Invariant 5: at most [`FOLDER_FILES_MAX`] files that wait are known, those that were changed first, whatever else the
+//! folder holds. Every look sees all of it, so none that waits is held up by files that are done and have stayed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use super::kept::Look;
 use crate::ingest::formats::folder::{Done, Folder};
@@ -18,79 +23,145 @@ const UNFINISHED: [&str; 3] = [".tmp", ".part", ".filepart"];
 pub(super) const MARKS: [&str; 2] = [".done", ".broken"];
 
 /// What the last looks have shown.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scan {
-    /// Files that are waiting, how they look, and since when they look so.
-    seen: BTreeMap<String, (Look, i64)>,
+    /// Files that are waiting, by when they were changed and by name; how they look, and since when they look so.
+    seen: BTreeMap<(i64, String), (Look, i64)>,
+    /// Files that wait beyond those, by the last look.
+    beyond: usize,
     /// Files that were renamed into the folder since the last look: they are whole.
     renamed: BTreeSet<String>,
+    bounds: Bounds,
+}
+
+/// How much is held of a folder.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    files: usize,
+    marks: usize,
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        let bounds = Bounds { files: FOLDER_FILES_MAX, marks: FOLDER_FILES_MAX };
+        Self { seen: BTreeMap::new(), beyond: 0, renamed: BTreeSet::new(), bounds }
+    }
 }
 
 impl Scan {
     /// A file was renamed into the folder.
     pub(super) fn renamed(&mut self, name: &str) {
-        if self.renamed.len() < FOLDER_FILES_MAX {
+        if self.renamed.len() < self.bounds.files {
             self.renamed.insert(name.to_owned());
         }
     }
 
     /// Looks at the folder.
     pub(super) fn look(&mut self, folder: &Folder, now_ms: i64) -> io::Result<()> {
-        let mut found = BTreeMap::new();
-        let names = names(folder)?;
-        for name in names.iter().filter(|name| is_ours(folder, name, &names)) {
+        let marks = Marks::of(folder, self.bounds.marks)?;
+        let (mut found, mut beyond) = (BTreeMap::new(), 0);
+        for name in names(folder)? {
+            let name = name?;
+            if !is_ours(folder, &name) || marks.has(folder, &name) {
+                continue;
+            }
             // A file that goes away between the two calls is none.
-            let Ok(metadata) = fs::symlink_metadata(folder.path.join(name)) else { continue };
+            let Ok(metadata) = fs::symlink_metadata(folder.path.join(&name)) else { continue };
             if !metadata.is_file() {
                 continue;
             }
             let look = Look::of(&metadata);
+            let place = (look.changed_ns, name);
             let since_ms =
-                self.seen.get(name).filter(|(before, _)| *before == look).map_or(now_ms, |seen| seen.1);
-            found.insert(name.clone(), (look, since_ms));
+                self.seen.get(&place).filter(|(before, _)| *before == look).map_or(now_ms, |seen| seen.1);
+            found.insert(place, (look, since_ms));
+            if found.len() > self.bounds.files {
+                found.pop_last();
+                beyond += 1;
+            }
         }
-        self.seen = found;
+        (self.seen, self.beyond) = (found, beyond);
         Ok(())
     }
 
     /// The complete file that was changed first, and by name among those.
     pub(super) fn next(&mut self, now_ms: i64) -> Option<(String, Look)> {
-        let complete = self.seen.iter().filter(|(name, (_, since_ms))| {
-            self.renamed.contains(*name) || now_ms.saturating_sub(*since_ms) >= FOLDER_SETTLE_MS
+        let complete = self.seen.iter().find(|((_, name), (_, since_ms))| {
+            self.renamed.contains(name) || now_ms.saturating_sub(*since_ms) >= FOLDER_SETTLE_MS
         });
-        let (name, look) = complete
-            .map(|(name, (look, _))| (name, look))
-            .min_by_key(|(name, look)| (look.changed_ns, *name))?;
-        Some((name.clone(), *look))
+        complete.map(|((_, name), (look, _))| (name.clone(), *look))
     }
 
     /// Forgets a file: it is gone, or is to be looked at anew.
     pub(super) fn forget(&mut self, name: &str) {
-        self.seen.remove(name);
+        self.seen.retain(|(_, seen), _| seen != name);
         self.renamed.remove(name);
     }
 
-    /// Files that wait, complete or not.
+    /// Files that wait, complete or not, as far as they are known.
     pub(super) fn waiting(&self) -> usize {
         self.seen.len()
     }
-}
 
-fn names(folder: &Folder) -> io::Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    for entry in fs::read_dir(&folder.path)?.take(FOLDER_FILES_MAX) {
-        // A name that is no text cannot be told of; it stays.
-        names.extend(entry?.file_name().into_string());
+    /// What is to be told of a folder in which more wait than are known.
+    pub(super) fn crowded(&self, folder: &Folder) -> Option<String> {
+        (self.beyond > 0).then(|| {
+            format!(
+                "{}: more than {} files wait: those that were changed first are read first, the others are taken up as \
+                 these are done. If it goes on so, split the feed over several folders",
+                folder.path.display(),
+                self.bounds.files
+            )
+        })
     }
-    Ok(names)
 }
 
-fn is_ours(folder: &Folder, name: &str, names: &BTreeSet<String>) -> bool {
+/// The names in a folder, one after another: not all are held.
+fn names(folder: &Folder) -> io::Result<impl Iterator<Item = io::Result<String>>> {
+    let name = |entry: io::Result<fs::DirEntry>| match entry {
+        // A name that is no text cannot be told of; it stays.
+        Ok(entry) => entry.file_name().into_string().ok().map(Ok),
+        Err(error) => Some(Err(error)),
+    };
+    Ok(fs::read_dir(&folder.path)?.filter_map(name))
+}
+
+fn is_ours(folder: &Folder, name: &str) -> bool {
     let unfinished = UNFINISHED.iter().any(|ending| name.ends_with(ending));
     let is_mark = MARKS.iter().any(|ending| name.ends_with(ending));
-    let marked = folder.done == Done::Mark && MARKS.iter().any(|end| names.contains(&format!("{name}{end}")));
     let matches = || folder.files.as_ref().is_none_or(|files| files.read(name).is_some());
-    !name.starts_with('.') && !unfinished && !is_mark && !marked && matches()
+    !name.starts_with('.') && !unfinished && !is_mark && matches()
+}
+
+/// The files of a folder that are marked: what tells them from those that wait where files stay.
+struct Marks {
+    held: HashSet<String>,
+    /// Whether these are all; else the folder is asked for those that are not held.
+    all: bool,
+}
+
+impl Marks {
+    fn of(folder: &Folder, most: usize) -> io::Result<Self> {
+        let mut marks = Self { held: HashSet::new(), all: true };
+        if folder.done == Done::Move {
+            return Ok(marks);
+        }
+        for name in names(folder)? {
+            let name = name?;
+            let Some(marked) = MARKS.iter().find_map(|ending| name.strip_suffix(ending)) else { continue };
+            marks.all = marks.held.len() < most;
+            if !marks.all {
+                break;
+            }
+            marks.held.insert(marked.to_owned());
+        }
+        Ok(marks)
+    }
+
+    fn has(&self, folder: &Folder, name: &str) -> bool {
+        let stands = |ending| fs::symlink_metadata(folder.path.join(format!("{name}{ending}"))).is_ok();
+        self.held.contains(name) || (!self.all && MARKS.iter().any(stands))
+    }
 }
 
 /// Puts a file aside: into a folder of its own, or by a mark beside it. Nothing is overwritten.
@@ -116,7 +187,8 @@ fn free(folder: &Path, name: &str) -> std::path::PathBuf {
 }
 
 /// What a file was put aside as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Aside {
     Done,
     Broken,
@@ -192,6 +264,54 @@ mod tests {
         put_aside(&folder, "h.dat", Aside::Broken).unwrap();
         assert_eq!(next(&mut scan, &folder, 9_000), None);
         assert!(folder.path.join("h.dat").exists());
+    }
+
+    fn bounded(files: usize, marks: usize) -> Scan {
+        Scan { bounds: Bounds { files, marks }, ..Scan::default() }
+    }
+
+    #[test]
+    fn files_that_stay_hold_up_none_that_wait_however_many_they_are() {
+        for marks in [100, 3] {
+            let directory = tempfile::tempdir().unwrap();
+            let folder = folder(&directory, Done::Mark);
+            let mut scan = bounded(2, marks);
+            for n in 0..40 {
+                put(&folder, &format!("{n}.dat"), "x");
+                put_aside(&folder, &format!("{n}.dat"), Aside::Done).unwrap();
+            }
+            assert_eq!(next(&mut scan, &folder, 0), None);
+            assert_eq!(scan.waiting(), 0, "of {marks} marks held");
+            put(&folder, "new.dat", "x");
+            scan.renamed("new.dat");
+            assert_eq!(next(&mut scan, &folder, 5_000).as_deref(), Some("new.dat"), "of {marks} marks held");
+            assert_eq!(scan.crowded(&folder), None);
+        }
+    }
+
+    #[test]
+    fn of_more_files_than_are_known_the_oldest_come_first_and_it_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = folder(&directory, Done::Move);
+        let mut scan = bounded(2, 2);
+        // By age, not by name.
+        for (name, age_s) in [("e.dat", 50), ("d.dat", 40), ("a.dat", 30), ("c.dat", 20), ("b.dat", 10)] {
+            put(&folder, name, "x");
+            let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000 - age_s);
+            fs::File::options().write(true).open(folder.path.join(name)).unwrap().set_modified(time).unwrap();
+        }
+        let mut order = Vec::new();
+        for round in 0..6 {
+            scan.look(&folder, round * 10_000).unwrap();
+            let (waiting, crowded) = (scan.waiting(), scan.crowded(&folder).is_some());
+            assert_eq!((waiting, crowded), ((5 - order.len()).min(2), order.len() < 3));
+            scan.look(&folder, round * 10_000 + 5_000).unwrap();
+            let Some((name, _)) = scan.next(round * 10_000 + 5_000) else { continue };
+            put_aside(&folder, &name, Aside::Done).unwrap();
+            scan.forget(&name);
+            order.push(name);
+        }
+        assert_eq!(order, ["e.dat", "d.dat", "a.dat", "c.dat", "b.dat"]);
     }
 
     #[test]
