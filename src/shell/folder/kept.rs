@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::scan::Aside;
 use crate::ingest::gaps::Known;
 
 const FOLDER: &str = ".tidegauge";
@@ -32,6 +33,20 @@ pub(super) struct Place {
     pub name: String,
     pub look: Look,
     pub position: u64,
+    /// What was read before that byte; older versions did not keep it.
+    #[serde(default)]
+    pub read: Read,
+}
+
+/// What was read of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Read {
+    pub records: u64,
+    /// Those of them that could not be.
+    pub broken: u64,
+    /// Why no more is read of it: it is to be put aside so.
+    pub ended: Option<Aside>,
 }
 
 /// What a file looks like from outside: the same while it is the same file, whole and unchanged.
@@ -113,5 +128,20 @@ impl Keeper {
             fs::rename(&new, &path)
         };
         write().map_err(at(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_version_has_kept_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let keeper = Keeper::new(directory.path()).unwrap();
+        let old = r#"{"file":{"name":"a.dat","look":{"inode":7,"bytes":9,"changed_ns":5},"position":4}}"#;
+        fs::write(directory.path().join(FOLDER).join(STATE), old).unwrap();
+        let file = keeper.load().unwrap().file.unwrap();
+        assert_eq!((file.name.as_str(), file.position, file.read), ("a.dat", 4, Read::default()));
     }
 }

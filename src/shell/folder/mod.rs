@@ -10,6 +10,8 @@ mod kept;
 mod one;
 mod open;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,11 +1,12 @@
 //! One feed's folder: the file in hand, window by window, and what becomes of it.
 //!
-//! Invariant: a file is put aside, and a place in it kept, only after the log has acknowledged all that was read before.
+//! Invariant: a file is put aside, and a place in it kept, only after the log has acknowledged all that was read before. What
+//! becomes of it is kept before it is put aside: whatever comes between, it goes where it belongs.
 
 use std::fs::{self, File};
 use std::io;
 
-use super::kept::{Keeper, Kept, KeptError, Look, Place};
+use super::kept::{Keeper, Kept, KeptError, Look, Place, Read};
 use super::open::{Progress, Source, Trouble, is_compressed};
 use super::scan::{Aside, Scan, put_aside};
 use crate::ingest::file::{Content, Out, Stream, StreamError};
@@ -54,10 +55,8 @@ struct Open {
     /// Of the file as it stands on the disk.
     progress: Progress,
     told_ms: i64,
-    records: u64,
-    broken: u64,
-    /// Why no more can be read of it.
-    ended: Option<Aside>,
+    /// What was read of it, before it was opened too.
+    read: Read,
 }
 
 /// What reading goes by and where it goes.
@@ -201,19 +200,25 @@ impl One {
         let source = Source::new(file, &name).map_err(|error| self.io(&name, error))?;
         let progress = source.progress();
         let stream = Stream::new(source, length);
-        let mut open = Open { stream, progress, told_ms: reach.now_ms, records: 0, broken: 0, ended: None };
-        let position = goes_on.map_or(0, |file| file.position);
-        let skipped = open.stream.skip_to(position, &self.feed.decoder);
-        skipped.map_err(|error| self.io(&name, error))?;
+        let (position, read) = goes_on.map_or((0, Read::default()), |file| (file.position, file.read));
+        let mut open = Open { stream, progress, told_ms: reach.now_ms, read };
+        if read.ended.is_none() {
+            let skipped = open.stream.skip_to(position, &self.feed.decoder);
+            skipped.map_err(|error| self.io(&name, error))?;
+        }
         tracing::info!(feed = self.id(), file = name, position, "reading a file");
         reach.gaps.arrival(self.feed.decoder.feed(), reach.now_ms);
-        self.file = Some(Place { name, look, position });
+        self.file = Some(Place { name, look, position, read });
         (self.open, self.kept_at) = (Some(open), position);
         Ok(true)
     }
 
     fn window(&mut self, reach: &mut Reach<'_>) -> Result<bool, FolderError> {
         let (Some(open), Some(file)) = (&mut self.open, &self.file) else { return Ok(false) };
+        if open.read.ended.is_some() {
+            // Read to its end before, and not put aside.
+            return Ok(true);
+        }
         if let Err(error) = open.window(&self.feed, file, reach) {
             let why = match error {
                 StreamError::Io(error) => Trouble::of(error),
@@ -227,7 +232,7 @@ impl One {
                 }
             }
         }
-        if open.ended.is_some() {
+        if open.read.ended.is_some() {
             self.number(reach);
         }
         Ok(true)
@@ -255,11 +260,12 @@ impl One {
     }
 
     fn keep(&mut self, gaps: &Gaps, now_ms: i64) -> Result<(), FolderError> {
-        let ended = self.open.as_ref().and_then(|open| open.ended);
-        if let (Some(open), Some(file)) = (&self.open, &mut self.file) {
-            file.position = open.stream.position();
+        if let (Some(open), Some(file)) = (&self.open, &mut self.file)
+            && file.read.ended.is_none()
+        {
+            (file.position, file.read) = (open.stream.position(), open.read);
         }
-        if let Some(aside) = ended {
+        if let Some(aside) = self.open.as_ref().and_then(|open| open.read.ended) {
             // Before the file goes, or a crash between would take it for one that never came.
             self.save(gaps, now_ms)?;
             self.finish(aside)?;
@@ -284,7 +290,7 @@ impl One {
             return;
         }
         open.told_ms = now_ms;
-        let (records, percent) = (open.records, hand.percent());
+        let (records, percent) = (open.read.records, hand.percent());
         tracing::info!(feed = self.id(), file = hand.name, byte = hand.byte, records, percent, "reading on");
     }
 
@@ -311,8 +317,8 @@ impl One {
         tracing::info!(
             feed = self.id(),
             file = file.name,
-            records = open.records,
-            unreadable = open.broken,
+            records = open.read.records,
+            unreadable = open.read.broken,
             "the file is {}",
             aside.name()
         );
@@ -330,7 +336,7 @@ impl Open {
         let known_ms = reach.out.time_ms().unwrap_or(reach.now_ms);
         reach.out.begin(&format!("{feed}/{}", file.name), known_ms);
         reach.out.broken_off(at, &reason, reach.now_ms);
-        self.ended = Some(Aside::Broken);
+        self.read.ended = Some(Aside::Broken);
     }
 
     fn window(&mut self, feed: &Feed, file: &Place, reach: &mut Reach<'_>) -> Result<(), StreamError> {
@@ -343,10 +349,10 @@ impl Open {
         let time_ms = supplied.map_or(known_ms, |end| end.saturating_mul(1_000));
         reach.out.begin(&format!("{id}/{}", file.name), time_ms);
         let (before, now_ms) = (self.stream.notes(), reach.now_ms);
-        let Self { stream, records, broken, .. } = self;
+        let Self { stream, read, .. } = self;
         let more = stream.window(decoder, &mut |record| {
-            *records += 1;
-            *broken += u64::from(matches!(record.content, Content::Broken(_)));
+            read.records += 1;
+            read.broken += u64::from(matches!(record.content, Content::Broken(_)));
             reach.out.record(record, now_ms);
             let Some((start, _)) = record.times() else { return };
             if let Some(end) = record.end_by(now_ms / 1_000) {
@@ -364,8 +370,8 @@ impl Open {
         reach.out.met(notes.since(before));
         if !more {
             // A file of which nothing could be read is kept as broken; of others each dead letter has its piece.
-            let nothing = self.broken > 0 && self.broken == self.records;
-            self.ended = Some(if nothing { Aside::Broken } else { Aside::Done });
+            let nothing = self.read.broken > 0 && self.read.broken == self.read.records;
+            self.read.ended = Some(if nothing { Aside::Broken } else { Aside::Done });
         }
         Ok(())
     }
