@@ -2,12 +2,13 @@
 //!
 //! It is asked with a reader's token of this instance, never with the asker's: the address comes from a topic.
 //!
-//! Invariant: who was asked by another instance asks nobody else, so old announcements cannot send a question in circles.
+//! Invariant: who was asked by another instance asks nobody else, so old announcements cannot send a question in circles. What
+//! is between the two instances, as a token that is not known yet while tokens are changed, is never the asker's fault.
 
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, Request, header};
+use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use axum::response::Response;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -54,7 +55,9 @@ pub(super) async fn ask(
             "it was here last and no instance has taken it up since, or another instance announces this address: see api.address",
         ));
     }
-    get(api, &address, path).await.map_err(|why| moving(&format!("its instance at {address} {why}")))
+    get(&api.peers, api.access.reading(), &address, path)
+        .await
+        .map_err(|why| moving(&format!("its instance at {address} {why}")))
 }
 
 /// Whether another instance asks: then nobody else is asked.
@@ -67,7 +70,7 @@ pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
 /// # Errors
 /// Why there is none.
 pub(super) async fn tell(api: &Api, address: &str, path: &str) -> Result<Value, String> {
-    let answer = get(api, address, path).await?;
+    let answer = get(&api.peers, api.access.reading(), address, path).await?;
     let status = answer.status();
     if !status.is_success() {
         return Err(format!("has answered {status}"));
@@ -77,18 +80,33 @@ pub(super) async fn tell(api: &Api, address: &str, path: &str) -> Result<Value, 
     serde_json::from_slice(&body).map_err(|e| format!("has not answered JSON: {e}"))
 }
 
-async fn get(api: &Api, address: &str, path: &str) -> Result<Response, String> {
+/// The answer of an instance to one that it lets in.
+async fn get(peers: &Peers, token: Option<&str>, address: &str, path: &str) -> Result<Response, String> {
     let mut request = Request::get(format!("{address}{path}")).header(FORWARDED, "1");
-    if let Some(token) = api.access.reading() {
+    if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
     let request = request.body(Body::empty()).map_err(|e| format!("has no such address: {e}"))?;
-    let answer = tokio::time::timeout(Duration::from_millis(FORWARD_MS), whole(&api.peers, request)).await;
+    let answer = tokio::time::timeout(Duration::from_millis(FORWARD_MS), whole(peers, request)).await;
     match answer {
-        Ok(Ok(answer)) => Ok(answer),
+        Ok(Ok(answer)) => let_in(answer, token),
         Ok(Err(error)) => Err(format!("does not answer: {error}")),
         Err(_) => Err(format!("has not answered within {FORWARD_MS} ms")),
     }
+}
+
+/// Who is not let in is this instance: the asker's token was looked at here.
+fn let_in(answer: Response, token: Option<&str>) -> Result<Response, String> {
+    if !matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return Ok(answer);
+    }
+    Err(match token {
+        Some(_) => {
+            "does not know this one's token: name the first reader's of this one in its api.tokens too"
+        }
+        None => "asks for a token, and this one has no reader's: name one in the api.tokens of both",
+    }
+    .to_owned())
 }
 
 /// The whole answer: status, what it is, when to come again. Other headers are between the two instances.
@@ -103,4 +121,38 @@ async fn whole(peers: &Peers, request: Request<Body>) -> anyhow::Result<Response
         }
     }
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get as on_get;
+    use axum::{Router, middleware};
+
+    use super::*;
+    use crate::api::access::{Access, Allowed, guard};
+
+    /// Where an instance with these tokens answers.
+    async fn peer(tokens: &[(Allowed, &str)]) -> String {
+        let tokens = tokens.iter().map(|(allowed, token)| (*allowed, (*token).to_owned()));
+        let access = Access::Tokens(tokens.collect());
+        let guarded = middleware::from_fn_with_state(access, guard);
+        let router = Router::new().route("/v1/cards/1", on_get(|| async { "known" })).layer(guarded);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_know_this_ones_token_is_away_and_no_answer() {
+        let address = peer(&[(Allowed::Read, "new-token")]).await;
+        let asked = async |token, path| get(&peers(), token, &address, path).await;
+        let why = asked(Some("old-token"), "/v1/cards/1").await.expect_err("not let in");
+        assert!(why.contains("does not know this one's token") && why.contains("api.tokens"), "{why}");
+        let why = asked(None, "/v1/cards/1").await.expect_err("not let in");
+        assert!(why.contains("this one has no reader's"), "{why}");
+        // What is an answer stays one.
+        assert_eq!(asked(Some("new-token"), "/v1/cards/1").await.expect("let in").status(), 200);
+        assert_eq!(asked(Some("new-token"), "/v1/cards/2").await.expect("let in").status(), 404);
+    }
 }
