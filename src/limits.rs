@@ -358,7 +358,7 @@ pub const EVENTS_PER_ID: usize = 100;
 pub const EVENT_BEAT_S: u64 = 15;
 /// How soon a client of a stream that ended should come again.
 pub const EVENT_RECONNECT_MS: u64 = 2_000;
-/// How far one instance may be behind another in hearing events.
+/// How long an instance that has heard less than another is waited for, and then the log that is asked for its end.
 pub const EVENTS_PLACES_BEHIND_MS: u64 = 2_000;
 /// A client that takes nothing of an answer for so long has gone.
 pub const CLIENT_STALLS_MS: u64 = 30_000;

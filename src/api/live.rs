@@ -18,10 +18,11 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use super::ahead::heard;
 use super::cursor::Question;
 use super::problem::Problem;
 use super::replayed::{Replayed, replay};
-use crate::limits::{EVENT_BEAT_S, EVENT_RECONNECT_MS, EVENTS_PER_ID, EVENTS_PLACES_BEHIND_MS};
+use crate::limits::{EVENT_BEAT_S, EVENT_RECONNECT_MS, EVENTS_PER_ID};
 use crate::log::{LogError, Places, Replay};
 use crate::model::{CardId, LogOffset, partition_of_key};
 use crate::shell::{Events, FOLLOWED, Followed, Happened, NotFollowed};
@@ -79,7 +80,7 @@ pub(super) async fn answer(
     if let Some(id) = headers.get("last-event-id") {
         let id = id.to_str().map_err(|_| Problem::Cursor)?;
         let from = read(question.place(id)?, &followed.places).ok_or(Problem::Cursor)?;
-        heard(&live.events, &from).await?;
+        heard(live, &from).await?;
         let to = std::mem::replace(&mut followed.places, from.clone());
         replayed = replay(live, &wanted, (from, &to))?;
     }
@@ -98,21 +99,6 @@ impl From<NotFollowed> for Problem {
             NotFollowed::TooMany => Self::Busy(why.to_string()),
         }
     }
-}
-
-/// Another instance may have heard what this one has not yet; nobody has heard what is not there.
-async fn heard(events: &Events, places: &Places) -> Result<(), Problem> {
-    let reached = || {
-        let now = events.places();
-        places.iter().all(|(at, place)| now.get(at).is_some_and(|now| now >= place))
-    };
-    for _ in 0..EVENTS_PLACES_BEHIND_MS / 50 {
-        if reached() {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    if reached() { Ok(()) } else { Err(Problem::Cursor) }
 }
 
 fn write(places: &Places) -> String {

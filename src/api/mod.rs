@@ -19,6 +19,7 @@
 //! Answers come from the workers' own state through bounded mailboxes; what another instance meters is asked there. Errors are RFC 9457 problems.
 
 mod access;
+mod ahead;
 mod cards;
 mod coding;
 mod commands;

@@ -26,7 +26,8 @@ pub trait Replay {
     /// Hands over the committed messages of a partition from an offset up to another, until `each` has had enough (`false`).
     ///
     /// # Errors
-    /// [`LogError::OutOfRange`] when the first of them is no longer kept.
+    /// [`LogError::OutOfRange`] when the first of them is no longer kept, or lies past the end. (At the very end a log of several
+    /// processes cannot tell that it will not come: it waits, then it is [`LogError::Retriable`].)
     fn read(
         &mut self,
         at: TopicPartition,

@@ -19,6 +19,11 @@ impl Replay for FileReplay {
         (mut from, to): (LogOffset, LogOffset),
         each: &mut dyn FnMut(Message<'_>) -> bool,
     ) -> Result<(), LogError> {
+        let end = self.0.end(at.topic, at.partition);
+        if end <= from && from < to {
+            let (topic, partition, detail) = (at.topic, at.partition, format!("it ends at {}", end.0));
+            return Err(LogError::OutOfRange { topic, partition, offset: from, detail });
+        }
         let budget = PollBudget { messages: AT_ONCE, bytes: usize::MAX, wait_ms: 0 };
         let mut more = true;
         while more && from < to {
