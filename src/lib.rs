@@ -38,6 +38,8 @@ pub mod config;
 #[cfg(feature = "full")]
 pub mod demo;
 #[cfg(feature = "full")]
+mod guard;
+#[cfg(feature = "full")]
 pub mod shell;
 #[cfg(feature = "full")]
 mod stdout;

@@ -105,6 +105,13 @@ impl Board {
         self.said().ingests.insert(ingest, (ledger, report));
     }
 
+    /// An ingest has failed, and the one made in its place does not know the cards yet. What was read before stays counted.
+    pub fn ingest_ended(&self, ingest: usize) {
+        if let Some((_, report)) = self.said().ingests.get_mut(&ingest) {
+            report.directory_ready = false;
+        }
+    }
+
     /// What a reader says of its feeds.
     pub fn feeds(&self, reader: &str, feeds: Vec<FeedStatus>) {
         self.said().feeds.insert(reader.to_owned(), feeds);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Board, Clocks, FeedStatus, Pushed, backoff::Backoff, wall_ms};
+use super::{Board, Clocks, FeedStatus, Pushed, backoff::Backoff, supervisor::Supervisor, wall_ms};
 use crate::api::metrics::{FeedMetrics, IngestMetrics};
 use crate::ingest::{Directory, Ingest, Options};
 use crate::limits::STATUS_EVERY_MS;
@@ -23,7 +23,8 @@ impl Shared {
     }
 }
 
-/// Runs ingest number `number` until told to stop; one that failed is made anew: what it had not committed is read again.
+/// Runs ingest number `number` until told to stop; one that failed or panicked is made anew: what it had not committed is
+/// read again.
 pub fn run<L: IngestLog, D: Directory>(
     number: usize,
     options: &Options,
@@ -32,17 +33,15 @@ pub fn run<L: IngestLog, D: Directory>(
     mut make: impl FnMut() -> Result<(L, D), LogError>,
 ) {
     let mut metrics = (IngestMetrics::new(), FeedMetrics::default());
-    let mut backoff = Backoff::default();
-    while !shared.stop.load(Ordering::Relaxed) {
-        let ended = make().and_then(|(log, directory)| {
-            let ingest = Ingest::new(log, directory, options.clone());
-            turn(number, ingest, shared, (&mut metrics, &mut pushed))
-        });
+    let mut supervisor = Supervisor::new(&shared.stop);
+    while let Some((ended, pause)) = supervisor.attempt(|backoff| {
+        let (log, directory) = make()?;
+        let ingest = Ingest::new(log, directory, options.clone());
+        turn(number, ingest, shared, (&mut metrics, &mut pushed), backoff)
+    }) {
+        tracing::error!(ingest = number, %ended, retry_in_s = pause.as_secs(), "ingest has ended; a new one follows");
+        shared.board.ingest_ended(number);
         pushed.end();
-        let Err(error) = ended else { return };
-        let pause = backoff.next();
-        tracing::error!(ingest = number, %error, retry_in_s = pause.as_secs(), "ingest has ended; a new one follows");
-        Backoff::wait(pause, &shared.stop);
     }
 }
 
@@ -51,6 +50,7 @@ fn turn<L: IngestLog, D: Directory>(
     mut ingest: Ingest<L, D>,
     shared: &Shared,
     ((metrics, feeds), pushed): (&mut (IngestMetrics, FeedMetrics), &mut Pushed),
+    backoff: &mut Backoff,
 ) -> Result<(), LogError> {
     let mut next_status_ms = 0;
     let mut stopping = false;
@@ -71,6 +71,9 @@ fn turn<L: IngestLog, D: Directory>(
             }
             other => other?,
         };
+        if report.directory_ready {
+            backoff.reset();
+        }
         pushed.tell(&mut ingest);
         if now_ms >= next_status_ms {
             next_status_ms = now_ms + STATUS_EVERY_MS;

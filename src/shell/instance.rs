@@ -1,6 +1,7 @@
 //! One instance of the program: its threads, and what they share.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +10,12 @@ use std::thread::JoinHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
+use super::supervisor::{Supervisor, spawn};
 use super::{
     Board, Clocks, Inbox, Pushed, Pushes, SharedDirectory, Workers, folder, ingest, serving, worker,
 };
 use crate::api::{Access, Api, Basis, Serves, router};
+use crate::guard::or_exit_in;
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::{Directory, Options};
 use crate::log::{IngestLog, LogError, WorkerLog};
@@ -104,7 +107,7 @@ impl Instance {
         &mut self,
         feeds: Vec<Feed>,
         options: Options,
-        make: impl FnMut() -> Result<(L, SharedDirectory), LogError> + Send + 'static,
+        mut make: impl FnMut() -> Result<(L, SharedDirectory), LogError> + Send + 'static,
     ) -> std::io::Result<()> {
         if feeds.iter().all(|feed| feed.folder.is_none()) {
             return Ok(());
@@ -114,11 +117,19 @@ impl Instance {
             stop: Arc::clone(&self.stop),
             clocks: self.clocks,
         };
-        self.start("folders".to_owned(), move || folder::run(&feeds, &options, &shared, make))
+        self.start("folders".to_owned(), move || {
+            let mut supervisor = Supervisor::new(&shared.stop);
+            while let Some((ended, pause)) = supervisor.attempt(|_| {
+                folder::run(&feeds, &options, &shared, &mut make);
+                Ok::<_, Infallible>(())
+            }) {
+                tracing::error!(%ended, retry_in_s = pause.as_secs(), "folders are read anew, from the places kept");
+            }
+        })
     }
 
     fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-        self.threads.push(std::thread::Builder::new().name(name).spawn(body)?);
+        self.threads.push(spawn(name, body)?);
         Ok(())
     }
 
@@ -142,10 +153,8 @@ impl Instance {
         self.board.stopping();
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
-            let name = thread.thread().name().unwrap_or("thread").to_owned();
-            if thread.join().is_err() {
-                tracing::error!(name, "a thread has panicked: what it had committed is safe");
-            }
+            // None panics and lives to be waited for: see `supervisor::spawn`.
+            drop(thread.join());
         }
     }
 }
@@ -167,7 +176,8 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// The system does not say which address it is.
 pub fn serve(listener: TcpListener, api: Api, serves: Serves) -> std::io::Result<SocketAddr> {
     let address = listener.local_addr()?;
-    tokio::spawn(serving::serve(listener, router(api, serves), serving::Bounds::default()));
+    let serving = serving::serve(listener, router(api, serves), serving::Bounds::default());
+    tokio::spawn(or_exit_in("HTTP", serving));
     Ok(address)
 }
 

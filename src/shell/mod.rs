@@ -18,7 +18,10 @@ mod owners;
 mod pushes;
 mod serving;
 mod socket;
+mod supervisor;
 mod tail;
+#[cfg(test)]
+mod tests;
 pub mod worker;
 
 pub use answers::{Answer, Answers};
@@ -31,4 +34,5 @@ pub use instance::{Instance, Size, bind, serve, told_to_stop};
 pub use mailbox::{Inbox, NoAnswer, Workers};
 pub use owners::Owners;
 pub use pushes::{NotTaken, Pushed, Pushes, Room};
+pub use supervisor::Ended;
 pub use tail::{follow, follow_events};

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::backoff::Backoff;
+use super::supervisor::{Ended, Supervisor, spawn};
 use super::{Answers, Events};
 use crate::log::{LogError, Message, Tail, Topic};
 
 /// How long a poll waits: also the longest that the thread's end takes.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Follows until told to stop; a tail that failed is made anew, once `failed` has heard why, and does not tell what came
+/// Follows until told to stop; a tail that failed or panicked is made anew, once `failed` has heard why, and does not tell what came
 /// meanwhile if it begins at the end. `hearing` says whether it follows just now, and has told
 /// all that was there.
 ///
@@ -22,29 +22,25 @@ pub fn follow<T: Tail>(
     (stop, hearing): (Arc<AtomicBool>, Arc<AtomicBool>),
     mut make: impl FnMut() -> Result<T, LogError> + Send + 'static,
     mut hear: impl FnMut(Message<'_>) + Send + 'static,
-    mut failed: impl FnMut(&LogError) + Send + 'static,
+    mut failed: impl FnMut(&Ended<LogError>) + Send + 'static,
 ) -> std::io::Result<()> {
     let body = move || {
-        let mut backoff = Backoff::default();
-        while !stop.load(Ordering::Relaxed) {
-            let ended = make().and_then(|mut tail| {
-                while !stop.load(Ordering::Relaxed) {
-                    let reached = tail.poll(POLL, &mut hear)?;
-                    hearing.store(reached, Ordering::Relaxed);
-                    backoff.reset();
-                }
-                Ok(())
-            });
-            hearing.store(false, Ordering::Relaxed);
-            if let Err(error) = ended {
-                failed(&error);
-                let pause = backoff.next();
-                tracing::warn!(%error, retry_in_s = pause.as_secs(), "{name} are not heard");
-                Backoff::wait(pause, &stop);
+        let mut supervisor = Supervisor::new(&stop);
+        while let Some((ended, pause)) = supervisor.attempt(|backoff| {
+            let mut tail = make()?;
+            while !stop.load(Ordering::Relaxed) {
+                let reached = tail.poll(POLL, &mut hear)?;
+                hearing.store(reached, Ordering::Relaxed);
+                backoff.reset();
             }
+            Ok(())
+        }) {
+            hearing.store(false, Ordering::Relaxed);
+            failed(&ended);
+            tracing::warn!(%ended, retry_in_s = pause.as_secs(), "{name} are not heard");
         }
     };
-    std::thread::Builder::new().name(name.to_owned()).spawn(body).map(drop)
+    spawn(name.to_owned(), body).map(drop)
 }
 
 /// Follows the events of cards, for who waits for an answer and for who follows what happens.
@@ -65,8 +61,9 @@ pub fn follow_events<T: Tail>(
             answers.hear(message);
         }
     };
-    let failed = move |error: &LogError| {
-        if matches!(error, LogError::OutOfRange { .. }) {
+    let failed = move |ended: &Ended<LogError>| {
+        // What it panicked at is not met again: whoever follows reads it from the log.
+        if matches!(ended, Ended::Failed(LogError::OutOfRange { .. }) | Ended::Panicked(_)) {
             losing.lose();
         }
     };

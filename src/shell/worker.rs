@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Board, Clocks, Inbox, Workers, backoff::Backoff};
+use super::{Board, Clocks, Inbox, Workers, backoff::Backoff, supervisor::Supervisor};
 use crate::api::metrics::WorkerMetrics;
 use crate::limits::{STATUS_EVERY_MS, WORKER_WAIT_MS};
 use crate::log::{LogError, WorkerLog};
@@ -20,8 +20,8 @@ pub struct Shared {
     pub clocks: Clocks,
 }
 
-/// Runs worker number `number` until told to stop. A worker that was fenced, or whose log failed for good, is made anew
-/// after a pause: its state is in the log.
+/// Runs worker number `number` until told to stop. A worker that was fenced, that panicked, or whose log failed for good, is
+/// made anew after a pause: its state is in the log.
 pub fn run<L: WorkerLog, S: RowSink>(
     number: usize,
     settings: &Settings,
@@ -30,26 +30,17 @@ pub fn run<L: WorkerLog, S: RowSink>(
     mut make: impl FnMut() -> Result<(L, S), LogError>,
 ) {
     let mut metrics = WorkerMetrics::new();
-    let mut backoff = Backoff::default();
-    while !shared.stop.load(Ordering::Relaxed) {
-        let ended = match make() {
-            Ok((log, sink)) => {
-                let worker = Worker::new(log, sink, settings.clone());
-                Loop { number, shared, metrics: &mut metrics, worker, next_status_ms: 0, stopping: false }
-                    .run(&mut inbox)
-            }
-            Err(error) => Err(WorkerError::Fatal(error.to_string())),
-        };
-        match ended {
-            Ok(()) => return,
-            Err(error) => {
-                let pause = backoff.next();
-                tracing::error!(worker = number, %error, retry_in_s = pause.as_secs(), "the worker has ended; a new one follows");
-                shared.board.worker_ended(number);
-                shared.workers.routes_of(number, &[]);
-                Backoff::wait(pause, &shared.stop);
-            }
-        }
+    let mut supervisor = Supervisor::new(&shared.stop);
+    let mut attempt = |backoff: &mut Backoff| {
+        let (log, sink) = make()?;
+        let worker = Worker::new(log, sink, settings.clone());
+        let metrics = &mut metrics;
+        Loop { number, shared, metrics, backoff, worker, next_status_ms: 0, stopping: false }.run(&mut inbox)
+    };
+    while let Some((ended, pause)) = supervisor.attempt(&mut attempt) {
+        tracing::error!(worker = number, %ended, retry_in_s = pause.as_secs(), "the worker has ended; a new one follows");
+        shared.board.worker_ended(number);
+        shared.workers.routes_of(number, &[]);
     }
 }
 
@@ -57,6 +48,7 @@ struct Loop<'a, L, S> {
     number: usize,
     shared: &'a Shared,
     metrics: &'a mut WorkerMetrics,
+    backoff: &'a mut Backoff,
     worker: Worker<L, S>,
     next_status_ms: i64,
     stopping: bool,
@@ -81,6 +73,7 @@ impl<L: WorkerLog, S: RowSink> Loop<'_, L, S> {
     fn tell(&mut self, report: &Report, took: Duration) {
         self.metrics.step(report, took);
         if !report.commits.is_empty() {
+            self.backoff.reset();
             self.shared.board.committed(report);
         }
         for trouble in &report.troubles {

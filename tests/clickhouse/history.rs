@@ -110,17 +110,17 @@ impl HistorySource for Forgetful {
     }
 }
 
-/// Keeps the history until it has taken at least so many messages; how many it took. Its first two sources are of no use:
-/// one that cannot be opened, one that breaks for good.
+/// Keeps the history until it has taken at least so many messages; how many it took. Its first three sources are of no
+/// use: one that cannot be opened, one that breaks for good, one that panics.
 async fn keep(source: impl HistorySource + Send + 'static, client: &Client, messages: u64) -> u64 {
     let runtime = tokio::runtime::Handle::current();
-    let mut sources = [Some(Opened::Broken), Some(Opened::Good(source))].into_iter();
+    let mut sources = [Opened::Broken, Opened::Panicking, Opened::Good(source)].into_iter();
     let mut first = true;
     let open = move || {
         if std::mem::take(&mut first) {
             return Err(LogError::Retriable("not yet".to_owned()));
         }
-        sources.next().flatten().ok_or_else(|| LogError::Fatal("a good source was opened again".to_owned()))
+        sources.next().ok_or_else(|| LogError::Fatal("a good source was opened again".to_owned()))
     };
     let history = History::start(HistoryOptions { open, writer: Writer::new(client.clone()), runtime });
     let history = history.expect("a thread");
@@ -144,6 +144,7 @@ async fn all<R: clickhouse::RowOwned + clickhouse::RowRead>(client: &Client, tab
 enum Opened<S> {
     /// Its group has dropped it.
     Broken,
+    Panicking,
     Good(S),
 }
 
@@ -155,13 +156,14 @@ impl<S: HistorySource> HistorySource for Opened<S> {
     ) -> Result<IngestPolled, LogError> {
         match self {
             Self::Broken => Err(LogError::Fenced("another member runs under this name".to_owned())),
+            Self::Panicking => panic!("planted"),
             Self::Good(source) => source.poll(budget, each),
         }
     }
 
     fn commit(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {
         match self {
-            Self::Broken => unreachable!("it has handed nothing over"),
+            Self::Broken | Self::Panicking => unreachable!("it has handed nothing over"),
             Self::Good(source) => source.commit(next),
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{HistoryRows, HistorySource, Round};
+use crate::guard::{caught, or_exit};
 use crate::limits::{HISTORY_BYTES_MAX, HISTORY_LINGER_MS, HISTORY_MESSAGES_MAX};
 use crate::log::{LogError, Message, PollBudget, TopicPartition};
 use crate::model::LogOffset;
@@ -55,7 +56,7 @@ impl History {
             shared: Arc::clone(&shared),
             retry: Backoff::new(0),
         };
-        let body = move || keeper.run(options.open);
+        let body = move || or_exit("history", || keeper.run(options.open));
         let thread = std::thread::Builder::new().name("history".to_owned()).spawn(body)?;
         Ok(Self { shared, thread })
     }
@@ -116,8 +117,10 @@ struct Keeper {
 impl Keeper {
     fn run<S: HistorySource>(&mut self, mut open: impl FnMut() -> Result<S, LogError>) {
         while !self.shared.stopping.load(Relaxed) {
-            // What no further try would mend may be mended by a new member.
-            if let Err(error) = open().and_then(|mut source| self.keep(&mut source)) {
+            // What no further try would mend may be mended by a new member; what was not committed is read again.
+            let ended = caught(|| open().and_then(|mut source| self.keep(&mut source)));
+            let ended = ended.unwrap_or_else(|panicked| Err(LogError::Fatal(panicked.to_string())));
+            if let Err(error) = ended {
                 tracing::error!(%error, "the history's source is opened again");
                 self.wait(&error.to_string());
             }
