@@ -420,6 +420,8 @@ pub const STEP_WAIT_MS: u64 = 5;
 pub const WORKER_WAIT_MS: u64 = 2;
 /// How often a thread tells how it stands.
 pub const STATUS_EVERY_MS: i64 = 250;
+/// How often observations of histograms are summed up where nobody asks for metrics: until then each is kept.
+pub const METRICS_UPKEEP_MS: u64 = 5_000;
 /// Messages taken from the Kafka client by one call; more gain nothing.
 pub const KAFKA_BATCH_MAX: usize = 1_024;
 /// Generations of a group membership whose metadata is kept, for transactions sealed before the last rebalance.

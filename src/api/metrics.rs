@@ -19,6 +19,7 @@ use metrics_util::MetricKindMask;
 
 pub use named::{Kind, METRICS, Metric};
 
+use crate::limits::METRICS_UPKEEP_MS;
 use crate::meter::CardCounts;
 use crate::model::{Input, Outcome, UnixTime};
 use crate::worker::{PartitionStatus, Report, StateName};
@@ -45,6 +46,14 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .install_recorder()?;
     describe();
     Ok(handle)
+}
+
+/// Sums up what was observed, for as long as the process runs: else it would grow where nobody asks for it.
+pub async fn upkeep(handle: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(METRICS_UPKEEP_MS)).await;
+        handle.run_upkeep();
+    }
 }
 
 fn describe() {

@@ -13,6 +13,7 @@ use super::rollups::{Rollups, Sink, archive};
 use super::{kafka, observe};
 use crate::api::{Access, Allowed, Api, Live, Names, Serves, metrics};
 use crate::config::{Config, Role as TokenRole, tokens};
+use crate::guard::or_exit_in;
 use crate::ingest::formats::Decoder;
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::{Clock as IngestClock, Options, RawFeed};
@@ -40,7 +41,8 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     let access = access(config)?;
     let doors = if args.roles.contains(&Role::Api) { Some(Doors::bind(config).await?) } else { None };
     has_state(args, config).await?;
-    let metrics = metrics::install().context("metrics")?;
+    let handle = metrics::install().context("metrics")?;
+    tokio::spawn(or_exit_in("metrics", metrics::upkeep(handle.clone())));
     let count = |role, threads: u16| if args.roles.contains(&role) { usize::from(threads) } else { 0 };
     let size = Size {
         workers: count(Role::Meter, config.worker_threads),
@@ -54,7 +56,7 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     start_ingests(&mut instance, size.ingests, config, &directory)?;
     let history = if size.workers > 0 { Rollups::start_history(config)? } else { None };
     if let Some(doors) = doors {
-        let mut api = instance.api(metrics, config.clock_supplied, access);
+        let mut api = instance.api(handle, config.clock_supplied, access);
         let live = live(config);
         let commands = commands(&instance, config, &live.events)?;
         // Whoever asks to wait should find somebody who hears; brokers that are away hold nothing up for long.

@@ -13,6 +13,7 @@ use super::screen::Screen;
 use super::sender::Sender;
 use super::{DEPLOYMENT, catalogue};
 use crate::api::{Access, Allowed, Live, Names, Serves, metrics};
+use crate::guard::or_exit_in;
 use crate::ingest::{Clock as IngestClock, Options as IngestOptions};
 use crate::log::file::{FileCommands, FileIngestLog, FileReplay, FileTail, FileWorkerLog, Member, Store};
 use crate::log::{Replay, Tail as _};
@@ -48,7 +49,8 @@ pub struct Options {
 /// The directory or the address cannot be used.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let bound = bind(options.listen).await?;
-    let metrics = metrics::install().context("metrics")?;
+    let handle = metrics::install().context("metrics")?;
+    tokio::spawn(or_exit_in("metrics", metrics::upkeep(handle.clone())));
     let store = Store::open(&options.directory.join("log"), PARTITIONS, Arc::new(wall_ms))?;
     let sender = Sender::open(Arc::clone(&store), options.cards, wall_ms() / 1000, |fleet| {
         catalogue::first_messages(fleet, PARTITIONS)
@@ -57,7 +59,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let directory = SharedDirectory::default();
     let instance = start(&store, &rollups, &directory)?;
     let allowed = if options.listen.ip().is_loopback() { Allowed::Operate } else { Allowed::Read };
-    let mut api = instance.api(metrics, true, Access::Everybody(allowed));
+    let mut api = instance.api(handle, true, Access::Everybody(allowed));
     let live = live(&store);
     api.commands = Some(commands(&instance, &store, &live)?);
     api.live = Some(live);
