@@ -39,7 +39,7 @@ pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
 
 async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     let access = access(config)?;
-    let doors = if args.roles.contains(&Role::Api) { Some(Doors::bind(config).await?) } else { None };
+    let doors = Doors::bind(args, config).await?;
     has_state(args, config).await?;
     let handle = metrics::install().context("metrics")?;
     tokio::spawn(or_exit_in("metrics", metrics::upkeep(handle.clone())));
@@ -55,30 +55,11 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     let directory = SharedDirectory::default();
     start_ingests(&mut instance, size.ingests, config, &directory)?;
     let history = if size.workers > 0 { Rollups::start_history(config)? } else { None };
-    if let Some(doors) = doors {
-        let mut api = instance.api(handle, config.clock_supplied, access);
-        let live = live(config);
-        let commands = commands(&instance, config, &live.events)?;
-        // Whoever asks to wait should find somebody who hears; brokers that are away hold nothing up for long.
-        for _ in 0..HEARING_WITHIN_MS / 10 {
-            if commands.answers.hearing.load(Ordering::Relaxed) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        api.commands = Some(commands);
-        api.archive = archive(config);
-        api.live = Some(live);
-        api.names = Some(names(&instance, size.ingests, config, directory)?);
-        api.deployment.clone_from(&config.deployment);
-        api.address.clone_from(&config.api_address);
-        api.feeds = pushed_feeds(config);
-        let (kafka, owners) = (kafka::member(config, &config.kafka.group, "api"), Arc::clone(&api.owners));
-        let tail = move || KafkaTail::whole(&kafka, Topic::Owners);
-        let flags = (instance.stop_flag(), Arc::default());
-        follow("owners", flags, tail, move |message| owners.hear(message), |_| ())?;
-        doors.serve(api)?;
+    let mut api = instance.api(handle, config.clock_supplied, access);
+    if doors.api.is_some() {
+        answers(&mut api, &instance, size.ingests, config, directory).await?;
     }
+    doors.serve(api)?;
     tracing::info!(workers = size.workers, ingests = size.ingests, deployment = config.deployment, "running");
     told_to_stop().await?;
     tracing::info!("told to stop: sealing, committing, leaving");
@@ -91,6 +72,37 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     rollups.stop().await;
     stopped.context("stopping")?;
     Ok(Exit::Done)
+}
+
+/// What questions and orders need beside the memory of this instance.
+async fn answers(
+    api: &mut Api,
+    instance: &Instance,
+    ingests: usize,
+    config: &Config,
+    directory: SharedDirectory,
+) -> Result<(), Failed> {
+    let live = live(config);
+    let commands = commands(instance, config, &live.events)?;
+    // Whoever asks to wait should find somebody who hears; brokers that are away hold nothing up for long.
+    for _ in 0..HEARING_WITHIN_MS / 10 {
+        if commands.answers.hearing.load(Ordering::Relaxed) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    api.commands = Some(commands);
+    api.archive = archive(config);
+    api.live = Some(live);
+    api.names = Some(names(instance, ingests, config, directory)?);
+    api.deployment.clone_from(&config.deployment);
+    api.address.clone_from(&config.api_address);
+    api.feeds = pushed_feeds(config);
+    let (kafka, owners) = (kafka::member(config, &config.kafka.group, "api"), Arc::clone(&api.owners));
+    let tail = move || KafkaTail::whole(&kafka, Topic::Owners);
+    let flags = (instance.stop_flag(), Arc::default());
+    follow("owners", flags, tail, move |message| owners.hear(message), |_| ())?;
+    Ok(())
 }
 
 /// Whoever starts on empty topics without saying so may have mistaken the prefix or the cluster. Where the brokers do not
@@ -115,19 +127,24 @@ async fn has_state(args: &RunArgs, config: &Config) -> Result<(), Failed> {
     }
 }
 
-/// Questions and orders at one address, metrics at another if it is configured.
+/// Questions and orders at one address, with the role api; metrics and probes at another if it is configured, whatever the
+/// roles.
 struct Doors {
-    api: TcpListener,
+    api: Option<TcpListener>,
     operations: Option<TcpListener>,
 }
 
 impl Doors {
-    async fn bind(config: &Config) -> Result<Self, Failed> {
+    async fn bind(args: &RunArgs, config: &Config) -> Result<Self, Failed> {
         let operations = match config.api_operations {
             Some(address) => Some(bind(address).await?),
             None => None,
         };
-        Ok(Self { api: bind(config.api_listen).await?, operations })
+        let mut api = None;
+        if args.roles.contains(&Role::Api) {
+            api = Some(bind(config.api_listen).await?);
+        }
+        Ok(Self { api, operations })
     }
 
     fn serve(self, api: Api) -> Result<(), Failed> {
@@ -137,8 +154,14 @@ impl Doors {
             let address = serve_at(listener, api.clone(), Serves::Operations).context("HTTP")?;
             tracing::info!(%address, "metrics and probes");
         }
-        let address = serve_at(self.api, api, serves).context("HTTP")?;
-        tracing::info!(%address, "HTTP");
+        if let Some(listener) = self.api {
+            let address = serve_at(listener, api, serves).context("HTTP")?;
+            tracing::info!(%address, "HTTP");
+        } else if serves == Serves::All {
+            tracing::warn!(
+                "without the role api and without api.operations there are no metrics and no probes: set api.operations"
+            );
+        }
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! An address for questions and orders, and another for the machine room.
 
 use crate::deployment::{Deployment, free_address};
-use crate::http;
+use crate::{eventually, http};
 
 #[test]
 fn metrics_have_an_address_of_their_own_once_it_is_set() {
@@ -21,4 +21,18 @@ fn metrics_have_an_address_of_their_own_once_it_is_set() {
     }
     let given = http::post(&operations, "/v1/drain", "").map(|answer| answer.status);
     assert_eq!(given, Some(404), "no orders are taken there");
+}
+
+#[test]
+fn without_the_role_api_there_are_metrics_and_probes_where_they_are_configured() {
+    let operations = free_address();
+    let deployment = Deployment::new("unasked").with("TIDEGAUGE_API_OPERATIONS", &operations);
+    deployment.tell(&["topics", "apply"]);
+    let running = deployment.run(&["--roles", "ingest,meter", "--new"]);
+    let answer = |path: &str| http::get(&operations, path);
+    eventually("ready", || answer("/health/ready").filter(|answer| answer.status == 200));
+    let metrics = answer("/metrics").expect("it listens");
+    assert!(metrics.status == 200 && metrics.body.contains("tidegauge_partition"), "{}", metrics.body);
+    assert_eq!(answer("/v1/partitions").map(|answer| answer.status), Some(404));
+    assert!(http::get(running.address(), "/health/live").is_none(), "nobody asked for that address");
 }
