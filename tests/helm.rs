@@ -88,6 +88,31 @@ fn the_chart_brings_every_rule() {
     assert_eq!(alerts(&rendered), alerts(&rules));
 }
 
+/// The kubelet and Prometheus ask a port of their own, and find it whatever the pods do.
+#[test]
+fn probes_and_metrics_are_apart_from_clients_whatever_the_roles() {
+    let Some(helm) = helm() else { return };
+    for (roles, clients) in [("{ingest,meter,api}", true), ("{ingest,meter}", false), ("{meter}", false)] {
+        let set = format!("deployment=shop,metrics.serviceMonitor.enabled=true,run.roles={roles}");
+        let rendered = rendered(&helm, &["--set", &set]);
+        let asked = |port: &str| {
+            let ends = format!("port: {port}}}");
+            rendered.lines().filter(|line| line.contains("httpGet: ") && line.ends_with(&ends)).count()
+        };
+        assert_eq!((asked("operations"), asked("http")), (3, 0), "{roles}");
+        for line in [
+            "    operations = \"0.0.0.0:9464\"",
+            "            - {name: operations, containerPort: 9464}",
+            "    - {name: operations, port: 9464, targetPort: operations}",
+            "    - {port: operations, path: /metrics, interval: 15s}",
+        ] {
+            assert_eq!(rendered.lines().filter(|other| *other == line).count(), 1, "{roles}: {line}");
+        }
+        let http = rendered.lines().filter(|line| line.contains("{name: http, ")).count();
+        assert_eq!(http, if clients { 3 } else { 0 }, "{roles}");
+    }
+}
+
 #[test]
 fn values_that_cannot_be_meant_are_refused() {
     let Some(helm) = helm() else { return };
@@ -98,6 +123,7 @@ fn values_that_cannot_be_meant_are_refused() {
         ("deployment=a,run.roles={metre}", "roles"),
         ("deployment=a,config.kafka.partitions=0", "partitions"),
         ("deployment=a,config.kafka.instance=x", "kafka"),
+        ("deployment=a,extraVolumeMounts[0].name=x", "extraVolumeMounts"),
     ] {
         let output = template(&helm, &["--set", set]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

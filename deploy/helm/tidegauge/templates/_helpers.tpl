@@ -41,7 +41,7 @@ deployment = {{ required "deployment: name this deployment, e.g. --set deploymen
 {{- with .Values.config.clock }}
 clock = {{ . | quote }}
 {{- end }}
-{{- $reserved := dict "kafka" (list "instance") "api" (list "listen" "address" "tokens") }}
+{{- $reserved := dict "kafka" (list "instance") "api" (list "listen" "operations" "address" "tokens") }}
 {{- range $table := list "kafka" "ingest" "worker" "clickhouse" "log" }}
 {{- with index $.Values.config $table }}
 
@@ -64,6 +64,7 @@ clock = {{ . | quote }}
 
 [api]
 listen = "0.0.0.0:8080"
+operations = "0.0.0.0:9464"
 {{- if .Values.secrets.tokens }}
 tokens = "/etc/tidegauge/tokens/tokens"
 {{- end }}
