@@ -157,6 +157,20 @@ fn refusals(running: &Running<'_>, place: &str) {
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         assert_eq!(answer.json()["type"], format!("urn:tidegauge:problem:{kind}"), "{path}");
     }
+    no_place(running, place);
+}
+
+/// A place past the topics' ends is none; the brokers say so, who may take their time.
+fn no_place(running: &Running<'_>, place: &str) {
+    let (question, places) = place.split_once('.').expect("a place");
+    let past: Vec<String> = places.split('-').map(|place| format!("{place}fff")).collect();
+    let id = format!("{question}.{}", past.join("-"));
+    let headers = [("Accept", "text/event-stream"), ("Last-Event-ID", id.as_str())];
+    let answer = eventually("the brokers to say where the topics end", || {
+        let answer = running.order("GET", &format!("/v1/cards/{}/events", CARDS[0]), &headers, "");
+        (answer.status != 503).then_some(answer)
+    });
+    assert_eq!((answer.status, &answer.json()["type"]), (400, &json!("urn:tidegauge:problem:cursor")));
 }
 
 /// The command line follows from when it has begun: what is given until then it may hear or not.
