@@ -1,4 +1,5 @@
-//! CPU time of a product's threads, from `/proc`: in ticks of 10 ms, so over seconds.
+//! CPU time of a product's threads, and how often its workers went to sleep, from `/proc`: time is in ticks of 10 ms, so
+//! over seconds.
 
 use std::fs;
 use std::time::Duration;
@@ -13,6 +14,8 @@ pub(crate) struct Cpu {
     pub(crate) workers: Duration,
     /// All of the process, HTTP and the Kafka client too.
     pub(crate) whole: Duration,
+    /// How often the workers' threads waited: on a machine that others use too this says more than a time.
+    pub(crate) waits: u64,
 }
 
 impl Cpu {
@@ -23,6 +26,7 @@ impl Cpu {
             let name = fs::read_to_string(path.join("comm"))?;
             if name.starts_with("worker-") {
                 cpu.workers += used(&path.join("stat").to_string_lossy())?;
+                cpu.waits += waits(&fs::read_to_string(path.join("status"))?);
             }
         }
         Ok(cpu)
@@ -32,6 +36,7 @@ impl Cpu {
         Self {
             workers: self.workers.saturating_sub(before.workers),
             whole: self.whole.saturating_sub(before.whole),
+            waits: self.waits.saturating_sub(before.waits),
         }
     }
 }
@@ -40,7 +45,11 @@ impl std::ops::Add for Cpu {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { workers: self.workers + other.workers, whole: self.whole + other.whole }
+        Self {
+            workers: self.workers + other.workers,
+            whole: self.whole + other.whole,
+            waits: self.waits + other.waits,
+        }
     }
 }
 
@@ -50,4 +59,10 @@ fn used(path: &str) -> anyhow::Result<Duration> {
     let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
     let ticks: u32 = behind.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u32>().ok()).sum();
     Ok(TICK * ticks)
+}
+
+/// Of a `status` (proc(5)).
+fn waits(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }

@@ -93,6 +93,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         without.1,
         with.1
     );
+    println!(
+        "queries: a worker waits {:.0} times a second without questions, {:.0} with them",
+        without.2 / 2.0,
+        with.2 / 2.0
+    );
     Ok(())
 }
 
@@ -148,17 +153,17 @@ fn spread(number: u64, cards: u32) -> u32 {
 #[derive(Default)]
 struct Sums {
     latencies: Latencies,
-    cpu: PerRecord,
+    cpu: PerRound,
 }
 
-/// CPU nanoseconds a record, round by round: of the workers, of all.
+/// Round by round: CPU nanoseconds a record of the workers, of all, and waits of both workers a second.
 #[derive(Default)]
-struct PerRecord(Vec<(f64, f64)>);
+struct PerRound(Vec<(f64, f64, f64)>);
 
-impl PerRecord {
-    fn medians(&self) -> (f64, f64) {
-        let of = |f: fn(&(f64, f64)) -> f64| median(self.0.iter().map(f).collect());
-        (of(|round| round.0), of(|round| round.1))
+impl PerRound {
+    fn medians(&self) -> (f64, f64, f64) {
+        let of = |f: fn(&(f64, f64, f64)) -> f64| median(self.0.iter().map(f).collect());
+        (of(|round| round.0), of(|round| round.1), of(|round| round.2))
     }
 }
 
@@ -172,7 +177,8 @@ impl Sums {
             self.latencies.take(answered, wrong.map(|wrong| format!("{}: {wrong}", answered.kind)));
         }
         let per_record = |took: Duration| took.as_nanos() as f64 / round.records as f64;
-        self.cpu.0.push((per_record(round.cpu.workers), per_record(round.cpu.whole)));
+        let waits = round.cpu.waits as f64 / round.took.as_secs_f64();
+        self.cpu.0.push((per_record(round.cpu.workers), per_record(round.cpu.whole), waits));
     }
 }
 
@@ -191,6 +197,7 @@ struct Round {
     answers: Vec<Answered>,
     records: u64,
     cpu: Cpu,
+    took: Duration,
 }
 
 struct Stage<'a> {
@@ -219,14 +226,14 @@ impl Stage<'_> {
             buying.join().map_err(|_| anyhow::anyhow!("the buyer has panicked"))?
         })?;
         std::thread::park_timeout(length.saturating_sub(begun.elapsed()));
-        let (records, cpu) = (self.metering.sent()? - records, self.cpu()?.since(cpu));
+        let (records, cpu, took) = (self.metering.sent()? - records, self.cpu()?.since(cpu), begun.elapsed());
         drop(to);
         let answers = answers.into_iter().collect();
         anyhow::ensure!(
             self.pair.rest(self.asker)? == owners,
             "partitions have moved in the middle of a round"
         );
-        Ok(Round { answers, records, cpu })
+        Ok(Round { answers, records, cpu, took })
     }
 
     fn cpu(&self) -> anyhow::Result<Cpu> {
