@@ -415,9 +415,9 @@ pub const FORWARD_MS: u64 = 2_000;
 pub const FORWARD_BYTES_MAX: usize = 1_024 * 1_024;
 /// How long an ingest's poll waits for a first message.
 pub const STEP_WAIT_MS: u64 = 5;
-/// ... and a worker's: also the longest that a question waits for a worker that has nothing to do. A step of such a worker
-/// takes microseconds; to be woken by every question would cost it more.
-pub const WORKER_WAIT_MS: u64 = 2;
+/// ... and a worker's: about as long as the brokers gather messages for it. Questions about cards need not wake it
+/// (`worker::Shelf`); an order to it waits for so long at the most.
+pub const WORKER_WAIT_MS: u64 = 10;
 /// How often a thread tells how it stands.
 pub const STATUS_EVERY_MS: i64 = 250;
 /// How often observations of histograms are summed up where nobody asks for metrics: until then each is kept.

@@ -16,7 +16,8 @@
 //! | `GET /openapi.json` | all of this for programs |
 //! | `GET /health/live`, `/health/ready`, `/metrics` | probes, and metrics, at an address of their own too |
 //!
-//! Answers come from the workers' own state through bounded mailboxes; what another instance meters is asked there. Errors are RFC 9457 problems.
+//! Answers come from the workers' own state, read where it lies while they wait, or through bounded mailboxes; what another
+//! instance meters is asked there. Errors are RFC 9457 problems.
 
 mod access;
 mod ahead;

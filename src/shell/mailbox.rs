@@ -1,7 +1,11 @@
-//! Bounded mailboxes to the workers, and the way to the right one.
+//! Bounded mailboxes to the workers, their shelves, and the way to the right one.
+//!
+//! A question about a card is answered on the asker's thread while the card's worker waits (`worker::Shelf`), and by the worker
+//! through its mailbox while it works.
 //!
 //! Invariant 5: a mailbox that is full refuses at once; a question never waits behind an unbounded queue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -9,15 +13,35 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::limits::{MAILBOX_ANSWER_MS, MAILBOX_REQUESTS_MAX};
 use crate::model::{CardId, LogOffset, partition_of};
-use crate::worker::{CardAnswer, Mailbox, OrderError, PartitionStatus, Request};
+use crate::shell::wall_ms;
+use crate::worker::{
+    Asked, CardAnswer, Mailbox, OrderError, PartitionStatus, Question, Reply, Request, Shelf,
+};
 
 /// The worker's end.
-pub struct Inbox(mpsc::Receiver<Request>);
+pub struct Inbox {
+    requests: mpsc::Receiver<Request>,
+    shelf: Arc<Shelf>,
+}
 
 impl Mailbox for Inbox {
     fn next(&mut self) -> Option<Request> {
-        self.0.try_recv().ok()
+        self.requests.try_recv().ok()
     }
+
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    fn shelf(&self) -> Option<&Shelf> {
+        Some(&self.shelf)
+    }
+}
+
+/// Everybody else's end.
+struct Door {
+    requests: mpsc::Sender<Request>,
+    shelf: Arc<Shelf>,
 }
 
 /// Why nobody answered.
@@ -34,7 +58,7 @@ pub enum NoAnswer {
 /// The workers of this process, and which of them holds which partition.
 pub struct Workers {
     partitions: u32,
-    boxes: Vec<mpsc::Sender<Request>>,
+    doors: Vec<Door>,
     /// Threads share it: each worker writes its own partitions, every request reads.
     routes: DashMap<u32, usize>,
 }
@@ -43,9 +67,13 @@ impl Workers {
     /// Mailboxes for so many workers of a log with so many partitions.
     #[must_use]
     pub fn new(workers: usize, partitions: u32) -> (Self, Vec<Inbox>) {
-        let (boxes, inboxes) =
-            (0..workers).map(|_| mpsc::channel(MAILBOX_REQUESTS_MAX)).map(|(tx, rx)| (tx, Inbox(rx))).unzip();
-        (Self { partitions, boxes, routes: DashMap::new() }, inboxes)
+        let pair = |_| {
+            let (tx, requests) = mpsc::channel(MAILBOX_REQUESTS_MAX);
+            let shelf = Arc::<Shelf>::default();
+            (Door { requests: tx, shelf: Arc::clone(&shelf) }, Inbox { requests, shelf })
+        };
+        let (doors, inboxes) = (0..workers).map(pair).unzip();
+        (Self { partitions, doors, routes: DashMap::new() }, inboxes)
     }
 
     /// Partitions of the log.
@@ -80,10 +108,17 @@ impl Workers {
     /// [`NoAnswer`].
     pub async fn card(&self, card: CardId) -> Result<CardAnswer, NoAnswer> {
         let partition = partition_of(card, self.partitions);
-        let answer = self.ask(partition, |reply| Request::Card { card, reply });
-        tokio::time::timeout(Duration::from_millis(MAILBOX_ANSWER_MS), answer)
-            .await
-            .unwrap_or(Err(NoAnswer::Busy))
+        let door = self.door(partition)?;
+        let question = Question { card, partition, clock_ms: wall_ms() };
+        let left = || leave(&door.requests, |reply| Request::Card { card, reply });
+        let answer = match door.shelf.ask(question, left) {
+            Asked::Answered(answer) => return Ok(answer),
+            Asked::Left(left) => left?,
+        };
+        match tokio::time::timeout(Duration::from_millis(MAILBOX_ANSWER_MS), answer).await {
+            Ok(answer) => answer.map_err(|_| NoAnswer::Gone),
+            Err(_) => Err(NoAnswer::Busy),
+        }
     }
 
     /// Has a halted partition pass over a message.
@@ -96,7 +131,8 @@ impl Workers {
         offset: LogOffset,
         reason: String,
     ) -> Result<Result<(), OrderError>, NoAnswer> {
-        self.ask(partition, |reply| Request::Skip { partition, offset, reason, reply }).await
+        let requests = &self.door(partition)?.requests;
+        send(requests, |reply| Request::Skip { partition, offset, reason, reply }).await
     }
 
     /// Has every worker write all its shards.
@@ -104,8 +140,8 @@ impl Workers {
     /// # Errors
     /// [`NoAnswer`]; inside, why one of them refused.
     pub async fn drain(&self) -> Result<Result<(), OrderError>, NoAnswer> {
-        for sender in &self.boxes {
-            let answer = send(sender, |reply| Request::Drain { reply }).await?;
+        for door in &self.doors {
+            let answer = send(&door.requests, |reply| Request::Drain { reply }).await?;
             if answer.is_err() {
                 return Ok(answer);
             }
@@ -113,26 +149,31 @@ impl Workers {
         Ok(Ok(()))
     }
 
-    async fn ask<T: Send + 'static>(
-        &self,
-        partition: u32,
-        request: impl FnOnce(crate::worker::Reply<T>) -> Request,
-    ) -> Result<T, NoAnswer> {
+    /// Of the worker that has a partition.
+    fn door(&self, partition: u32) -> Result<&Door, NoAnswer> {
         let worker = self.routes.get(&partition).map(|at| *at).ok_or(NoAnswer::NotHere(partition))?;
-        send(self.boxes.get(worker).ok_or(NoAnswer::Gone)?, request).await
+        self.doors.get(worker).ok_or(NoAnswer::Gone)
     }
 }
 
 async fn send<T: Send + 'static>(
-    sender: &mpsc::Sender<Request>,
-    request: impl FnOnce(crate::worker::Reply<T>) -> Request,
+    requests: &mpsc::Sender<Request>,
+    request: impl FnOnce(Reply<T>) -> Request,
 ) -> Result<T, NoAnswer> {
+    leave(requests, request)?.await.map_err(|_| NoAnswer::Gone)
+}
+
+/// Leaves a request in the mailbox; its answer comes.
+fn leave<T: Send + 'static>(
+    requests: &mpsc::Sender<Request>,
+    request: impl FnOnce(Reply<T>) -> Request,
+) -> Result<oneshot::Receiver<T>, NoAnswer> {
     let (tx, rx) = oneshot::channel();
     // An asker who has gone does not matter to the worker.
     let reply = Box::new(move |answer| drop(tx.send(answer)));
-    sender.try_send(request(reply)).map_err(|refused| match refused {
+    requests.try_send(request(reply)).map_err(|refused| match refused {
         mpsc::error::TrySendError::Full(_) => NoAnswer::Busy,
         mpsc::error::TrySendError::Closed(_) => NoAnswer::Gone,
     })?;
-    rx.await.map_err(|_| NoAnswer::Gone)
+    Ok(rx)
 }

@@ -1,7 +1,7 @@
 //! The shell around the state machines: threads, clocks, mailboxes, signals. Here is all that the core must not have.
 //!
 //! A worker is a thread with its own consumer and producer, an ingest is one too; HTTP and ClickHouse run on tokio. They
-//! share a [`Board`] (what each last said), the [`Workers`]' mailboxes, and one flag that says stop.
+//! share a [`Board`] (what each last said), the [`Workers`]' mailboxes and shelves, and one flag that says stop.
 
 mod answers;
 mod backoff;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::PartitionStatus;
+use super::{PartitionStatus, Shelf};
 use crate::meter::CardView;
 use crate::model::{CardId, LogOffset, UnixTime};
 
@@ -74,6 +74,14 @@ pub enum OrderError {
 pub trait Mailbox {
     /// The next request, if one waits. Never blocks.
     fn next(&mut self) -> Option<Request>;
+
+    /// Whether none waits.
+    fn is_empty(&self) -> bool;
+
+    /// Where the worker's partitions may lie while it waits, if anybody looks there.
+    fn shelf(&self) -> Option<&Shelf> {
+        None
+    }
 }
 
 /// No requests.
@@ -81,10 +89,18 @@ impl Mailbox for () {
     fn next(&mut self) -> Option<Request> {
         None
     }
+
+    fn is_empty(&self) -> bool {
+        true
+    }
 }
 
 impl Mailbox for std::collections::VecDeque<Request> {
     fn next(&mut self) -> Option<Request> {
         self.pop_front()
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
     }
 }

@@ -24,6 +24,7 @@
 //! | `group.rs`, `partition.rs`, `parked.rs` | partitions coming and going |
 //! | `rows.rs`, `ticks.rs` | what ClickHouse has, and how the log learns it |
 //! | `orders.rs`, `status.rs` | questions, drain, skip |
+//! | `shelf.rs` | where questions are answered while it waits |
 
 mod commits;
 mod faults;
@@ -40,6 +41,7 @@ mod seal;
 mod sealed;
 mod sealing;
 mod settings;
+mod shelf;
 mod status;
 mod step;
 mod ticks;
@@ -52,13 +54,14 @@ pub use faults::Faults;
 pub use mailbox::{Answer, CardAnswer, Mailbox, OrderError, Reply, Request};
 pub use report::{CommitReport, Now, PartitionStatus, Report, StateName};
 pub use settings::{Clock, New, Pace, SealBounds, Settings};
+pub use shelf::{Asked, Question, Shelf};
 
 use std::collections::BTreeMap;
 
 use self::commits::Commits;
 use self::group::Group;
 use self::parked::Lot;
-use self::partition::Partition;
+use self::shelf::Partitions;
 use crate::log::{LogError, WorkerLog};
 use crate::rollup::RowSink;
 
@@ -94,7 +97,7 @@ pub struct Worker<L, S> {
     log: L,
     sink: S,
     settings: Settings,
-    partitions: BTreeMap<u32, Partition>,
+    partitions: Partitions,
     commits: Commits,
     group: Group,
     parked: Lot,
@@ -118,7 +121,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             log,
             sink,
             settings,
-            partitions: BTreeMap::new(),
+            partitions: Partitions::new(),
             commits: Commits::default(),
             group: Group::default(),
             parked: Lot::default(),

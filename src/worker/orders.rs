@@ -3,6 +3,7 @@
 use super::live::{Halted, Hold, Live};
 use super::mailbox::{Answer, CardAnswer, Mailbox, OrderError, Reply, Request};
 use super::partition::Partition;
+use super::shelf::Partitions;
 use super::{Clock, Worker};
 use crate::checkpoint::{Key, Skip, encode, record};
 use crate::limits::{REQUESTS_PER_STEP, STALE_AFTER_S};
@@ -39,33 +40,11 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     /// A card as of the last message folded.
     pub fn card(&self, card: CardId) -> CardAnswer {
         let partition = partition_of(card, self.settings.partitions);
-        let live = match self.partitions.get(&partition) {
-            Some(Partition::Live(live)) => live,
-            Some(Partition::Refused { why, .. }) => {
-                return CardAnswer::NotReady { partition, why: why.clone() };
-            }
-            Some(Partition::Restoring(_)) => {
-                return CardAnswer::NotReady { partition, why: "it is being restored".to_owned() };
-            }
-            Some(Partition::Lost) | None => return CardAnswer::Elsewhere { partition },
-        };
-        let (offset, log_time) = (live.meter.position(), live.meter.log_time());
-        match live.meter.card(card) {
-            None => CardAnswer::Unknown { partition, offset, log_time },
-            Some(view) => CardAnswer::Known(Box::new(Answer {
-                partition,
-                offset,
-                log_time,
-                stale: live.halted.is_some() || self.is_stale(log_time),
-                view,
-            })),
-        }
+        card_of(&self.partitions, (partition, card), self.staleness().at(self.now.clock_ms))
     }
 
-    /// In deployments with the supplied clock log time has nothing to do with the machine's.
-    pub(super) fn is_stale(&self, log_time: UnixTime) -> bool {
-        let behind = self.now.clock_ms.div_euclid(1_000).saturating_sub(log_time);
-        self.settings.clock == Clock::Log && behind > STALE_AFTER_S
+    pub(super) fn staleness(&self) -> Staleness {
+        Staleness(self.settings.clock)
     }
 
     /// Stops folding in every partition, in good order.
@@ -127,6 +106,46 @@ impl Live {
         self.skips.insert(skip.offset, skip.reason);
         self.stop_at = None;
         self.halted = None;
+    }
+}
+
+/// A card of a partition as of the last message folded. `stale`: whether a log time is behind.
+pub(super) fn card_of(
+    partitions: &Partitions,
+    (partition, card): (u32, CardId),
+    stale: impl Fn(UnixTime) -> bool,
+) -> CardAnswer {
+    let live = match partitions.get(&partition) {
+        Some(Partition::Live(live)) => live,
+        Some(Partition::Refused { why, .. }) => {
+            return CardAnswer::NotReady { partition, why: why.clone() };
+        }
+        Some(Partition::Restoring(_)) => {
+            return CardAnswer::NotReady { partition, why: "it is being restored".to_owned() };
+        }
+        Some(Partition::Lost) | None => return CardAnswer::Elsewhere { partition },
+    };
+    let (offset, log_time) = (live.meter.position(), live.meter.log_time());
+    match live.meter.card(card) {
+        None => CardAnswer::Unknown { partition, offset, log_time },
+        Some(view) => CardAnswer::Known(Box::new(Answer {
+            partition,
+            offset,
+            log_time,
+            stale: live.halted.is_some() || stale(log_time),
+            view,
+        })),
+    }
+}
+
+/// When a log time is behind: in deployments with the supplied clock it has nothing to do with the machine's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Staleness(Clock);
+
+impl Staleness {
+    pub(super) fn at(self, clock_ms: i64) -> impl Fn(UnixTime) -> bool {
+        let now = clock_ms.div_euclid(1_000);
+        move |log_time| self.0 == Clock::Log && now.saturating_sub(log_time) > STALE_AFTER_S
     }
 }
 

@@ -1,10 +1,12 @@
 //! What is folded becomes sealed commits, and what is committed is released.
 
 use super::commits::{Member, Outcome};
+use super::mailbox::Mailbox;
 use super::partition::Partition;
 use super::report::CommitReport;
 use super::seal::{Chunks, SealContext};
 use super::sealed::SealedPart;
+use super::shelf::Lent;
 use super::unsealed::{Load, Which};
 use super::{Stop, Worker, WorkerError};
 use crate::log::{LogError, Output, Topic, WorkerLog};
@@ -12,10 +14,13 @@ use crate::rollup::RowSink;
 
 impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     /// Sends the next sealed commit, or looks how the open one has ended.
-    pub(super) fn advance_commits(&mut self, wait_ms: u64) -> Result<(), WorkerError> {
+    pub(super) fn advance_commits(&mut self, wait_ms: u64, mailbox: &dyn Mailbox) -> Result<(), WorkerError> {
         let (generation, faults) = (self.group.generation, self.settings.faults);
-        let member = Member { generation, now_ms: self.now.ms, wait_ms, faults };
+        let staleness = self.staleness();
+        let lent = Lent::new(&mut self.partitions, staleness, mailbox, wait_ms);
+        let member = Member { generation, now_ms: self.now.ms, wait_ms: lent.wait_ms, faults };
         let outcome = self.commits.advance(&mut self.log, member)?;
+        drop(lent);
         self.release(outcome);
         Ok(())
     }

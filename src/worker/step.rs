@@ -4,6 +4,7 @@ use super::live::{FoldContext, Halted, Live, Taken};
 use super::mailbox::Mailbox;
 use super::partition::{Partition, Restoration, Restoring};
 use super::report::{Now, Report};
+use super::shelf::Lent;
 use super::{Worker, WorkerError};
 use crate::checkpoint::Budget;
 use crate::limits::{POLL_BYTES_MAX, POLL_MESSAGES_MAX};
@@ -19,14 +20,14 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     pub fn step(&mut self, now: Now, wait_ms: u64, mailbox: &mut dyn Mailbox) -> Result<Report, WorkerError> {
         self.now = now;
         // At the bound nothing is read, so there is nothing to do but to wait for the commit.
-        self.advance_commits(if self.stalled { wait_ms } else { 0 })?;
+        self.advance_commits(if self.stalled { wait_ms } else { 0 }, mailbox)?;
         self.parked.expire(now.ms);
         self.restore()?;
         self.answer_group()?;
-        self.poll(wait_ms)?;
+        self.poll(wait_ms, mailbox)?;
         self.serve(mailbox);
         self.seal()?;
-        self.advance_commits(0)?;
+        self.advance_commits(0, mailbox)?;
         self.rows();
         self.ticks();
         self.flow()?;
@@ -93,12 +94,14 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         Ok(())
     }
 
-    fn poll(&mut self, wait_ms: u64) -> Result<(), WorkerError> {
+    fn poll(&mut self, wait_ms: u64, mailbox: &dyn Mailbox) -> Result<(), WorkerError> {
+        let (staleness, wait_ms) = (self.staleness(), self.may_wait(wait_ms));
+        let mut partitions = Lent::new(&mut self.partitions, staleness, mailbox, wait_ms);
         let budget = PollBudget {
             // The group is served all the same. A pause would throw away what was fetched.
             messages: if self.stalled { 0 } else { POLL_MESSAGES_MAX },
             bytes: POLL_BYTES_MAX,
-            wait_ms: self.may_wait(wait_ms),
+            wait_ms: partitions.wait_ms,
         };
         let context = FoldContext {
             deployment: &self.settings.deployment,
@@ -107,13 +110,14 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             clock_ms: self.now.clock_ms,
             faults: self.settings.faults,
         };
-        let (partitions, report) = (&mut self.partitions, &mut self.report);
+        let report = &mut self.report;
         let mut condemned: Vec<(u32, (LogOffset, String))> = Vec::new();
         let polled = self.log.poll(budget, &mut |message| {
             if condemned.iter().any(|(partition, _)| *partition == message.partition) {
                 return;
             }
-            let Some(live) = partitions.get_mut(&message.partition).and_then(Partition::live_mut) else {
+            let Some(live) = partitions.hand().get_mut(&message.partition).and_then(Partition::live_mut)
+            else {
                 return;
             };
             match live.take(&message, context) {
@@ -125,6 +129,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
                 Taken::Passed | Taken::Halted => {}
             }
         });
+        drop(partitions);
         for (partition, stop_at) in condemned {
             self.condemn(partition, stop_at);
         }

@@ -38,12 +38,12 @@ fn catalogue(version: u32) -> Catalogue {
     }
 }
 
-fn card(number: u64) -> CardId {
+pub(super) fn card(number: u64) -> CardId {
     CardId::parse(&format!("89860012345678{number:05}")).expect("an ICCID")
 }
 
 impl Kit {
-    fn records(&self, records: &[Record<'_>]) -> u64 {
+    pub(super) fn records(&self, records: &[Record<'_>]) -> u64 {
         let mut pack = PackWriter::new();
         assert!(records.iter().all(|record| pack.push(record)));
         self.broker_mut().append(Topic::Log, 0, b"", Some(pack.finish()))
@@ -83,7 +83,7 @@ impl Kit {
     }
 }
 
-fn with_card(change: impl FnOnce(&mut Settings)) -> Kit {
+pub(super) fn with_card(change: impl FnOnce(&mut Settings)) -> Kit {
     let mut first = settings(1);
     change(&mut first);
     let mut kit = Kit::with(first);

@@ -7,6 +7,7 @@ mod halting;
 mod rebalance;
 mod restore;
 mod script;
+mod shelf;
 mod verify;
 
 use std::cell::{Ref, RefMut};

@@ -47,6 +47,9 @@ pub(crate) struct Broker {
     pub fetching: BTreeMap<u32, u64>,
     pub paused: BTreeSet<u32>,
     pub polls: u64,
+    /// How long the last poll was to wait.
+    pub wait_ms: u64,
+    pub beside: Beside,
     open: Option<Arc<Transaction>>,
     /// Every transaction as it was sent.
     pub sent: Vec<Arc<Transaction>>,
@@ -59,6 +62,34 @@ pub(crate) struct Broker {
     pub bounds_fail: u32,
     /// The producer has a transaction whose end it does not know.
     unresolved: bool,
+}
+
+/// Where in a poll something happens beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Waiting,
+    /// The end of a commit is waited for.
+    Committing,
+    /// Behind a message.
+    Folded,
+}
+
+/// What others do while the worker polls.
+#[derive(Default)]
+pub(crate) struct Beside(pub Option<Box<dyn FnMut(Moment)>>);
+
+impl Beside {
+    fn happens(&mut self, moment: Moment) {
+        if let Some(happens) = &mut self.0 {
+            happens(moment);
+        }
+    }
+}
+
+impl std::fmt::Debug for Beside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Beside")
+    }
 }
 
 /// A handle on it.
@@ -79,6 +110,8 @@ impl Script {
             fetching: BTreeMap::new(),
             paused: BTreeSet::new(),
             polls: 0,
+            wait_ms: 0,
+            beside: Beside::default(),
             open: None,
             sent: Vec::new(),
             calls: Vec::new(),
@@ -149,6 +182,8 @@ impl WorkerLog for Script {
     ) -> Result<Option<GroupEvent>, LogError> {
         let mut broker = self.0.borrow_mut();
         broker.polls += 1;
+        broker.wait_ms = budget.wait_ms;
+        broker.beside.happens(Moment::Waiting);
         if let Some(event) = broker.events.pop_front() {
             return Ok(Some(event));
         }
@@ -156,7 +191,8 @@ impl WorkerLog for Script {
             let detail = "deleted".to_owned();
             return Err(LogError::OutOfRange { topic: Topic::Log, partition, offset: LogOffset(7), detail });
         }
-        let (mut left, mut moved) = (budget.messages, Vec::new());
+        let (mut left, mut moved, mut beside) =
+            (budget.messages, Vec::new(), std::mem::take(&mut broker.beside));
         for (partition, from) in broker.fetching.iter().filter(|(p, _)| !broker.paused.contains(p)) {
             let mut next = *from;
             broker.read(Topic::Log, *partition, *from, &mut |message| {
@@ -166,11 +202,13 @@ impl WorkerLog for Script {
                 left -= 1;
                 next = message.offset.0 + 1;
                 each(message);
+                beside.happens(Moment::Folded);
                 true
             });
             moved.push((*partition, next));
         }
         broker.fetching.extend(moved);
+        broker.beside = beside;
         Ok(None)
     }
 
@@ -216,8 +254,11 @@ impl WorkerLog for Script {
         broker.open = Some(transaction);
     }
 
-    fn commit_result(&mut self, _wait_ms: u64) -> Option<CommitResult> {
+    fn commit_result(&mut self, wait_ms: u64) -> Option<CommitResult> {
         let mut broker = self.0.borrow_mut();
+        if wait_ms > 0 {
+            broker.beside.happens(Moment::Committing);
+        }
         let open = broker.open.clone()?;
         let answer = broker.answers.front().copied().unwrap_or(Answer::Committed);
         if answer == Answer::Silence {
