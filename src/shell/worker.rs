@@ -98,3 +98,52 @@ impl<L: WorkerLog, S: RowSink> Loop<'_, L, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::file::{FileWorkerLog, Member, Store};
+    use crate::rollup::RowBatch;
+    use crate::shell::wall_ms;
+    use crate::worker::CommitReport;
+
+    struct Nowhere;
+
+    impl RowSink for Nowhere {
+        fn submit(&mut self, _: RowBatch) -> bool {
+            false
+        }
+
+        fn acked(&mut self) -> Option<(u32, u64)> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_worker_that_commits_has_its_failures_forgotten_and_one_that_only_steps_has_not() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path(), 1, Arc::new(wall_ms)).expect("a store");
+        let (workers, _inboxes) = Workers::new(1, 1);
+        let (board, workers) = (Arc::new(Board::new(1, 0)), Arc::new(workers));
+        let shared = Shared { board, workers, stop: Arc::default(), clocks: Clocks::start() };
+        let (mut metrics, mut backoff) = (WorkerMetrics::new(), Backoff::default());
+        let commit = CommitReport {
+            took_ms: 5,
+            attempts: 1,
+            offsets: Vec::new(),
+            alert_latency_ms: Vec::new(),
+            latency_ms: Vec::new(),
+        };
+        for (commits, pause_ms) in [(Vec::new(), 400), (vec![commit], 200)] {
+            backoff.reset();
+            assert_eq!(backoff.next().as_millis(), 200);
+            let log = FileWorkerLog::new(Arc::clone(&store), Member::ONLY);
+            let worker = Worker::new(log, Nowhere, Settings::new("t", "t-1", 1));
+            let (shared, metrics, backoff) = (&shared, &mut metrics, &mut backoff);
+            let mut running =
+                Loop { number: 0, shared, metrics, backoff, worker, next_status_ms: 0, stopping: false };
+            running.tell(&Report { commits, ..Report::default() }, Duration::ZERO);
+            assert_eq!(running.backoff.next().as_millis(), pause_ms);
+        }
+    }
+}
