@@ -113,8 +113,8 @@ fn prune(card: &mut Card, ctx: &Ctx<'_>) {
     let closed = card.usage.prune(ctx.calendar(), flushed_through, card.changed_at);
     card.pack(closed, |cycle| alive && cycle.is_restatable(ctx.calendar(), ctx.index.horizon_s, ctx.now));
     if let Some(first) = card.usage.cycles().first().map(|cycle| cycle.start) {
-        card.account.forget_cycles_before(first);
-        card.forget_stopped_before(card.first_past().unwrap_or(first));
+        // One that was restated is among those held again, and may be older than what is packed.
+        card.forget_stopped_before(card.first_past().map_or(first, |past| past.min(first)));
     }
 }
 

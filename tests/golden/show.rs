@@ -278,7 +278,7 @@ pub(crate) fn days(view: &CardView, _: &Zone) -> Vec<String> {
 pub(crate) fn months(view: &CardView, _: &Zone) -> Vec<String> {
     let month = |month: &tidegauge::meter::MonthRow| {
         format!(
-            "{}..{} used {} settled {} burnt {} overage {} unsettled {}{}",
+            "{}..{} used {} settled {} burnt {} overage {} unsettled {}{}{}",
             day_text(month.cycle),
             day_text(month.cycle_last),
             month.used,
@@ -286,7 +286,8 @@ pub(crate) fn months(view: &CardView, _: &Zone) -> Vec<String> {
             month.burnt,
             month.overage,
             month.unsettled_days,
-            if month.closed { " closed" } else { "" }
+            if month.closed { " closed" } else { "" },
+            if month.used_while_stopped { ", used while stopped" } else { "" }
         )
     };
     view.months.iter().map(month).collect()

@@ -288,10 +288,6 @@ impl Book {
         self.closed.insert(at, CycleClosed { cycle, burnt });
     }
 
-    pub(super) fn forget_cycles_before(&mut self, cycle: Day) {
-        self.closed.retain(|closed| closed.cycle >= cycle);
-    }
-
     /// Packages that stay when those of closed days are forgotten.
     pub(super) fn kept(&self, open_from: UnixTime) -> usize {
         self.packages.iter().filter(|package| !package.is_past(open_from)).count()

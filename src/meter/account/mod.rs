@@ -363,13 +363,6 @@ impl Account {
         }
     }
 
-    /// Drops what is kept of cycles before this one: they are closed and their rows are flushed.
-    pub(crate) fn forget_cycles_before(&mut self, cycle: Day) {
-        if let Some(book) = &mut self.book {
-            book.forget_cycles_before(cycle);
-        }
-    }
-
     /// Lets go of copies of rules that others have.
     pub(crate) fn share(&mut self, default_rules: &[Watch]) {
         self.book.iter_mut().for_each(|book| book.alerts.share(default_rules));
