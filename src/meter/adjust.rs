@@ -15,6 +15,7 @@ use super::due;
 use super::effects::Effects;
 use super::seen::Known;
 use crate::codec::quarantine::Qid;
+use crate::codec::time::day_text;
 use crate::limits::{DAY_S, ORDER_DAYS, RECORD_BYTES_MAX};
 use crate::model::{
     Cdr, CommandBody, Day, EventBody, FeedName, Origin, Outcome, PostInto, PostedCdr, Record, Slices,
@@ -121,10 +122,33 @@ fn is_restatable(card: &Card, day: Day, ctx: &Ctx<'_>) -> bool {
 }
 
 fn final_figures(day: Day) -> Refusal {
-    let text = crate::codec::time::day_text(day);
+    let text = day_text(day);
     format!(
         "day {text} is closed, and its cycle's figures are final: leave the day out to correct the open cycle"
     )
+}
+
+/// Why a closed day takes no correction: its cycle may be open still.
+fn closed_day(card: &Card, ctx: &Ctx<'_>, day: Day) -> Refusal {
+    let (calendar, text) = (ctx.calendar(), day_text(day));
+    let Ok(last) = last_open_day(card, ctx, day) else { return final_figures(day) };
+    if last.end > ctx.now {
+        return format!("day {text} is closed: leave the day out to correct the running cycle");
+    }
+    let closes = calendar.day_of(last.end.saturating_add(ctx.index.horizon_s));
+    format!(
+        "day {text} is closed: name an open day of its cycle, as {}; from {} on the cycle can be restated",
+        day_text(last.day),
+        day_text(closes)
+    )
+}
+
+/// The last day of a day's cycle, which is open as long as the cycle is.
+fn last_open_day(card: &Card, ctx: &Ctx<'_>, day: Day) -> Result<DaySpan, Refusal> {
+    let next = ctx.calendar().cycle_of(day).map(|(_, next)| next);
+    let last = next.map(|next| DaySpan::day(ctx.calendar(), next.saturating_sub(1)));
+    last.filter(|last| card.usage.is_open(last, ctx.index.horizon_s, ctx.now))
+        .ok_or_else(|| "the cycle of its day cannot be restated: post it into the open one".to_owned())
 }
 
 /// Notes a reference: `false` = it has had its effect.
@@ -152,7 +176,7 @@ fn open_day(card: &Card, ctx: &Ctx<'_>, day: Day) -> Result<DaySpan, Refusal> {
     if card.usage.is_open(&span, ctx.index.horizon_s, ctx.now) {
         return Ok(span);
     }
-    Err(final_figures(day))
+    Err(closed_day(card, ctx, day))
 }
 
 /// The open days of the running cycle that have usage, the newest first.
@@ -247,7 +271,7 @@ pub(super) fn post(
     Ok(())
 }
 
-/// Its day is closed: the open cycle takes it, or the one that it is of.
+/// Its day is closed: the open cycle takes it, or the one that it is of; until that is closed too, in its last day.
 fn late(
     card: &mut Card,
     (reference, into): (&str, PostInto),
@@ -260,14 +284,14 @@ fn late(
     let asked = Asked { reference, bytes, reason: Some("posted, its day is closed") };
     let (day, today) = (ctx.calendar().day_of(cdr.start), ctx.calendar().day_of(ctx.now));
     let its_own = ctx.calendar().cycle_of(day) == ctx.calendar().cycle_of(today);
-    if into == PostInto::Original && !its_own {
-        if !is_restatable(card, day, ctx) {
-            return Err("the cycle of its day cannot be restated: post it into the open one".to_owned());
-        }
+    if into == PostInto::Original && !its_own && is_restatable(card, day, ctx) {
         return restate(card, day, asked, ctx, because, effects);
     }
-    let today = open_day(card, ctx, today)?;
-    let adjusted = take(card, &[today], bytes, ctx);
+    let into = match into {
+        PostInto::Original if !its_own => last_open_day(card, ctx, day)?,
+        _ => open_day(card, ctx, today)?,
+    };
+    let adjusted = take(card, &[into], bytes, ctx);
     tell(card, adjusted, asked, ctx, because, effects);
     Ok(())
 }

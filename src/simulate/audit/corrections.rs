@@ -265,16 +265,22 @@ pub(super) fn post(
         Outcome::Late => {
             let bytes = (cdr.up + cdr.down) as i64;
             let (day, today) = (terms.zone.day(cdr.start), terms.zone.day(terms.now));
+            let mut into_day = today;
             if *into == PostInto::Original && terms.zone.cycle(day) != terms.zone.cycle(today) {
-                let Some(cycle) = restatable(line, day, terms) else {
+                if let Some(cycle) = restatable(line, day, terms) {
+                    let asked = (&**reference, bytes, Some("posted, its day is closed".to_owned()));
+                    restate(card, line, asked, (day, cycle), cause, terms, out);
+                    return true;
+                }
+                // Its cycle is over and not closed: its last day stands for those that are.
+                let last = terms.zone.cycle(day).map(|(_, next)| next - 1);
+                let Some(last) = last.filter(|last| line.is_open(*last, terms)) else {
                     line.references = known;
                     return false;
                 };
-                let asked = (&**reference, bytes, Some("posted, its day is closed".to_owned()));
-                restate(card, line, asked, (day, cycle), cause, terms, out);
-                return true;
+                into_day = last;
             }
-            let done = line.take(&[terms.zone.day(terms.now)], bytes, terms);
+            let done = line.take(&[into_day], bytes, terms);
             let why = Some("posted, its day is closed".to_owned());
             say(card, line, (reference, bytes, why), done, cause, terms, out);
         }

@@ -3,7 +3,7 @@
 //! A new reason belongs here: one that is met and not listed fails a test, and one that is listed and never met is named.
 
 /// Why a command or a recharge is refused.
-pub(super) const REFUSALS: [&str; 64] = [
+pub(super) const REFUSALS: [&str; 66] = [
     "order … is in force from … on: send it as a recharge afterwards",
     "order … ended at …: leave it out, and say what is overage",
     "order …: … bytes burnt of …",
@@ -49,6 +49,8 @@ pub(super) const REFUSALS: [&str; 64] = [
     "its day has not begun",
     "its day lies outside the months of the carrier's calendar",
     "day … is closed, and its cycle's figures are final: leave the day out to correct the open cycle",
+    "day … is closed: leave the day out to correct the running cycle",
+    "day … is closed: name an open day of its cycle, as …; from … on the cycle can be restated",
     "the cycle of its day cannot be restated: post it into the open one",
     "reference … was used for something else on this card",
     "it was set aside more than 90 days ago",
