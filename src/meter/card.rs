@@ -221,7 +221,8 @@ impl Card {
         self.ids = Ids::default();
         self.account = Account::default();
         self.cuts = Box::default();
-        self.cold().counters = Counters::default();
+        let cold = self.cold();
+        (cold.counters, cold.past) = (Counters::default(), Past::default());
     }
 
     /// Its credits and recipients, if it ever had any.

@@ -166,8 +166,8 @@ fn confirm(
     }
 }
 
-/// Of a cancelled card the carrier's word is still taken, and credits may leave; all else is refused, a recharge by the event that has its payer
-/// refunded.
+/// Of a cancelled card the carrier's word is still taken, its usage counts and is corrected until its last cycle closes (S3),
+/// and credits may leave; all else is refused, a recharge by the event that has its payer refunded.
 fn apply_cancelled(
     card: &mut Card,
     body: &CommandBody,
@@ -181,6 +181,12 @@ fn apply_cancelled(
             Ok(())
         }
         CommandBody::Recharge { .. } => recharge_cancelled(card, body, ctx, because, effects),
+        body @ CommandBody::UsageAdjust { .. } if !life::is_tombstone(card) => {
+            adjust::adjust(card, body, ctx, because, effects)
+        }
+        body @ CommandBody::RecordPost { .. } if !life::is_tombstone(card) => {
+            adjust::post(card, body, ctx, because, effects)
+        }
         // The credits of a SIM that was swapped may leave it after its end.
         CommandBody::CreditsMove { other: Move::To(_), .. } => {
             notify::obey(card, body, ctx, because, effects)

@@ -109,7 +109,7 @@ fn complete(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
 /// Drops what is closed and in `ClickHouse`; cycles that may still be restated are packed away.
 fn prune(card: &mut Card, ctx: &Ctx<'_>) {
     let Some(flushed_through) = ctx.flushed_through else { return };
-    let alive = card.state != CardState::Cancelled;
+    let alive = !life::is_tombstone(card);
     let closed = card.usage.prune(ctx.calendar(), flushed_through, card.changed_at);
     card.pack(closed, |cycle| alive && cycle.is_restatable(ctx.calendar(), ctx.index.horizon_s, ctx.now));
     if let Some(first) = card.usage.cycles().first().map(|cycle| cycle.start) {

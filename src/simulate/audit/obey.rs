@@ -88,6 +88,9 @@ fn apply(
         body @ CommandBody::CreditsMove { other: Move::To(_), .. } => {
             credits::obey(card, line, body, cause, terms, out)
         }
+        CommandBody::UsageAdjust { .. } | CommandBody::RecordPost { .. } if line.tombstone.is_some() => false,
+        body @ CommandBody::UsageAdjust { .. } => corrections::adjust(card, line, body, cause, terms, out),
+        body @ CommandBody::RecordPost { .. } => corrections::post(card, line, body, cause, terms, out),
         _ if cancelled => false,
         CommandBody::Void { order, reference, burnt } => {
             void(card, line, (order, reference, *burnt), cause, terms, out)
@@ -95,8 +98,6 @@ fn apply(
         body @ (CommandBody::CreditsAdd { .. }
         | CommandBody::CreditsMove { .. }
         | CommandBody::CreditsReturn { .. }) => credits::obey(card, line, body, cause, terms, out),
-        body @ CommandBody::UsageAdjust { .. } => corrections::adjust(card, line, body, cause, terms, out),
-        body @ CommandBody::RecordPost { .. } => corrections::post(card, line, body, cause, terms, out),
         CommandBody::RecipientsSet { recipients } => {
             let right = credits::are_right(recipients);
             if right {
