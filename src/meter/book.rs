@@ -162,6 +162,18 @@ pub(super) fn read<R>(
 
 /// After the account changed: days are cut where packages begin and end, and the card's state follows the packages.
 pub(super) fn follow(card: &mut Card, ctx: &Ctx<'_>, had: Had, because: &Because<'_>, effects: &mut Effects) {
+/// What the account shows of a cycle: as of now, or as of its last second once it is over. What is used later burns later,
+/// and is left out.
+pub(super) fn read_cycle<R>(
+    card: &Card,
+    ctx: &Ctx<'_>,
+    cycle: &Cycle,
+    read: impl FnOnce(&Account, &account::Ctx<'_>) -> R,
+) -> R {
+    let (mut segments, end) = (segments(card, ctx), ctx.calendar().day_start(cycle.end));
+    if end <= ctx.now {
+        segments.retain(|segment| segment.start < end);
+    }
     recut(card, ctx, because.at);
     let has_base = card.account.has_base(because.at);
     let cause = if because.command.is_some() { "recharge" } else { "quota" };
@@ -206,9 +218,11 @@ impl Had {
     }
 }
 
-/// Cuts stay while their day is open; new ones come from the packages. The farthest go when there are too many: the burn
+/// The packages have changed: so has the row of the cycle in which they did, though it may be over by the time that rows are
+/// taken. Cuts stay while their day is open; new ones come from the packages. The farthest go when there are too many: the burn
 /// is then less sharp there, by day instead of by second.
 fn recut(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
+    card.usage.touch_cycle(ctx.calendar().day_of(at), ctx.position.offset);
     let open_from = card.usage.open_from(ctx.calendar(), ctx.index.horizon_s, at);
     let edges = card.account.edges().chain(card.cuts().iter().copied());
     let mut cuts: Vec<UnixTime> = edges.filter(|edge| *edge > open_from).collect();

@@ -34,7 +34,8 @@ pub(super) struct Cycle {
     pub closed: bool,
     pub revision: u32,
     pub changed_at: LogOffset,
-    /// Quota and remaining as they were when the cycle ended; of the running cycle the account tells them.
+    /// Quota and remaining as of its last second, when it closed; `None`: no package was in force. Until then the account
+    /// tells them.
     pub ended_with: Option<Box<(Option<u64>, Option<u64>)>>,
 }
 
@@ -106,6 +107,11 @@ impl Cycle {
 
     pub(super) fn provisional(&self) -> u64 {
         self.used.saturating_sub(self.settled)
+    }
+
+    /// Whether it is open, and the horizon of its last day ends by `due`.
+    pub(super) fn closes_by(&self, calendar: &Calendar, horizon_s: i64, due: UnixTime) -> bool {
+        !self.closed && calendar.day_start(self.end).saturating_add(horizon_s) <= due
     }
 
     /// Whether it is closed and may still have other figures: its own stay as long (`domain.md` C6).

@@ -35,6 +35,7 @@ pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     if ctx.terms.declared_at <= because.at && ctx.terms.complete_through > card.usage.complete_through() {
         complete(card, ctx, effects);
     }
+    settle_cycles(card, ctx, because.at);
     close_days(card, ctx, &because);
     if account_due(card).is_some_and(|due| due <= because.at) {
         fire_account(card, ctx, &because, effects);
@@ -56,17 +57,27 @@ fn fire_account(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: 
     book::follow(card, ctx, had, because, effects);
 }
 
-/// Notes what was left when a cycle ended, before the account turns to the next.
+/// The row of a cycle that ends goes out once more, with what was in force in its last second.
 fn end_cycle(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
     let last_second = at.saturating_sub(1);
     let day = ctx.calendar().day_of(last_second);
     if card.usage.cycle(day).is_none_or(|cycle| ctx.calendar().day_start(cycle.end) != at) {
         return;
     }
-    let totals = book::read(card, ctx, last_second, Account::totals);
     if let Some(cycle) = card.usage.open_cycle(ctx.calendar(), day) {
-        cycle.ended_with = Some(Box::new((totals.quota, totals.remaining)));
         cycle.changed_at = ctx.position.offset;
+    }
+}
+
+/// Notes what is left of the cycles that are about to close, while the packages that their last days burn are still there:
+/// until now a late record has burnt of it (`domain.md` P3).
+fn settle_cycles(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
+    let (calendar, horizon_s) = (ctx.calendar(), ctx.index.horizon_s);
+    let closing = card.usage.cycles().iter().filter(|cycle| cycle.closes_by(calendar, horizon_s, at));
+    let ended: Vec<_> =
+        closing.map(|cycle| (cycle.start, book::read_cycle(card, ctx, cycle, Account::totals))).collect();
+    for (cycle, totals) in ended {
+        card.usage.end_cycle(cycle, totals.quota, totals.remaining);
     }
 }
 

@@ -109,6 +109,14 @@ impl Usage {
         open.for_each(|cycle| cycle.changed_at = offset);
     }
 
+    /// The row of a day's cycle goes out again, if that is open.
+    pub(super) fn touch_cycle(&mut self, day: Day, offset: LogOffset) {
+        let mut held = self.cycles.iter_mut().rev();
+        if let Some(cycle) = held.find(|cycle| cycle.start <= day && day < cycle.end && !cycle.closed) {
+            cycle.changed_at = offset;
+        }
+    }
+
     /// Whether every day and cycle that is held is closed.
     pub(super) fn is_closed_throughout(&self) -> bool {
         self.cycles.iter().all(|cycle| cycle.closed)
@@ -349,13 +357,18 @@ impl Usage {
         due: UnixTime,
         offset: LogOffset,
     ) -> Option<&Cycle> {
-        let ends =
-            |cycle: &Cycle| calendar.day_start(cycle.end).saturating_add(horizon_s) <= due && !cycle.closed;
-        let cycle = self.cycles.iter_mut().find(|cycle| ends(cycle))?;
+        let cycle = self.cycles.iter_mut().find(|cycle| cycle.closes_by(calendar, horizon_s, due))?;
         cycle.closed = true;
         cycle.changed_at = offset;
         self.closed_through = self.closed_through.max(cycle.end - 1);
         Some(cycle)
+    }
+
+    /// Notes what is left of the packages at the end of a cycle that is about to close.
+    pub(super) fn end_cycle(&mut self, start: Day, quota: Option<u64>, remaining: Option<u64>) {
+        if let Some(cycle) = self.cycles.iter_mut().find(|cycle| cycle.start == start) {
+            cycle.ended_with = (quota != Some(0)).then(|| Box::new((quota, remaining)));
+        }
     }
 
     /// The cycle of a day that is closed and whose figures are held.

@@ -142,9 +142,15 @@ pub(super) fn months<'a>(
     let past = if since == LogOffset(0) { card.past() } else { Vec::new() };
     let past = past.into_iter().map(move |past| month(card, ctx, &past.cycle, past.burnt));
     let cycles = card.usage.cycles().iter();
+    // What is left of a package is less in later cycles too, if an older one has burnt more of it.
+    let older = move |cycle: &Cycle| {
+        let mut before = card.usage.cycles().iter().take_while(|held| held.start < cycle.start);
+        !cycle.closed && before.any(|held| changed(held.changed_at))
+    };
     // A change of packages shows in the running cycle's row, though no usage has moved.
     let wanted = cycles.filter(move |cycle| {
-        changed(cycle.changed_at) || cycle.start <= running && running < cycle.end && changed(card.changed_at)
+        let is_running = cycle.start <= running && running < cycle.end;
+        changed(cycle.changed_at) || is_running && changed(card.changed_at) || older(cycle)
     });
     past.chain(wanted.map(move |cycle| month(card, ctx, cycle, 0)))
 }
@@ -152,13 +158,15 @@ pub(super) fn months<'a>(
 /// `packed`: what burnt of it and is no longer the account's business.
 fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle, packed: u64) -> MonthRow {
     let Columns { settling, estimate, modem } = columns(card, &cycle.by);
-    let last_second = ctx.calendar().day_start(cycle.end).saturating_sub(1);
-    let (burnt, totals) = book::read(card, ctx, ctx.now.min(last_second), |account, told| {
-        account.cycle_burnt_and_totals(told, cycle.start)
-    });
+    let (burnt, totals) =
+        book::read_cycle(card, ctx, cycle, |account, told| account.cycle_burnt_and_totals(told, cycle.start));
     // A restatement may leave less than what was burnt.
     let burnt = burnt.saturating_add(packed).min(cycle.used);
-    let (quota, remaining) = cycle.ended_with.as_deref().copied().unwrap_or((totals.quota, totals.remaining));
+    let (quota, remaining) = match cycle.ended_with.as_deref() {
+        Some(ended) if cycle.closed => *ended,
+        None if cycle.closed => (Some(0), Some(0)),
+        _ => (totals.quota, totals.remaining),
+    };
     MonthRow {
         card: card.id,
         cycle: cycle.start,

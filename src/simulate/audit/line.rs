@@ -80,6 +80,8 @@ pub(super) struct Line {
     pub(super) restated: BTreeMap<Day, Restated>,
     pub(super) commands: BTreeMap<String, (Vec<u8>, UnixTime)>,
     pub(super) cycles: BTreeMap<Day, Cycle>,
+    /// Quota and remaining of cycles that have closed.
+    pub(super) left_at_close: BTreeMap<Day, (Option<u64>, Option<u64>)>,
     pub(super) closed_through: Day,
     pub(super) complete_through: Day,
     /// Days that closed, and whether they were complete then.
@@ -151,6 +153,7 @@ impl Line {
             restated: BTreeMap::new(),
             commands: BTreeMap::new(),
             cycles: BTreeMap::new(),
+            left_at_close: BTreeMap::new(),
             closed_through: Day::MIN,
             complete_through: Day::MIN,
             closed_days: BTreeMap::new(),

@@ -346,8 +346,9 @@ pub(super) fn close_cycles(
         line.cycles.iter().filter(|(_, cycle)| over(cycle)).map(|(first, _)| *first).collect();
     for first in ending {
         let Some(cycle) = line.cycles.get_mut(&first) else { continue };
-        cycle.closed = true;
-        line.closed_through = line.closed_through.max(cycle.next - 1);
+        (cycle.closed, line.closed_through) = (true, line.closed_through.max(cycle.next - 1));
+        let left = line.left_of(terms, first);
+        line.left_at_close.insert(first, left);
         let (used, settled) = line.used_of_cycle(terms.zone, first);
         let estimates = line.of_cycle(terms.zone, first);
         let estimate = estimates

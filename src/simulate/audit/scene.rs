@@ -100,6 +100,17 @@ impl Line {
         self.wallet.totals(&self.scene(terms, at, &segments, &[]))
     }
 
+    /// Quota and remaining of a cycle: as of now, or as of its last second with what was used until then.
+    pub(super) fn left_of(&self, terms: Terms<'_>, cycle: Day) -> (Option<u64>, Option<u64>) {
+        let (mut segments, end) = (self.segments(), terms.zone.cycle_end(cycle));
+        if end <= terms.now {
+            segments.retain(|segment| segment.start < end);
+        }
+        let scene = self.scene(terms, terms.now.min(end - 1), &segments, &[]);
+        let totals = self.wallet.totals(&Scene { used: u64::MAX, ..scene });
+        (totals.quota, totals.remaining)
+    }
+
     pub(super) fn burnt_in(&self, terms: Terms<'_>, cycle: Day) -> u64 {
         let segments = self.segments();
         self.wallet.burnt_in(&self.scene(terms, terms.now, &segments, &[]), cycle)

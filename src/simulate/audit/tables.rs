@@ -65,15 +65,14 @@ fn judge_month(
         );
         out.push(Finding::new("tables", what));
     }
-    if terms.zone.cycle_at(terms.now) == cycle {
-        let totals = line.totals(terms, terms.now);
-        let (want, have) = ((totals.quota, totals.remaining.unwrap_or(0)), (row.quota, row.remaining));
-        if want != have {
-            out.push(Finding::new(
-                "tables",
-                format!("card_month {card} {cycle}: quota and remaining {have:?}, should be {want:?}"),
-            ));
-        }
+    let (quota, remaining) =
+        line.left_at_close.get(&cycle).copied().unwrap_or_else(|| line.left_of(terms, cycle));
+    let (want, have) = ((quota, remaining.unwrap_or(0)), (row.quota, row.remaining));
+    if want != have {
+        out.push(Finding::new(
+            "tables",
+            format!("card_month {card} {cycle}: quota and remaining {have:?}, should be {want:?}"),
+        ));
     }
 }
 
