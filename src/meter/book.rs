@@ -20,14 +20,25 @@ use super::state::{CardState, SuspendedBy};
 use crate::limits::SEGMENTS_MAX;
 use crate::model::{Day, EventBody, Opening, UnixTime};
 
-/// Calls the account with what it must know at `because.at`, and publishes what it says.
-pub(super) fn tell<R>(
+/// What a call has done to what is left of the packages in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// The last of it: burnt, ended or taken back.
+    Gone,
+    /// There is something again.
+    Again,
+    AsBefore,
+}
+
+/// Calls the account with what it must know at `because.at`, and publishes what it says. Whoever changes packages must
+/// [`follow`].
+pub(super) fn ask<R>(
     card: &mut Card,
     ctx: &Ctx<'_>,
     because: &Because<'_>,
     effects: &mut Effects,
     call: impl FnOnce(&mut Account, &account::Ctx<'_>, &mut Vec<EventBody>) -> R,
-) -> R {
+) -> (R, Left) {
     let segments = segments(card, ctx);
     if card.usage.cycle(ctx.calendar().day_of(because.at)).is_none() {
         // A cycle begins with this look, and has a row from now on.
@@ -37,32 +48,62 @@ pub(super) fn tell<R>(
     let past = past_usage(card, usage.cycle);
     let mut said = Vec::new();
     let told = account_ctx(card, ctx, because.at, Seen { usage, past: &past, segments: &segments });
+    let was_spent = card.account.is_spent();
     let answer = call(&mut card.account, &told, &mut said);
     let exhausted = said.iter().any(|body| matches!(body, EventBody::PackageExhausted(_)));
     notify::deliver(card, ctx, because, &mut said);
-    let nothing_left = exhausted && card.account.totals(&told).remaining == Some(0);
     for body in said {
         ctx.emit(card, because, body, effects);
     }
-    if nothing_left {
-        suspend_exhausted(card, ctx, because, effects);
-    }
+    let left = match (was_spent, card.account.is_spent()) {
+        (true, false) => Left::Again,
+        // What is bought may be gone at once, for overage.
+        (was, true) if (exhausted || !was) && card.account.has_package(because.at) => Left::Gone,
+        _ => Left::AsBefore,
+    };
+    (answer, left)
+}
+
+/// The same of a call that changes no package: the card's state follows what is left.
+pub(super) fn tell<R>(
+    card: &mut Card,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+    call: impl FnOnce(&mut Account, &account::Ctx<'_>, &mut Vec<EventBody>) -> R,
+) -> R {
+    let (answer, left) = ask(card, ctx, because, effects, call);
+    heed(card, left, "correction", ctx, because, effects);
     answer
 }
 
-/// A plan may say that a card stops when nothing is left of its packages (`domain.md` S1).
-fn suspend_exhausted(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
-    let says_so = ctx.index.plan(ctx.names.get(card.plan)).is_some_and(|plan| plan.suspend_on_exhaustion);
-    if says_so && card.state == CardState::Active {
-        let stopped = Turn::Suspended(SuspendedBy::Exhaustion);
-        life::turn(card, stopped, "exhaustion".to_owned(), ctx, because, effects);
+/// A plan may say that a card stops when nothing is left of its packages (`domain.md` S1): then it goes on when there is.
+fn heed(
+    card: &mut Card,
+    left: Left,
+    again: &str,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) {
+    let stops = || ctx.index.plan(ctx.names.get(card.plan)).is_some_and(|plan| plan.suspend_on_exhaustion);
+    let (to, cause) = match (left, card.state, card.suspended_by) {
+        (Left::Gone, CardState::Active, _) if stops() => {
+            (Turn::Suspended(SuspendedBy::Exhaustion), "exhaustion")
+        }
+        (Left::Again, CardState::Suspended, SuspendedBy::Exhaustion) => (Turn::Active, again),
+        _ => return,
+    };
+    life::turn(card, to, cause.to_owned(), ctx, because, effects);
+}
+
     }
 }
 
 /// A cancelled card has no use for packages: what waits and what is left of those in force is voided, each with its event.
 pub(super) fn give_up(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
     if card.has_account() {
-        tell(card, ctx, because, effects, Account::give_up);
+        ask(card, ctx, because, effects, Account::give_up);
         recut(card, ctx, because.at);
     }
 }
@@ -80,7 +121,8 @@ pub(super) fn open(
     if watched || figures.burnt > 0 || !opening.packages.is_empty() {
         let (packages, Figures { cycle, burnt, .. }) = (&opening.packages, figures);
         let opened = Opened { packages, cycle, burnt };
-        tell(card, ctx, because, effects, |account, told, out| account.open(told, &opened, out));
+        // It comes in the state that it comes in.
+        ask(card, ctx, because, effects, |account, told, out| account.open(told, &opened, out));
         recut(card, ctx, because.at);
     }
 }
@@ -160,8 +202,6 @@ pub(super) fn read<R>(
     read(&card.account, &told)
 }
 
-/// After the account changed: days are cut where packages begin and end, and the card's state follows the packages.
-pub(super) fn follow(card: &mut Card, ctx: &Ctx<'_>, had: Had, because: &Because<'_>, effects: &mut Effects) {
 /// What the account shows of a cycle: as of now, or as of its last second once it is over. What is used later burns later,
 /// and is left out.
 pub(super) fn read_cycle<R>(
@@ -174,28 +214,36 @@ pub(super) fn read_cycle<R>(
     if end <= ctx.now {
         segments.retain(|segment| segment.start < end);
     }
+    let seen = Seen { usage: usage_of(cycle), past: &[], segments: &segments };
+    read(&card.account, &account_ctx(card, ctx, ctx.now.min(end.saturating_sub(1)), seen))
+}
+
+/// After the packages changed: days are cut where they begin and end, and the card's state follows them.
+pub(super) fn follow(
+    card: &mut Card,
+    ctx: &Ctx<'_>,
+    (had, left): (Had, Left),
+    because: &Because<'_>,
+    effects: &mut Effects,
+) {
     recut(card, ctx, because.at);
     let has_base = card.account.has_base(because.at);
-    let cause = if because.command.is_some() { "recharge" } else { "quota" };
-    let (to, cause) = match (card.state, card.suspended_by) {
-        (CardState::Registered, _) if card.account.has_package(because.at) => (Turn::Active, "package"),
-        (CardState::Suspended, SuspendedBy::Expiry) if has_base => (Turn::Active, "recharge"),
+    let turn = match (card.state, card.suspended_by) {
+        (CardState::Registered, _) if card.account.has_package(because.at) => Some((Turn::Active, "package")),
+        (CardState::Suspended, SuspendedBy::Expiry) if has_base => Some((Turn::Active, "recharge")),
         (CardState::Active, _) | (CardState::Suspended, SuspendedBy::Exhaustion)
             if had != Had::NoBase && !has_base =>
         {
-            (Turn::Suspended(SuspendedBy::Expiry), if had == Had::VoidedBase { "void" } else { "expiry" })
+            let cause = if had == Had::VoidedBase { "void" } else { "expiry" };
+            Some((Turn::Suspended(SuspendedBy::Expiry), cause))
         }
-        (CardState::Suspended, SuspendedBy::Exhaustion) if has_left(card, ctx, because.at) => {
-            (Turn::Active, cause)
-        }
-        _ => return,
+        _ => None,
     };
-    life::turn(card, to, cause.to_owned(), ctx, because, effects);
-}
-
-/// Whether there is anything to burn: bytes of a package in force, or no limit.
-fn has_left(card: &Card, ctx: &Ctx<'_>, at: UnixTime) -> bool {
-    read(card, ctx, at, Account::totals).remaining != Some(0)
+    if let Some((to, cause)) = turn {
+        life::turn(card, to, cause.to_owned(), ctx, because, effects);
+    }
+    let left = if card.account.is_spent() { left } else { Left::Again };
+    heed(card, left, if because.command.is_some() { "recharge" } else { "quota" }, ctx, because, effects);
 }
 
 /// Whether a base package was in force just before.

@@ -213,11 +213,11 @@ fn recharge(
 ) -> Result<(), Refusal> {
     let order = order_of(card, body, ctx);
     let had = Had::just_before(card, because.at);
-    let outcome =
-        book::tell(card, ctx, because, effects, |account, told, out| account.recharge(told, &order, out));
+    let (outcome, left) =
+        book::ask(card, ctx, because, effects, |account, told, out| account.recharge(told, &order, out));
     match outcome {
         OrderOutcome::Applied => {
-            book::follow(card, ctx, had, because, effects);
+            book::follow(card, ctx, (had, left), because, effects);
             Ok(())
         }
         OrderOutcome::Repeated => Ok(()),
@@ -234,11 +234,12 @@ fn void(
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
     let had = Had::before_void(card, because.at);
-    let outcome = book::tell(card, ctx, because, effects, |account, told, out| account.void(told, void, out));
+    let (outcome, left) =
+        book::ask(card, ctx, because, effects, |account, told, out| account.void(told, void, out));
     match outcome {
         OrderOutcome::Applied => {
             card.usage.touch_open_cycles(ctx.position.offset);
-            book::follow(card, ctx, had, because, effects);
+            book::follow(card, ctx, (had, left), because, effects);
             Ok(())
         }
         OrderOutcome::Repeated => Ok(()),

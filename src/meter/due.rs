@@ -53,8 +53,8 @@ fn fire_account(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: 
     }
     end_cycle(card, ctx, because.at);
     let had = Had::just_before(card, because.at);
-    book::tell(card, ctx, because, effects, Account::fire);
-    book::follow(card, ctx, had, because, effects);
+    let ((), left) = book::ask(card, ctx, because, effects, Account::fire);
+    book::follow(card, ctx, (had, left), because, effects);
 }
 
 /// The row of a cycle that ends goes out once more, with what was in force in its last second.

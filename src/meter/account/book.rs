@@ -234,11 +234,11 @@ impl Book {
     /// Bytes that can be burnt before a package in force is exhausted or a rule fires.
     pub(super) fn room(&self, burn: &Burn, level: &Level<'_>) -> u64 {
         let ctx = level.ctx;
-        let untold = self.in_force(ctx.at).filter(|(_, package)| !package.told_exhausted(ctx.usage.cycle));
-        let left = untold.filter_map(|(at, package)| {
+        let left = self.in_force(ctx.at).filter_map(|(at, package)| {
             package.sale.quota().map(|quota| quota.saturating_sub(burn.of(at, package)))
         });
-        left.fold(self.alerts.room(level), u64::min)
+        // One that was told of may have got something back.
+        left.filter(|left| *left > 0).fold(self.alerts.room(level), u64::min)
     }
 
     /// Makes the burn of a day, the first open one, final.

@@ -218,7 +218,7 @@ impl Account {
     pub(crate) fn forget_alerts(&mut self) {
         if let Some(book) = &mut self.book {
             book.alerts.forget();
-            self.quiet = Quiet::new(0, self.quiet.listens());
+            self.quiet = self.quiet.no_more();
         }
     }
 
@@ -255,7 +255,7 @@ impl Account {
         let totals = book.totals(ctx, &burn);
         let level = book.level(ctx, &totals, false);
         book.alerts.begin(&level);
-        self.quiet = Quiet::new(0, book.alerts.listens());
+        self.quiet = self.quiet.no_more().listening(book.alerts.listens());
     }
 
     /// The same of a card that has been used before: what is reached is held.
@@ -288,7 +288,9 @@ impl Account {
     fn measure(&mut self, ctx: &Ctx<'_>, burn: &Burn, totals: &Totals) {
         if let Some(book) = &self.book {
             let room = book.room(burn, &book.level(ctx, totals, false));
-            self.quiet = Quiet::new(ctx.usage.used.saturating_add(room), book.alerts.listens());
+            let until = ctx.usage.used.saturating_add(room);
+            let spent = totals.remaining == Some(0);
+            self.quiet = Quiet::new(until).listening(book.alerts.listens()).spent(spent);
         }
     }
 
@@ -314,10 +316,16 @@ impl Account {
         self.book.as_mut().is_some_and(|book| book.alerts.hear(LastHeard { at: now, feed }))
     }
 
+    /// Whether nothing was left of the packages in force when they were last looked at, or none was: what of it has been
+    /// burnt since is less than would be noticed.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.quiet.is_spent()
+    }
+
     /// Makes the next record evaluate, whatever it adds (the default rules have changed).
     pub(crate) fn disturb(&mut self) {
         if self.book.is_some() {
-            self.quiet = Quiet::new(0, self.quiet.listens());
+            self.quiet = self.quiet.no_more();
         }
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::follow::follow;
 use super::life;
 use super::line::{Line, State, Terms, Verdict};
 use super::logbook::{Batch, Entry, What};
-use super::obey::{close_cycles, emit, follow, id, in_time, look, obey, registers, say};
+use super::obey::{close_cycles, emit, id, in_time, look, obey, registers, say};
 use super::opening;
 use super::totals::is_total;
 use super::watch::{Fresh, Heard};
@@ -290,9 +291,9 @@ impl Fold {
                 if moves || !said.is_empty() {
                     line.know_cycle(terms.zone, terms.zone.day(due));
                 }
-                say(card, line, said, cause, terms, out);
+                let exhausted = say(card, line, said, cause, terms, out);
                 if moves {
-                    follow(card, line, (covered_before, "expiry"), cause, terms, out);
+                    follow(card, line, (covered_before, "expiry", exhausted), cause, terms, out);
                 }
             }
             let horizon = i64::from(terms.catalogue.late_horizon_days) * 86_400;

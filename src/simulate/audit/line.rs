@@ -71,6 +71,8 @@ pub(super) struct Line {
     pub(super) state: State,
     pub(super) numbers: Vec<(Number, UnixTime, Option<UnixTime>)>,
     pub(super) wallet: Wallet,
+    /// Whether the packages in force held anything when they were last looked at.
+    pub(super) holds_some: bool,
     pub(super) credits: Credits,
     /// Of a card that came in mid-life.
     pub(super) brought: Option<Brought>,
@@ -146,6 +148,7 @@ impl Line {
             state: State::Registered,
             numbers: Vec::new(),
             wallet: Wallet::default(),
+            holds_some: false,
             credits: Credits::default(),
             brought: None,
             corrections: Vec::new(),

@@ -3,6 +3,7 @@
 use super::corrections;
 use super::credits;
 use super::fold::{Cause, Expected};
+use super::follow::{follow, heed_what_is_left};
 use super::life;
 use super::line::{By, Line, State, Terms};
 use super::opening;
@@ -170,9 +171,9 @@ fn recharge(
     if taken.is_err() {
         said.push(EventBody::RechargeRefused { order: id, payment, reason: String::new() });
     }
-    say(card, line, said, cause, terms, out);
+    let exhausted = say(card, line, said, cause, terms, out);
     if taken == Ok(true) {
-        follow(card, line, (covered_before, "expiry"), cause, terms, out);
+        follow(card, line, (covered_before, "expiry", exhausted), cause, terms, out);
     }
     taken.is_ok()
 }
@@ -189,9 +190,9 @@ fn void(
     let covered_before = line.wallet.has_base(cause.at);
     let mut said = Vec::new();
     let done = line.with_wallet(terms, cause.at, |wallet, scene| wallet.void(scene, void, &mut said));
-    say(card, line, said, cause, terms, out);
+    let exhausted = say(card, line, said, cause, terms, out);
     if done == Some(true) {
-        follow(card, line, (covered_before, "void"), cause, terms, out);
+        follow(card, line, (covered_before, "void", exhausted), cause, terms, out);
     }
     done.is_some()
 }
@@ -284,10 +285,11 @@ pub(super) fn look(
     line.with_wallet(terms, cause.at, |wallet, scene| {
         wallet.look(scene, super::watch::Why::Usage, &mut said);
     });
-    say(card, line, said, cause, terms, out);
+    let exhausted = say(card, line, said, cause, terms, out);
+    heed_what_is_left(card, line, (exhausted, "correction"), cause, terms, out);
 }
 
-/// Publishes what the wallet said. A plan may stop a card of which nothing is left.
+/// Publishes what the wallet said; whether that was also of a package of which nothing is left.
 pub(super) fn say(
     card: CardId,
     line: &mut Line,
@@ -295,41 +297,13 @@ pub(super) fn say(
     cause: Cause<'_>,
     terms: Terms<'_>,
     out: &mut Vec<Expected>,
-) {
+) -> bool {
     credits::deliver(card, line, cause, terms, &mut said);
     let exhausted = said.iter().any(|body| matches!(body, EventBody::PackageExhausted(_)));
     for body in said {
         emit(card, line, cause, terms, body, out);
     }
-    let stops = terms.catalogue.plans.iter().any(|p| p.name == line.plan && p.suspend_on_exhaustion);
-    if exhausted && stops && line.state == State::Active && line.totals(terms, cause.at).remaining == Some(0)
-    {
-        life::turn(card, line, (State::Suspended(By::Exhaustion), "exhaustion"), cause, terms, out);
-    }
-}
-
-/// The card's state follows its packages.
-pub(super) fn follow(
-    card: CardId,
-    line: &mut Line,
-    (covered_before, why): (bool, &str),
-    cause: Cause<'_>,
-    terms: Terms<'_>,
-    out: &mut Vec<Expected>,
-) {
-    line.cut();
-    let has_base = line.wallet.has_base(cause.at);
-    let stopped = covered_before && !has_base;
-    let to = match line.state {
-        State::Registered if line.wallet.has_package(cause.at) => (State::Active, "package"),
-        State::Suspended(By::Expiry) if has_base => (State::Active, "recharge"),
-        State::Active | State::Suspended(By::Exhaustion) if stopped => (State::Suspended(By::Expiry), why),
-        State::Suspended(By::Exhaustion) if line.totals(terms, cause.at).remaining != Some(0) => {
-            (State::Active, if cause.command.is_some() { "recharge" } else { "quota" })
-        }
-        _ => return,
-    };
-    life::turn(card, line, to, cause, terms, out);
+    exhausted
 }
 
 pub(super) fn close_cycles(
@@ -385,6 +359,7 @@ pub(super) fn emit(
                 | EventBody::AlertResolved(_)
                 | EventBody::PackageExhausted(_)
                 | EventBody::CardSuspended { .. }
+                | EventBody::CardResumed { .. }
         );
     out.push(Expected {
         card,

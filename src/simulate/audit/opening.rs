@@ -147,6 +147,7 @@ pub(super) fn open(
             wallet.open(scene, (opening, brought), &mut said);
         });
         say(card, line, said, cause, terms, out);
+        line.holds_some = line.totals(terms, cause.at).remaining != Some(0);
         line.cut();
     }
 }
