@@ -97,6 +97,13 @@ fn heed(
     life::turn(card, to, cause.to_owned(), ctx, because, effects);
 }
 
+/// The card may be used again: its silence counts from now.
+pub(super) fn resume(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
+    if card.account.listens() {
+        let (segments, usage) = (segments(card, ctx), usage_at(card, ctx, at));
+        let told = account_ctx(card, ctx, at, Seen { usage, past: &[], segments: &segments });
+        card.account.resume(&told);
+        due::reschedule(card, ctx);
     }
 }
 
@@ -353,6 +360,7 @@ fn account_ctx<'a>(card: &Card, ctx: &Ctx<'a>, at: UnixTime, seen: Seen<'a>) -> 
         default_rules: ctx.index.rules(ctx.names.get(card.plan)),
         settling: is_settling(ctx, ctx.calendar().day_of(at)),
         active: matches!(card.state, CardState::Registered | CardState::Active),
+        resumed_at: life::resumed_at(card),
         feeds: ctx.feeds,
         settling_feed: ctx.terms.settling.unwrap_or_else(modem_hash),
         usage: seen.usage,

@@ -203,10 +203,10 @@ impl Card {
         self.cold().life.get_or_insert_default()
     }
 
-    /// The card is active again.
-    pub(super) fn forget_stop(&mut self) {
+    /// The card is active; 0: it is so for the first time.
+    pub(super) fn forget_stop(&mut self, resumed_at: UnixTime) {
         if let Some(life) = self.cold.as_mut().and_then(|cold| cold.life.as_mut()) {
-            life.resume();
+            life.resume(resumed_at);
         }
     }
 

@@ -16,24 +16,41 @@ use crate::model::{EventBody, UnixTime};
 /// Most timers that one card can have due at once: each open day and cycle, each package twice.
 const FIRED_AT_ONCE_MAX: usize = 10_000;
 
-/// Brings a card to log time.
+/// Brings a card to log time. What it learns of a declaration may make something due that is over by then.
 pub(super) fn catch_up(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     let mut fired = 0;
-    while card.due <= ctx.now && !life::is_gone(card, card.due) {
-        fire(card, ctx, effects);
-        fired += 1;
-        assert!(fired < FIRED_AT_ONCE_MAX, "card {}: a timer at {} fires and stays due", card.id, card.due);
-    }
-    if ctx.terms.complete_through > card.usage.complete_through() {
+    loop {
+        while card.due <= ctx.now && !life::is_gone(card, card.due) {
+            fire(card, ctx, effects);
+            fired += 1;
+            assert!(
+                fired < FIRED_AT_ONCE_MAX,
+                "card {}: a timer at {} fires and stays due",
+                card.id,
+                card.due
+            );
+        }
+        if !has_news(card, ctx) {
+            return;
+        }
         complete(card, ctx, effects);
     }
 }
 
-/// Fires what is due first. Days close before packages end: what ended pays for the day that closes in the same second.
+/// Whether the settling feed has declared what the card does not know of.
+fn has_news(card: &Card, ctx: &Ctx<'_>) -> bool {
+    ctx.terms.complete_through > card.usage.complete_through()
+}
+
+/// Fires what is due first. Days close before packages end: what ended pays for the day that closes in the same second. If
+/// a declaration that comes before makes something else due first, that is for the next call.
 pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     let because = Because::timer(card.due);
-    if ctx.terms.declared_at <= because.at && ctx.terms.complete_through > card.usage.complete_through() {
+    if ctx.terms.declared_at <= because.at && has_news(card, ctx) {
         complete(card, ctx, effects);
+        if card.due != because.at {
+            return;
+        }
     }
     settle_cycles(card, ctx, because.at);
     close_days(card, ctx, &because);

@@ -21,7 +21,7 @@ use crate::model::{
 /// What few cards need of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Life {
-    /// When the card was suspended or cancelled.
+    /// When the card was suspended, cancelled or resumed; 0: nothing of the kind.
     since: UnixTime,
     /// Warnings of its cancellation that are told or not to be told any more.
     warned: u8,
@@ -76,12 +76,14 @@ pub(super) fn turn(
     };
     (card.state, card.suspended_by) = (state, by);
     match to {
-        Turn::Active => card.forget_stop(),
+        Turn::Active => card.forget_stop(if new { 0 } else { because.at }),
         Turn::Suspended(_) | Turn::Cancelled => card.life_mut().stop(because.at),
     }
     ctx.emit(card, because, body, effects);
-    if to == Turn::Cancelled {
-        book::give_up(card, ctx, because, effects);
+    match to {
+        Turn::Active if !new => book::resume(card, ctx, because.at),
+        Turn::Cancelled => book::give_up(card, ctx, because, effects),
+        _ => {}
     }
 }
 
@@ -109,8 +111,8 @@ impl Life {
         (self.since, self.warned, self.used_told) = (at, 0, false);
     }
 
-    pub(super) fn resume(&mut self) {
-        self.stop(0);
+    pub(super) fn resume(&mut self, at: UnixTime) {
+        self.stop(at);
     }
 
     pub(super) fn forget_cycles_before(&mut self, cycle: Day) {
@@ -167,6 +169,11 @@ pub(super) fn next_due(card: &Card, ctx: &Ctx<'_>) -> Option<UnixTime> {
 pub(super) fn stopped_at(card: &Card) -> Option<UnixTime> {
     let stopped = matches!(card.state, CardState::Suspended | CardState::Cancelled);
     card.life().filter(|_| stopped).map(|life| life.since)
+}
+
+/// When a card was resumed; 0: it is suspended, or never was.
+pub(super) fn resumed_at(card: &Card) -> UnixTime {
+    card.life().filter(|_| card.state == CardState::Active).map_or(0, |life| life.since)
 }
 
 /// When a card that is suspended by expiry will be cancelled.

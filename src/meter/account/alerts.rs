@@ -130,6 +130,16 @@ impl Alerts {
         is_first || self.states.iter().any(silent)
     }
 
+    /// The card may be used again. Its silence counts from now: what was reached while it could not be used was none. One
+    /// that was told before goes on, as nothing has come.
+    pub(super) fn resume(&mut self, level: &Level<'_>) {
+        let untold = |state: &&mut State| is_silence(state.watch.kind) && !state.is_told();
+        for state in self.states.iter_mut().filter(untold) {
+            state.stance = Stance::Armed;
+        }
+        self.schedule(level);
+    }
+
     /// Whether a rule asks when the card was last heard of.
     pub(super) fn listens(&self) -> bool {
         self.states.iter().any(|state| is_silence(state.watch.kind))

@@ -136,8 +136,8 @@ impl<'a> Level<'a> {
         Some(calendar.day_start(first).saturating_add(since_midnight).min(calendar.day_end(first)))
     }
 
-    /// How long a card has been silent while its feed was not: a silence counts from the card's last record, or from
-    /// when its feed came back, and ends nowhere while the feed is away (A6).
+    /// How long a card has been silent while its feed was not: a silence counts from the card's last record, from when
+    /// its feed came back, or from when the card was resumed, and ends nowhere while the feed is away (A6).
     pub(super) fn silence(&self, hours: u16) -> Silence {
         let Some(last) = self.heard else { return Silence::Unknown };
         let wait = i64::from(hours).saturating_mul(3_600);
@@ -147,7 +147,7 @@ impl<'a> Level<'a> {
         // for each time the wait goes into years of absence.
         let earliest = self.ctx.now.max(at).saturating_add(wait);
         let Some(feed) = self.ctx.feeds.get(feed) else { return Silence::Until(earliest) };
-        let due = last.at.max(feed.since).saturating_add(wait);
+        let due = last.at.max(feed.since).max(self.ctx.resumed_at).saturating_add(wait);
         if due > at {
             Silence::Until(due)
         } else if feed.is_fresh(at) {

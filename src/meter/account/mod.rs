@@ -65,6 +65,8 @@ pub(crate) struct Ctx<'a> {
     pub(crate) settling: bool,
     /// Whether the card may be used: a silence of one that is suspended is none.
     pub(crate) active: bool,
+    /// When it last came to be so after it had been suspended; 0: it has not been.
+    pub(crate) resumed_at: UnixTime,
     /// How fresh the feeds of the partition are.
     pub(crate) feeds: &'a Feeds,
     /// Hash of the feed that settles for the card's carrier, or that estimates where none does.
@@ -320,6 +322,16 @@ impl Account {
     /// burnt since is less than would be noticed.
     pub(crate) fn is_spent(&self) -> bool {
         self.quiet.is_spent()
+    }
+
+    /// The card may be used again: its silence counts from now, as [`Ctx::resumed_at`] says. Then reschedule.
+    pub(crate) fn resume(&mut self, ctx: &Ctx<'_>) {
+        if let Some(book) = &mut self.book {
+            let burn = book.burn(ctx, ctx.usage.cycle);
+            let totals = book.totals(ctx, &burn);
+            let level = book.level(ctx, &totals, book.alerts.asks_expiry(ctx.default_rules));
+            book.alerts.resume(&level);
+        }
     }
 
     /// Makes the next record evaluate, whatever it adds (the default rules have changed).

@@ -239,13 +239,15 @@ impl Fold {
     fn catch_up(&mut self, card: CardId) {
         let declared = self.declaration(card);
         let now = self.now;
-        while let Some(due) = self.next_due(card).filter(|due| *due <= now) {
-            if declared.is_some_and(|d| d.at <= due) {
-                self.complete(card, declared);
+        loop {
+            let due = self.next_due(card).filter(|due| *due <= now);
+            // What a declaration makes due is as of when it was made.
+            if declared.is_some_and(|d| due.is_none_or(|due| d.at <= due)) && self.complete(card, declared) {
+                continue;
             }
+            let Some(due) = due else { return };
             self.fire(card, due);
         }
-        self.complete(card, declared);
     }
 
     fn declaration(&self, card: CardId) -> Option<Declared> {
@@ -263,10 +265,11 @@ impl Fold {
         })?
     }
 
-    /// Declared days become whole as of the declaration.
-    fn complete(&mut self, card: CardId, declared: Option<Declared>) {
-        let Some(declared) = declared else { return };
-        self.lend(card, |line, terms, out| {
+    /// Declared days become whole as of the declaration; whether the card did not know of it.
+    fn complete(&mut self, card: CardId, declared: Option<Declared>) -> bool {
+        let Some(declared) = declared else { return false };
+        let told = self.lend(card, |line, terms, out| {
+            let is_new = declared.through > line.complete_through;
             if declared.through > line.complete_through {
                 let told = line.complete_through;
                 line.complete_through = declared.through;
@@ -275,7 +278,9 @@ impl Fold {
                     look(card, line, Cause { at: declared.at, position: None, command: None }, terms, out);
                 }
             }
+            is_new
         });
+        told.unwrap_or(false)
     }
 
     fn fire(&mut self, card: CardId, due: UnixTime) {

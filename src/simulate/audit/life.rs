@@ -52,6 +52,9 @@ pub(super) fn turn(
         State::Suspended(_) => EventBody::CardSuspended { cause: text },
         State::Cancelled => EventBody::CardCancelled { cause: text },
     };
+    if matches!(line.state, State::Suspended(_)) && state == State::Active {
+        line.wallet.watches.resume(cause.at);
+    }
     line.state = state;
     line.stop = Stop { since: cause.at, ..Stop::default() };
     emit(card, line, cause, terms, body, out);

@@ -47,6 +47,8 @@ pub(super) struct Watches {
     /// The card's last record and its feed.
     last: Option<(UnixTime, Option<String>)>,
     looked_at: UnixTime,
+    /// When the card last was resumed.
+    resumed: UnixTime,
 }
 
 /// Why rules are looked at.
@@ -93,6 +95,15 @@ impl Watches {
         asks && (first || self.list.iter().any(silent))
     }
 
+    /// The card may be used again: a silence counts from now, and what it was silent before says nothing of it. One that
+    /// was told is told.
+    pub(super) fn resume(&mut self, now: UnixTime) {
+        self.resumed = now;
+        for watch in self.list.iter_mut().filter(|w| of_silence(w).is_some() && w.told.is_none()) {
+            watch.stance = Stance::Armed;
+        }
+    }
+
     /// When time alone makes a rule reached, as far as is known.
     pub(super) fn next_due(&self, scene: &Scene<'_>, chain_end: Option<UnixTime>) -> Option<UnixTime> {
         let armed = self.list.iter().filter(|w| w.stance == Stance::Armed);
@@ -108,7 +119,7 @@ impl Watches {
     fn silence_due(&self, scene: &Scene<'_>, wait: i64) -> Option<UnixTime> {
         let (last, feed) = self.last.as_ref()?;
         let feed = scene.heard.get(feed.as_deref().unwrap_or(scene.settling_feed))?;
-        let due = (*last).max(feed.since) + wait;
+        let due = (*last).max(feed.since).max(self.resumed) + wait;
         (feed.last + feed.may_be_silent >= due).then_some(due)
     }
 
@@ -205,6 +216,10 @@ impl Sight<'_> {
             RuleKind::ExpiresDays(days) => Some(warning(self.scene, self.chain_end?, days) <= self.scene.at),
             RuleKind::NoDataHours(_) => {
                 let (at, (_, feed)) = (self.scene.at, self.watches.last.as_ref()?);
+                if !self.scene.active {
+                    // It is silent because it was told to be.
+                    return Some(false);
+                }
                 let feed = self.scene.heard.get(feed.as_deref().unwrap_or(self.scene.settling_feed));
                 let is_there = feed.is_some_and(|feed| feed.last + feed.may_be_silent >= at);
                 let due = self.watches.silence_due(self.scene, of_silence(watch)?);
@@ -242,10 +257,6 @@ impl Sight<'_> {
             return;
         }
         match (watch.stance, self.holds(watch)) {
-            (Stance::Armed, Some(true)) if of_silence(watch).is_some() && !self.scene.active => {
-                watch.stance = Stance::Held;
-                self.note_silence(watch);
-            }
             (Stance::Armed, Some(true)) => {
                 (watch.stance, watch.fired_in) = (Stance::Fired, Some(arming));
                 self.note_silence(watch);

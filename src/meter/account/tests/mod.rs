@@ -61,6 +61,7 @@ impl Card {
             default_rules: &self.rules,
             settling: false,
             active: true,
+            resumed_at: 0,
             feeds: &Feeds::default(),
             settling_feed: 0,
             past: &[],
