@@ -81,6 +81,9 @@ scripts! {
     corrections
     restated
     restated_when_idle
+    restated_mark
+    posted_before_close
+    left_at_the_end
     opening
     opening_past
     opening_refused
@@ -89,6 +92,7 @@ scripts! {
     alert_kinds
     alerts_by_time
     silent_for_long
+    silent_while_stopped
     credits
     recharges
     renewals
@@ -102,9 +106,11 @@ scripts! {
     told_days
     commands
     states
+    stopped_when_empty
     suspended_by_expiry
     carrier_confirms
     cancelled
+    cancelled_corrected
     voids
     overage_paid_back
 }
