@@ -112,4 +112,30 @@ mod tests {
         numbers.replace(&[imsi(1)], 200, &mut |held| panic!("{held:?}"));
         assert!(numbers.holds(imsi(1), 150));
     }
+
+    #[test]
+    fn a_number_that_passed_is_forgotten_after_forty_days() {
+        for (later, held) in [(UNFLUSHED_S_MAX - 1, true), (UNFLUSHED_S_MAX, false)] {
+            let mut numbers = Numbers::default();
+            numbers.replace(&[imsi(1)], 100, &mut |_| ());
+            numbers.replace(&[imsi(2)], 200, &mut |_| ());
+            numbers.replace(&[imsi(2)], 200 + later, &mut |_| ());
+            assert_eq!(numbers.holds(imsi(1), 150), held);
+            assert!(numbers.holds(imsi(2), 200) && !numbers.is_empty());
+        }
+        assert!(Numbers::default().is_empty());
+    }
+
+    #[test]
+    fn of_too_many_numbers_the_oldest_that_passed_goes() {
+        let mut numbers = Numbers::default();
+        let last = NUMBERS_MAX as u64;
+        for n in 0..=last {
+            numbers.replace(&[imsi(100), imsi(n)], n as UnixTime, &mut |_| ());
+        }
+        // 100, which is held throughout, and 0 to 16 are two too many.
+        let held: Vec<u64> = (0..=last).filter(|n| numbers.holds(imsi(*n), *n as UnixTime)).collect();
+        assert_eq!(held, (2..=last).collect::<Vec<_>>());
+        assert!(numbers.holds(imsi(100), 0) && numbers.holds(imsi(100), last as UnixTime));
+    }
 }

@@ -217,3 +217,39 @@ fn key(message: &str, recipient: &Recipient) -> u64 {
     let channel = recipient.channel() as u64;
     xxh3_64_with_seed(recipient.to().as_bytes(), xxh3_64(message.as_bytes()).wrapping_add(channel))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NINETY_DAYS: UnixTime = 90 * DAY_S;
+
+    fn purse(credits: u32) -> (Purse, Recipient) {
+        let (mut purse, recipient) = (Purse::default(), Recipient::Sms("+1".to_owned()));
+        purse.add(credits).unwrap();
+        purse.set_recipients(std::slice::from_ref(&recipient));
+        assert_eq!(purse.recipients(), std::slice::from_ref(&recipient));
+        (purse, recipient)
+    }
+
+    #[test]
+    fn a_credit_comes_back_once_and_within_ninety_days() {
+        let (mut purse, recipient) = purse(2);
+        assert_eq!(purse.pay("a", CreditsPolicy::All, 0).balance, 1);
+        assert_eq!(purse.pay("b", CreditsPolicy::All, 0).balance, 0);
+        assert_eq!(purse.give_back("a", &recipient, NINETY_DAYS), Ok(true));
+        assert_eq!(purse.give_back("a", &recipient, NINETY_DAYS), Ok(false));
+        assert!(purse.give_back("b", &recipient, NINETY_DAYS + 1).is_err());
+        assert_eq!(purse.credits(), 1);
+    }
+
+    #[test]
+    fn of_more_credits_than_are_remembered_the_last_come_back() {
+        let (mut purse, recipient) = purse(1_000);
+        for message in 0..=CREDITS_TAKEN_KEPT_MAX {
+            purse.pay(&message.to_string(), CreditsPolicy::All, 0);
+        }
+        assert!(purse.give_back("0", &recipient, 0).is_err());
+        assert_eq!(purse.give_back("1", &recipient, 0), Ok(true));
+    }
+}

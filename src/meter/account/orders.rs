@@ -120,3 +120,37 @@ fn content(order: &Recharge<'_>) -> u64 {
     hash.update(&count.to_le_bytes());
     hash.digest()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::BurntBecomes;
+
+    fn void(order: &str) -> Void<'_> {
+        Void { order, reference: "refund", burnt: BurntBecomes::Waived }
+    }
+
+    #[test]
+    fn a_void_is_remembered_for_ninety_days_and_ten_minutes() {
+        let mut orders = Orders::default();
+        orders.remember_void(&void("a"), 100);
+        let last = 100 + ID_LIFE_S;
+        assert_eq!(orders.look_void(&void("a"), last), Known::Same);
+        assert_eq!(orders.look_void(&Void { reference: "other", ..void("a") }, last), Known::Other);
+        assert_eq!((orders.look_void(&void("a"), last + 1), orders.any(last)), (Known::No, true));
+        assert!(!orders.any(last + 1));
+    }
+
+    #[test]
+    fn no_more_than_4096_are_remembered_and_those_stay_known() {
+        let mut orders = Orders::default();
+        for order in 1..ORDERS_MAX {
+            orders.remember_opened(&order.to_string(), 100);
+        }
+        assert_eq!(orders.look_void(&void("a"), 100), Known::No);
+        orders.remember_void(&void("a"), 100);
+        assert_eq!(orders.look_void(&void("b"), 100), Known::Full);
+        assert_eq!(orders.look_void(&void("a"), 100), Known::Same);
+        assert_eq!(orders.look_void(&void("b"), 101 + ID_LIFE_S), Known::No);
+    }
+}

@@ -222,3 +222,35 @@ fn a_modem_and_its_carrier_are_not_added() {
     bench.fold(NEW_YEAR + 2 * HOUR, &[Record::Cdr(cdr("b", NEW_YEAR + 1, 0, 400))]);
     assert_eq!(bench.view().used, 900);
 }
+
+#[test]
+fn the_cycles_of_a_card_hold_2_60_bytes_of_all_sources_and_no_more() {
+    let mut bench = Bench::with_card();
+    let now = NEW_YEAR + 2 * DAY;
+    bench.fold(now, &[reading(now - 1, 0, 0), reading(now, 0, 1)]);
+    // 2^49 a record, 1,024 records a day, two days: 2^60, but for the byte of the modem.
+    let ids: Vec<String> = (0..1_024).map(|n| n.to_string()).collect();
+    for day in [NEW_YEAR, NEW_YEAR + DAY] {
+        let most = |id| Record::Cdr(cdr(id, day, 1 << 48, 1 << 48));
+        let records: Vec<_> = ids.iter().skip(usize::from(day > NEW_YEAR)).map(|id| most(id)).collect();
+        bench.fold(now, &records);
+    }
+    let more = cdr("0", NEW_YEAR + DAY, 1 << 48, 1 << 48);
+    bench.fold(now, &[Record::Cdr(more), Record::Cdr(Cdr { up: more.up - 1, ..more })]);
+    assert_eq!(bench.outcomes(Input::Cdr), [(Outcome::Counted, 2_048), (Outcome::Rejected, 1)]);
+    bench.fold(now, &[Record::Cdr(cdr("1 more", NEW_YEAR + DAY, 1, 0)), reading(now + 1, 0, 2)]);
+    assert_eq!(bench.outcomes(Input::Cdr), [(Outcome::Counted, 2_048), (Outcome::Rejected, 2)]);
+    assert_eq!(bench.outcomes(Input::Reading), [(Outcome::Counted, 2), (Outcome::Rejected, 1)]);
+}
+
+#[test]
+fn a_record_has_64_slices_at_most() {
+    let slices: Vec<Slice> = (1..=65).map(|n| Slice { end: NEW_YEAR + n, up: 1, down: 0 }).collect();
+    for (count, outcome) in [(64, Outcome::Counted), (65, Outcome::Rejected)] {
+        let mut bench = Bench::with_card();
+        let mut packed = Vec::new();
+        let slices = Slices::pack(&slices[..count], &mut packed);
+        bench.fold(NEW_YEAR + DAY, &[Record::Cdr(Cdr { slices, ..cdr("a", NEW_YEAR, count as u64, 0) })]);
+        assert_eq!(bench.outcomes(Input::Cdr), [(outcome, 1)], "{count}");
+    }
+}
