@@ -73,6 +73,7 @@ scripts! {
     split_over_midnight
     split_in_summer_time
     identity
+    bounds
     lateness
     used_of_a_day
     closing
@@ -91,10 +92,13 @@ scripts! {
     alerts
     alert_kinds
     alerts_by_time
+    rules_anew
     silent_for_long
     silent_while_stopped
+    forecast
     credits
     recharges
+    long_lived
     renewals
     quota_each_cycle
     timers

@@ -4,8 +4,8 @@ use tidegauge::codec::time::day_text;
 use tidegauge::meter::account::{PackageView, Stance};
 use tidegauge::meter::{CardView, Effects, SuspendedBy};
 use tidegauge::model::{
-    AlertData, BurntBecomes, CarrierState, CounterData, Delivery, Event, EventBody, Input, Ledger, Move,
-    Outcome, PackageData, Recipient, UnixTime, VoidData, Withheld,
+    AlertData, BurntBecomes, CardName, CarrierState, CounterData, Delivery, DirectoryEntry, Event, EventBody,
+    Input, Ledger, Move, Outcome, PackageData, Recipient, UnixTime, VoidData, Withheld,
 };
 
 use crate::words::Zone;
@@ -47,6 +47,18 @@ fn ledger_lines(ledger: &Ledger, mut line: impl FnMut(Input, Outcome, u64, u64) 
         }
     }
     lines
+}
+
+pub(crate) fn directory(entries: &[DirectoryEntry], zone: &Zone) -> Vec<String> {
+    let line = |entry: &DirectoryEntry| {
+        let name = match entry.name {
+            CardName::Iccid(_) => "iccid".to_owned(),
+            CardName::Number(number) => number.to_string(),
+        };
+        let to = entry.valid_to.map(|at| format!(" to {}", zone.show(at))).unwrap_or_default();
+        format!("{name} from {}{to}", zone.show(entry.valid_from))
+    };
+    entries.iter().map(line).collect()
 }
 
 pub(crate) fn event(event: &Event, zone: &Zone) -> String {
@@ -131,8 +143,9 @@ fn counter(c: &CounterData, zone: &Zone) -> String {
         (0, 0) => String::new(),
         (up, down) => format!(" takes {up}+{down}"),
     };
+    let since = c.before_at.map(|at| format!(" at {}", zone.show(at))).unwrap_or_default();
     format!(
-        "{name}{of} read {} {}+{} before {}+{} counts {}+{}{taken}",
+        "{name}{of} read {} {}+{} before {}+{}{since} counts {}+{}{taken}",
         zone.show(c.read_at),
         c.tx,
         c.rx,
@@ -144,6 +157,7 @@ fn counter(c: &CounterData, zone: &Zone) -> String {
 }
 
 fn alert(alert: &AlertData, zone: &Zone) -> String {
+    assert_eq!(alert.settled + alert.provisional, alert.used, "what is not settled is provisional");
     let occasion = &alert.occasion;
     let which = [
         occasion.day.map(|day| format!(" of {}", day_text(day))),
@@ -174,7 +188,7 @@ fn alert(alert: &AlertData, zone: &Zone) -> String {
 fn delivery(d: &Delivery) -> String {
     if let Some(event) = &d.with {
         let short = event.split_once("/alert.fired/").map_or(event.as_str(), |(_, short)| short);
-        return format!("; told with {short}");
+        return format!("; told with {short}, {} left", d.balance);
     }
     let to = |r: &Recipient| format!(" {}:{}", r.channel().name(), r.to());
     let told = d.recipients.iter().map(to).collect::<String>();
@@ -241,6 +255,12 @@ pub(crate) fn card(view: &CardView, _: &Zone) -> Vec<String> {
         format!(" by {:?}", view.suspended_by)
     };
     let settling = if view.settling { " settling" } else { "" };
+    let account = &view.account;
+    assert_eq!(
+        (account.quota, account.burnt, account.remaining, account.overage),
+        (view.quota, view.burnt, view.remaining, view.overage),
+        "the account and the card say the same"
+    );
     vec![format!(
         "{}{by} cycle {}..{} used {} settled {}, burnt {} of {}, {} left, overage {}{settling}",
         view.state.name(),
@@ -304,6 +324,7 @@ pub(crate) fn packages(view: &CardView, zone: &Zone) -> Vec<String> {
     let account = &view.account;
     let line = |what: &str, p: &PackageView| {
         let span = span(p.effective_at, p.expires_at, zone);
+        assert_eq!(p.remaining, p.quota.map(|quota| quota - p.burnt), "what is left is not burnt");
         format!("{what} {} burnt {} of {}{span}", p.order, p.burnt, quota(p.quota))
     };
     let mut lines = Vec::new();

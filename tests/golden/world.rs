@@ -8,9 +8,10 @@ use tidegauge::codec::quarantine::Qid;
 use tidegauge::limits::SHARDS;
 use tidegauge::meter::{Effects, Meter};
 use tidegauge::model::{
-    Broadcast, BurntBecomes, CardCommand, CardId, CarrierState, Cdr, CommandBody, CounterKind, FeedName,
-    LogOffset, Mode, Move, Number, NumberKind, Origin, PackageKind, PackageSpec, Payment, Per, PostInto,
-    PostedCdr, Reading, Recipient, Record, Register, Slice, Slices, Tick, UnixTime, Validity,
+    Broadcast, BurntBecomes, CardCommand, CardId, CarrierState, Cdr, CommandBody, CounterKind,
+    DirectoryEntry, FeedName, LogOffset, Mode, Move, Number, NumberKind, Origin, PackageKind, PackageSpec,
+    Payment, Per, PostInto, PostedCdr, Reading, Recipient, Record, Register, Slice, Slices, Tick, UnixTime,
+    Validity,
 };
 
 use crate::catalogue::{catalogue, day_of, rules};
@@ -31,6 +32,8 @@ pub(crate) struct World {
     /// A checkpoint of the whole meter before each message.
     checkpoints: Vec<Vec<Vec<u8>>>,
     events: BTreeSet<String>,
+    /// What the directory was told since a script asked for it.
+    directory: Vec<DirectoryEntry>,
     zone: Zone,
     now: UnixTime,
     commands: u32,
@@ -42,8 +45,9 @@ impl World {
     pub(crate) fn new() -> Self {
         let meter = Meter::new(0);
         let checkpoints = vec![chunks(&meter)];
-        let (log, events) = (Vec::new(), BTreeSet::new());
-        Self { meter, log, checkpoints, events, zone: Zone("+08:00".to_owned()), now: 0, commands: 0 }
+        let (log, events, directory) = (Vec::new(), BTreeSet::new(), Vec::new());
+        let zone = Zone("+08:00".to_owned());
+        Self { meter, log, checkpoints, events, directory, zone, now: 0, commands: 0 }
     }
 
     /// Runs a command; answers its trace.
@@ -72,6 +76,7 @@ impl World {
             "packages" => self.view(&mut words, show::packages),
             "rules" => self.view(&mut words, show::rules),
             "ledger" => Ok(show::ledger(&self.meter.ledger())),
+            "directory" => Ok(show::directory(&std::mem::take(&mut self.directory), &self.zone)),
             "restart" => {
                 self.restart();
                 Ok(vec![])
@@ -101,6 +106,7 @@ impl World {
         }
         let mut trace = show::outcomes(&ledger.since(&before), &effects);
         trace.extend(effects.events.iter().map(|event| show::event(event, &self.zone)));
+        self.directory.append(&mut effects.directory);
         Ok(trace)
     }
 
