@@ -197,7 +197,7 @@ fn take(card: &mut Card, days: &[DaySpan], bytes: i64, ctx: &Ctx<'_>) -> Adjuste
     for day in days {
         let left = bytes.saturating_sub(adjusted.bytes);
         let used = card.usage.day(day).used();
-        let part = if left > 0 { left } else { left.max(i64::try_from(used).map_or(i64::MIN, |used| -used)) };
+        let part = left.max(i64::try_from(used).map_or(i64::MIN, |used| -used));
         if part != 0 {
             let ruler = Ruler { calendar: ctx.calendar(), cuts: &cuts };
             let at = if day.holds(ctx.now) { ctx.now } else { day.start };

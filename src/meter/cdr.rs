@@ -120,7 +120,7 @@ fn check_room(
     ctx: &Ctx<'_>,
 ) -> Result<(), Refusal> {
     let calendar = ctx.calendar();
-    let last_day = if home.holds(last) || last < home.start { home.day } else { calendar.day_of(last) };
+    let last_day = if home.holds(last) { home.day } else { calendar.day_of(last) };
     if !card.usage.knows(calendar, home.day) || !card.usage.knows(calendar, last_day) {
         return Err((Outcome::Rejected, "its days lie outside the months of the carrier's calendar".into()));
     }

@@ -330,7 +330,6 @@ fn register_again(
     let plan_before = card.plan;
     register_as(card, command, register, ctx, because, effects)?;
     if card.plan != plan_before {
-        card.account.disturb();
         book::begin_silently(card, ctx, because, effects);
         book::evaluate(card, ctx, because, effects);
     }

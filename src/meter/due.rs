@@ -158,7 +158,6 @@ pub(super) fn adopt(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     if card.state == CardState::Cancelled {
         return reschedule(card, ctx);
     }
-    card.account.disturb();
     let because = Because::timer(ctx.now);
     book::begin_silently(card, ctx, &because, effects);
     book::evaluate(card, ctx, &because, effects);

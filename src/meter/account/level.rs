@@ -68,7 +68,7 @@ pub(super) fn threshold(kind: RuleKind, totals: &Totals) -> Option<u64> {
 }
 
 impl<'a> Level<'a> {
-    /// Where the card stands to a rule, of the running cycle and of today.
+    /// Where the card stands to a rule, of the running cycle; to one of days as its [occasions](Self::occasions) say.
     pub(super) fn reach(&self, kind: RuleKind) -> Reach {
         const BY_TIME: Reach = Reach::Below { room: u64::MAX };
         let timed = |due: Option<UnixTime>| match due {
@@ -84,10 +84,6 @@ impl<'a> Level<'a> {
                 Silence::Over => Reach::Reached,
             },
             RuleKind::UsedBytes(bytes) => below(bytes, self.ctx.usage.used),
-            RuleKind::UsedDayBytes(bytes) => {
-                let today = self.ctx.calendar.day_of(self.ctx.at);
-                below(bytes, self.days().find(|used| used.day == today).map_or(0, |used| used.bytes))
-            }
             _ => match (threshold(kind, self.totals), self.totals.remaining) {
                 (Some(at), Some(remaining)) => below(remaining, at),
                 _ => Reach::Skips,

@@ -334,13 +334,6 @@ impl Account {
         }
     }
 
-    /// Makes the next record evaluate, whatever it adds (the default rules have changed).
-    pub(crate) fn disturb(&mut self) {
-        if self.book.is_some() {
-            self.quiet = self.quiet.no_more();
-        }
-    }
-
     /// Makes the burn of the first open day final. `ctx.segments` are this day's only; days close in order.
     pub(crate) fn close_day(&mut self, ctx: &Ctx<'_>) {
         if let Some(book) = &mut self.book {
