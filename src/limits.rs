@@ -58,6 +58,8 @@ pub const ROUND_RECORDS_MIN: u64 = 50_000;
 pub const ROUND_S_MIN: u64 = 120;
 /// Messages of checkpoint and log that one step of a worker reads while it restores: it goes on polling between.
 pub const RESTORE_MESSAGES_PER_STEP: usize = 2_000;
+/// Longest rest after a partition was asked for in vain: as long as the longest request.
+pub const RESTORE_REST_MS_MAX: i64 = 10_000;
 /// Bytes of checkpoint chunks in one commit.
 pub const CHUNK_BYTES_PER_SEAL: usize = 4 * 1_024 * 1_024;
 /// Bytes of one checkpoint record's header and content, as `bincode` may read them.
@@ -250,6 +252,8 @@ pub const FEED_SERIES_MAX: usize = 256;
 pub const GAPS_PER_SERIES_MAX: usize = 256;
 /// Stretches that may be left of one gap while it is filled; beyond, it is given up.
 pub const GAP_RANGES_MAX: usize = 16;
+/// Greatest distance of the first and the last number of a series: laps are counted on behind it.
+pub const NUMBERS_SPAN_MAX: u64 = 1 << 60;
 /// How far a number may run ahead and be believed at once; further, others must follow it.
 pub const GAP_JUMP_MAX: u64 = 100_000;
 /// How long a number skipped may come late, unless the feed says, minutes: files overtake each other.

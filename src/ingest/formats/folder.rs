@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::names::NamePattern;
 use crate::ingest::gaps::{Numbers, Pace, Watch};
-use crate::limits::{GAP_AFTER_MIN_DEFAULT, GAP_AFTER_MIN_MAX, GAP_WINDOW_DEFAULT, SILENCE_MIN_MAX};
+use crate::limits::{
+    GAP_AFTER_MIN_DEFAULT, GAP_AFTER_MIN_MAX, GAP_WINDOW_DEFAULT, NUMBERS_SPAN_MAX, SILENCE_MIN_MAX,
+};
 
 /// A folder into which a feed's files are dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,9 @@ impl FolderSaid {
         let numbers = |key, said: Option<[u64; 2]>| match said {
             Some([first, last]) if first >= last => {
                 Err(format!("{key}: the last, {last}, is not greater than the first, {first}"))
+            }
+            Some([first, last]) if last - first > NUMBERS_SPAN_MAX => {
+                Err(format!("{key}: {first} to {last} are more than 2^60 numbers"))
             }
             Some([first, last]) => Ok(Numbers { first, last }),
             None => Ok(Numbers::U32),

@@ -41,21 +41,30 @@ impl Kept {
         serde_json::from_str::<Self>(text).ok().filter(|kept| kept.version == VERSION)
     }
 
-    /// The text, with as many nodes as fit.
+    /// The text, with as many nodes as fit. One that loses much must not have the others forgotten: of its gaps only the
+    /// newest are kept, in half of the room.
     #[must_use]
     pub fn text(mut self) -> String {
         let records = std::mem::take(&mut self.records);
         let text = |kept: &Self| serde_json::to_string(kept).unwrap_or_default();
         let mut bytes = text(&self).len();
-        for record in records {
-            bytes += serde_json::to_string(&record).map_or(usize::MAX, |text| text.len() + 1);
-            if bytes > GAPS_KEPT_BYTES_MAX {
-                break;
+        for (node, mut packed) in records {
+            while written(&node, &packed) > GAPS_KEPT_BYTES_MAX / 2 && !packed.5.is_empty() {
+                packed.5.remove(0);
             }
-            self.records.push(record);
+            let more = written(&node, &packed);
+            if bytes + more <= GAPS_KEPT_BYTES_MAX {
+                bytes += more;
+                self.records.push((node, packed));
+            }
         }
         text(&self)
     }
+}
+
+/// Bytes of a node's series in the text, with the comma before it.
+fn written(node: &str, packed: &Packed) -> usize {
+    serde_json::to_string(&(node, packed)).map_or(usize::MAX, |text| text.len() + 1)
 }
 
 impl Gaps {

@@ -246,6 +246,32 @@ fn what_is_kept_of_a_partition_is_bounded_and_leaves_out_who_was_heard_of_least_
 }
 
 #[test]
+fn a_node_that_loses_much_does_not_have_the_others_forgotten() {
+    let mut run = Run::new(Watch { keyed: true, ..watch() });
+    run.gaps.begin("f", 0, None, 0);
+    let see = |run: &mut Run, node, number| {
+        run.now_ms += 1;
+        let seen = Seen { kind: Kind::Records, node, number, at: Some(1) };
+        run.gaps.number_in("f", 0, seen, run.now_ms);
+    };
+    see(&mut run, "quiet", 1);
+    see(&mut run, "quiet", 3);
+    for n in 0..60 {
+        see(&mut run, "leaky", 2 * n);
+    }
+    let text = run.gaps.kept("f", 0).unwrap().text();
+    assert!(text.len() <= crate::limits::GAPS_KEPT_BYTES_MAX, "{}", text.len());
+    let mut again = Run::new(Watch { keyed: true, ..watch() });
+    again.gaps.begin("f", 0, Kept::parse(&text), run.now_ms);
+    again.now_ms = run.now_ms;
+    again.wait(20);
+    let told = again.told();
+    assert!(told.contains(&"+2-2".to_owned()), "of the quiet one: {told:?}");
+    assert!(told.contains(&"+117-117".to_owned()), "the newest of the leaky one: {told:?}");
+    assert!((15..61).contains(&told.len()), "and of its gaps as many as fit: {}", told.len());
+}
+
+#[test]
 fn of_two_rhythms_the_one_that_heard_last_is_believed_and_a_silence_that_is_over_is_ended() {
     let silent = Watch { silence_ms: Some(30 * MIN), ..watch() };
     let mut old = Run::new(silent);

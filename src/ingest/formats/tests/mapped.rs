@@ -179,6 +179,7 @@ fn a_mapping_that_cannot_be_meant_is_refused_by_name() {
         (json!({"format": "xml"}), "is none of 1nce, emnify"),
         (json!({"id": "a b"}), "id \"a b\" is not 1 to 128"),
         (json!({"topic": "a/b"}), "topic \"a/b\" is not"),
+        (json!({"record_numbers": [0, u64::MAX]}), "are more than 2^60 numbers"),
         (json!({"colour": "red"}), "unknown field `colour`"),
     ];
     for (changes, expected) in cases {
