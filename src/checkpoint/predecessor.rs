@@ -1,5 +1,6 @@
-//! A dead predecessor's open transaction: its offsets stay unstable until it is ended. The last head names the writer,
-//! and initialising that transactional id ends it at once instead of at the transaction's timeout.
+//! A dead predecessor's open transaction: until it is ended its offsets stay unstable, and nobody can read past what it has
+//! written. The last head names the writer, and initialising that transactional id ends it at once instead of at the
+//! transaction's timeout. (Who died in its very first commit for a partition is named by no head: that one runs out.)
 
 use super::found::Found;
 use super::restore::Budget;
@@ -7,10 +8,10 @@ use crate::limits::UNSTABLE_OFFSET_MS;
 use crate::log::{LogError, Topic, WorkerLog};
 use crate::model::LogOffset;
 
-/// How long the offsets have been unstable, and how far the search for the writer has come.
-#[derive(Debug, Default)]
+/// How long a transaction has been in the way, and how far the search for the writer has come.
+#[derive(Debug)]
 pub(super) struct Predecessor {
-    since_ms: Option<i64>,
+    since_ms: i64,
     search: Option<Search>,
 }
 
@@ -21,7 +22,12 @@ struct Search {
 }
 
 impl Predecessor {
-    /// The offset is still unstable: after two seconds, looks for the writer and ends its transaction.
+    pub(super) fn new(now_ms: i64) -> Self {
+        Self { since_ms: now_ms, search: None }
+    }
+
+    /// A transaction is in the way still: after two seconds, looks for the writer, in what the caller has `read` of the
+    /// checkpoint partition or there, and ends it.
     ///
     /// # Errors
     /// [`LogError::Fenced`] and worse; what may be tried again is.
@@ -30,9 +36,9 @@ impl Predecessor {
         log: &mut dyn WorkerLog,
         partition: u32,
         budget: Budget,
+        read: Option<&Found>,
     ) -> Result<(), LogError> {
-        let since = *self.since_ms.get_or_insert(budget.now_ms);
-        if budget.now_ms - since < UNSTABLE_OFFSET_MS {
+        if budget.now_ms - self.since_ms < UNSTABLE_OFFSET_MS {
             return Ok(());
         }
         let (first, end) = match log.bounds(Topic::Checkpoint, partition) {
@@ -40,13 +46,17 @@ impl Predecessor {
             Err(LogError::Retriable(_)) => return Ok(()),
             Err(other) => return Err(other),
         };
-        let search = self.search.get_or_insert_default();
-        search.next = search.next.max(first);
-        if !search.step(log, partition, end, budget.messages)? {
-            return Ok(());
-        }
-        let writer = self.search.take().and_then(|s| s.found.head().ok().flatten()).map(|h| h.writer);
-        self.since_ms = Some(budget.now_ms);
+        let writer = if let Some(found) = read {
+            writer(found)
+        } else {
+            let search = self.search.get_or_insert_default();
+            search.next = search.next.max(first);
+            if !search.step(log, partition, end, budget.messages)? {
+                return Ok(());
+            }
+            self.search.take().and_then(|search| writer(&search.found))
+        };
+        self.since_ms = budget.now_ms;
         end_of(log, writer.as_deref())
     }
 }
@@ -75,6 +85,10 @@ impl Search {
             Err(other) => Err(other),
         }
     }
+}
+
+fn writer(found: &Found) -> Option<String> {
+    found.head().ok().flatten().map(|head| head.writer)
 }
 
 fn end_of(log: &mut dyn WorkerLog, writer: Option<&str>) -> Result<(), LogError> {

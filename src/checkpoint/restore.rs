@@ -133,9 +133,10 @@ impl From<checks::Unchecked> for Halt {
 }
 
 impl Restore {
+    /// Of a partition that is ours since `now_ms`: what is in the way two seconds later is a dead predecessor's.
     #[must_use]
-    pub fn new(partition: u32) -> Self {
-        Self { partition, phase: Phase::Offset, predecessor: Predecessor::default() }
+    pub fn new(partition: u32, now_ms: i64) -> Self {
+        Self { partition, phase: Phase::Offset, predecessor: Predecessor::new(now_ms) }
     }
 
     /// Goes on for at most `budget.messages` messages. What is interrupted in the middle of its judgement begins anew.
@@ -177,7 +178,7 @@ impl Restore {
         let committed = match log.stable_offset(self.partition) {
             Ok(committed) => committed,
             Err(LogError::Retriable(why)) => {
-                self.predecessor.waiting(log, self.partition, budget)?;
+                self.predecessor.waiting(log, self.partition, budget, None)?;
                 return Err(Halt::Wait(why));
             }
             Err(other) => return Err(other.into()),
@@ -209,6 +210,13 @@ impl Restore {
         });
         match end {
             Ok(true) => self.judge(log, expected, *reading),
+            Err(Halt::Wait(why)) => {
+                // Its offsets may not have been sent: then this alone tells of an open transaction.
+                let barred = self.predecessor.waiting(log, self.partition, budget, Some(&reading.found));
+                self.phase = Phase::Checkpoint(reading);
+                barred?;
+                Err(Halt::Wait(why))
+            }
             other => {
                 self.phase = Phase::Checkpoint(reading);
                 other.map(|_| Progress::Going)

@@ -101,7 +101,7 @@ fn short_way(log: &mut dyn WorkerLog, partition: u32, expected: &Expected) -> Re
 /// The clock stands still, so that no open transaction is ever ended from here.
 fn restore(log: &mut dyn WorkerLog, partition: u32, expected: &Expected) -> Result<Restored, Refused> {
     let budget = Budget { messages: RESTORE_MESSAGES_PER_STEP, now_ms: 0 };
-    let mut restore = Restore::new(partition);
+    let mut restore = Restore::new(partition, 0);
     loop {
         match restore.step(log, expected, budget) {
             Ok(Progress::Going) => {}

@@ -70,8 +70,9 @@ pub struct PollBudget {
 /// Membership changes of the consumer group. Until the member answers (`assign`, `unassign`) the group waits for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupEvent {
-    /// These partitions are newly ours, in this generation. Answer with [`WorkerLog::assign`] once restored. There may be
-    /// none: then the generation alone has moved on, for those kept; answer with an empty list.
+    /// These partitions are newly ours, in this generation. Answer with [`WorkerLog::assign`], of those that are restored, if
+    /// only with an empty list; the others by and by. There may be none: then the generation alone has moved on, for those
+    /// kept.
     Assigned { generation: Generation, partitions: Vec<u32> },
     /// These are being taken away in good order: they still count as ours until [`WorkerLog::unassign`].
     Revoked { generation: Generation, partitions: Vec<u32> },
@@ -142,7 +143,7 @@ pub trait WorkerLog {
         each: &mut dyn FnMut(Message<'_>),
     ) -> Result<Option<GroupEvent>, LogError>;
 
-    /// Answers [`GroupEvent::Assigned`]: fetch these partitions from these offsets on.
+    /// Fetch these partitions, which are ours, from these offsets on. Answers [`GroupEvent::Assigned`] if it waits for that.
     ///
     /// # Errors
     /// As the log has them.

@@ -1,7 +1,8 @@
 //! Partitions coming and going: an assignment is a value {generation, partitions}, and nothing is sealed outside it.
 //!
-//! Assigned: restored first, then answered with the offsets to fetch from. Revoked: sealed, committed, parked, then given
-//! up; until then they count as ours. Lost: dropped, nothing can be committed for them any more.
+//! Assigned: answered at once, and each is fetched from where it stands as soon as it is restored: one that something is in
+//! the way of keeps no other waiting. Revoked: sealed, committed, parked, then given up; until then they count as ours. Lost:
+//! dropped, nothing can be committed for them any more.
 
 use std::collections::BTreeSet;
 
@@ -18,10 +19,12 @@ pub(super) struct Group {
     pub generation: Generation,
     /// An assignment has come, if only an empty one.
     pub joined: bool,
-    /// Answered with `assign`, not yet with `unassign`.
+    /// Fetched: begun with `assign`, not yet ended with `unassign`.
     pub assigned: BTreeSet<u32>,
-    /// Assigned, being restored; to be answered when all are done.
-    pending: Option<BTreeSet<u32>>,
+    /// Given to us, being restored; each to be fetched when it is.
+    pending: BTreeSet<u32>,
+    /// The group waits to hear that we know of what it gave us.
+    unanswered: bool,
     /// Revoked, being sealed and committed; to be answered when all are done.
     revoking: Option<BTreeSet<u32>>,
 }
@@ -49,15 +52,15 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     }
 
     fn assigned(&mut self, generation: Generation, partitions: Vec<u32>) {
-        self.group.generation = self.group.generation.max(generation);
+        self.group.generation = generation;
         self.group.joined = true;
-        self.group.pending.get_or_insert_default();
+        self.group.unanswered = true;
         for partition in partitions {
             let held = self.partitions.get(&partition);
             if self.group.holds(partition) && !matches!(held, None | Some(Partition::Lost)) {
                 continue;
             }
-            self.group.pending.get_or_insert_default().insert(partition);
+            self.group.pending.insert(partition);
             let parked = self.parked.take(partition);
             let restoring = Restoring::new(partition, parked, self.now.ms);
             self.partitions.insert(partition, Partition::Restoring(Box::new(restoring)));
@@ -65,8 +68,9 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     }
 
     fn revoked(&mut self, generation: Generation, partitions: &[u32]) {
-        self.group.generation = self.group.generation.max(generation);
+        self.group.generation = generation;
         self.group.revoking.get_or_insert_default().extend(partitions);
+        self.group.pending.retain(|partition| !partitions.contains(partition));
         for partition in partitions {
             match self.partitions.get_mut(partition) {
                 Some(Partition::Live(live)) => live.hold = Some(Hold::Leaving),
@@ -80,12 +84,12 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         for partition in partitions {
             self.drop_partition(*partition);
         }
-        for waiting in [&mut self.group.pending, &mut self.group.revoking] {
-            let Some(set) = waiting else { continue };
-            let before = set.len();
-            set.retain(|p| !partitions.contains(p));
-            if set.is_empty() && before > 0 {
-                *waiting = None;
+        self.group.pending.retain(|partition| !partitions.contains(partition));
+        if let Some(revoking) = &mut self.group.revoking {
+            let before = revoking.len();
+            revoking.retain(|partition| !partitions.contains(partition));
+            if revoking.is_empty() && before > 0 {
+                self.group.revoking = None;
             }
         }
         self.give_up(partitions)
@@ -130,16 +134,18 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         self.give_up(&partitions)
     }
 
+    /// Fetches what has been restored.
     fn answer_assigned(&mut self) -> Result<(), WorkerError> {
-        let Some(pending) = &self.group.pending else { return Ok(()) };
         let mut from: Vec<(u32, LogOffset)> = Vec::new();
-        for partition in pending {
+        for partition in &self.group.pending {
             match self.partitions.get(partition) {
-                Some(Partition::Restoring(_)) => return Ok(()),
                 Some(Partition::Live(live)) => from.push((*partition, live.meter.position())),
                 Some(Partition::Refused { committed, .. }) => from.push((*partition, *committed)),
-                Some(Partition::Lost) | None => {}
+                Some(Partition::Restoring(_) | Partition::Lost) | None => {}
             }
+        }
+        if from.is_empty() && !self.group.unanswered {
+            return Ok(());
         }
         match self.log.assign(&from) {
             Ok(()) => self.begin(&from),
@@ -151,8 +157,9 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
 
     /// Fetching has begun: say who owns the partitions with the next seal; what was refused stays paused.
     fn begin(&mut self, from: &[(u32, LogOffset)]) {
-        self.group.pending = None;
+        self.group.unanswered = false;
         for (partition, _) in from {
+            self.group.pending.remove(partition);
             self.group.assigned.insert(*partition);
             match self.partitions.get_mut(partition) {
                 Some(Partition::Live(live)) => {

@@ -21,7 +21,7 @@
 //! | `step.rs`, `sealing.rs`, `flow.rs` | the loop: poll and restore; seal and release; pauses, ticks, rows, the end |
 //! | `unsealed.rs`, `seal.rs`, `sealed.rs` | effects → bytes → immutable parts |
 //! | `commits.rs` | the queue of sealed commits and the resolution of unknown ends |
-//! | `group.rs`, `partition.rs`, `parked.rs` | partitions coming and going |
+//! | `group.rs`, `partition.rs`, `parked.rs`, `turns.rs` | partitions coming and going |
 //! | `rows.rs`, `ticks.rs` | what ClickHouse has, and how the log learns it |
 //! | `orders.rs`, `status.rs` | questions, drain, skip |
 //! | `shelf.rs` | where questions are answered while it waits |
@@ -45,6 +45,7 @@ mod shelf;
 mod status;
 mod step;
 mod ticks;
+mod turns;
 mod unsealed;
 
 #[cfg(test)]
@@ -62,6 +63,7 @@ use self::commits::Commits;
 use self::group::Group;
 use self::parked::Lot;
 use self::shelf::Partitions;
+use self::turns::Turns;
 use crate::log::{LogError, WorkerLog};
 use crate::rollup::RowSink;
 
@@ -101,6 +103,7 @@ pub struct Worker<L, S> {
     commits: Commits,
     group: Group,
     parked: Lot,
+    turns: Turns,
     drains: Vec<Reply<Result<(), OrderError>>>,
     stopping: Option<Stop>,
     /// Id of the log's topic, once it is known.
@@ -125,6 +128,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             commits: Commits::default(),
             group: Group::default(),
             parked: Lot::default(),
+            turns: Turns::default(),
             drains: Vec::new(),
             stopping: None,
             topic_id: None,

@@ -4,6 +4,7 @@ use super::live::{Hold, Live};
 use super::parked::Parked;
 use super::report::StateName;
 use crate::checkpoint::{Expected, Progress, Restore, Restored};
+use crate::limits::UNSTABLE_OFFSET_MS;
 use crate::log::{LogError, WorkerLog};
 use crate::model::LogOffset;
 
@@ -25,6 +26,8 @@ pub(super) struct Restoring {
     pub partition: u32,
     parked: Option<Parked>,
     restore: Restore,
+    /// Something outside was in the way when it was last asked for.
+    pub waiting: bool,
     pub since_ms: i64,
     /// Why it is folded anew, and up to where.
     pub stop_at: Option<(LogOffset, String)>,
@@ -70,7 +73,8 @@ impl Partition {
 
 impl Restoring {
     pub(super) fn new(partition: u32, parked: Option<Parked>, now_ms: i64) -> Self {
-        Self { partition, parked, restore: Restore::new(partition), since_ms: now_ms, stop_at: None }
+        let restore = Restore::new(partition, now_ms);
+        Self { partition, parked, restore, waiting: false, since_ms: now_ms, stop_at: None }
     }
 
     /// Folded anew from the last commit up to a message that broke the fold.
@@ -108,7 +112,10 @@ impl Restoring {
         let stable = match log.stable_offset(self.partition) {
             Ok(stable) => stable.map(|c| c.offset),
             Err(LogError::Retriable(why)) => {
-                self.parked = Some(parked);
+                // A dead predecessor's transaction is for the whole restore to end: it has committed, too.
+                if now_ms - self.since_ms < UNSTABLE_OFFSET_MS {
+                    self.parked = Some(parked);
+                }
                 return Ok(Restoration::Waiting(why));
             }
             Err(other) => return Err(other),

@@ -40,34 +40,44 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
 
     /// A piece of one restore.
     fn restore(&mut self) -> Result<(), WorkerError> {
-        if self.stopping.is_some() {
-            return Ok(());
-        }
+        self.turns.begin(self.now.ms);
+        let Some(partition) = self.next_to_restore() else { return Ok(()) };
         let expected = self.settings.expected();
         let budget = Budget { messages: self.settings.restore_messages, now_ms: self.now.ms };
         let trust_parked = self.settings.faults.resume_parked_blindly;
-        for restoring in self.partitions.values_mut().filter_map(restoring) {
-            if self.commits.holds(restoring.partition) {
-                continue;
+        let Some(Partition::Restoring(restoring)) = self.partitions.get_mut(&partition) else {
+            return Ok(());
+        };
+        let restoration = restoring.step(&mut self.log, &expected, budget, trust_parked)?;
+        restoring.waiting = matches!(restoration, Restoration::Waiting(_));
+        match restoration {
+            Restoration::Going => {}
+            Restoration::Waiting(why) => {
+                self.turns.in_vain(partition, self.now.ms);
+                self.report.troubles.push(format!("restoring partition {partition}: {why}"));
             }
-            match restoring.step(&mut self.log, &expected, budget, trust_parked)? {
-                Restoration::Waiting(why) => {
-                    let partition = restoring.partition;
-                    self.report.troubles.push(format!("restoring partition {partition}: {why}"));
-                }
-                Restoration::Going => return Ok(()),
-                Restoration::Refused(why) => {
-                    let partition = restoring.partition;
-                    return self.refused(partition, why);
-                }
-                Restoration::Live(live) => {
-                    let took_ms = self.now.ms - restoring.since_ms;
-                    self.restored(live, took_ms);
-                    return Ok(());
-                }
+            Restoration::Refused(why) => self.refused(partition, why)?,
+            Restoration::Live(live) => {
+                let took_ms = self.now.ms - restoring.since_ms;
+                self.restored(live, took_ms);
             }
         }
         Ok(())
+    }
+
+    /// Whose turn it is. What is sealed of a partition comes first: its end says where to restore to.
+    fn next_to_restore(&self) -> Option<u32> {
+        if self.stopping.is_some() {
+            return None;
+        }
+        let rests = self.turns.rests(self.now.ms);
+        let has_turn = |partition: u32, state: &Partition| match state {
+            Partition::Restoring(it) if it.waiting && rests => false,
+            Partition::Restoring(_) => !self.commits.holds(partition),
+            _ => false,
+        };
+        let mut turns = self.turns.in_order(&self.partitions);
+        turns.find(|(partition, state)| has_turn(**partition, state)).map(|(partition, _)| *partition)
     }
 
     fn restored(&mut self, mut live: Box<Live>, took_ms: i64) {
@@ -154,10 +164,11 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
 
     /// How long `poll` may wait: not past the next thing to be done.
     fn may_wait(&self, wait_ms: u64) -> u64 {
-        let restoring = self.partitions.values().any(|p| matches!(p, Partition::Restoring(_)));
+        let restoring = self.next_to_restore().is_some();
         if restoring || self.stopping.is_some() || self.stalled && self.commits.is_open() {
             return 0;
         }
+        let wait_ms = self.turns.rest_ms(self.now.ms).map_or(wait_ms, |rest_ms| wait_ms.min(rest_ms));
         if !self.commits.is_empty() {
             return wait_ms.min(1);
         }
@@ -201,12 +212,5 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         let restoring = self.partitions.values().any(|p| matches!(p, Partition::Restoring(_)));
         let unsealed = self.load().since_ms.is_some();
         self.report.idle = self.report.messages == 0 && self.commits.is_empty() && !unsealed && !restoring;
-    }
-}
-
-fn restoring(partition: &mut Partition) -> Option<&mut Restoring> {
-    match partition {
-        Partition::Restoring(restoring) => Some(restoring),
-        _ => None,
     }
 }

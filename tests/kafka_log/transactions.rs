@@ -41,9 +41,7 @@ pub(crate) fn dead_worker(cluster: &Cluster, id: &str) -> BaseProducer {
 fn a_successor_ends_the_open_transaction_of_a_dead_worker() {
     let cluster = Cluster::make("dead", 2);
     cluster.append(Topic::Log, 0, &["a", "b"]);
-    let mut config = cluster.config("meter", "w");
-    config.timeouts.scan_idle = Duration::from_millis(300);
-    let mut log = KafkaWorkerLog::open(config).unwrap();
+    let mut log = cluster.open("w");
     let generation = join(&cluster, &mut log);
     let offsets = vec![(0, at(1)), (1, at(0))];
     commit(&cluster, &mut log, Transaction { generation, outputs: vec![chunk(0, "k", "1")], offsets });

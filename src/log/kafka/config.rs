@@ -44,8 +44,11 @@ pub struct Timeouts {
     /// The broker ends a transaction that is open for longer. Less than a broker takes to come back fences workers that
     /// are well (10 s did).
     pub transaction: Duration,
-    /// A scan that gets nothing for this long fails; an open transaction holds it up.
+    /// A scan that gets nothing for this long fails.
     pub scan_idle: Duration,
+    /// A scan by a worker whose partition ends for now before its stretch does fails after this: an open transaction bars
+    /// the way, or a marker that is still to come. The worker has others to serve, and asks again.
+    pub scan_barred: Duration,
     /// A member that does not poll for this long leaves the group.
     pub poll: Duration,
 }
@@ -56,10 +59,11 @@ impl Default for Timeouts {
             session: Duration::from_secs(6),
             heartbeat: Duration::from_millis(500),
             request: Duration::from_secs(10),
-            stable: Duration::from_secs(1),
+            stable: Duration::from_millis(250),
             commit: Duration::from_secs(15),
             transaction: Duration::from_mins(1),
             scan_idle: Duration::from_mins(1),
+            scan_barred: Duration::from_millis(100),
             poll: Duration::from_mins(5),
         }
     }

@@ -23,6 +23,8 @@ use crate::model::LogOffset;
 /// A consumer that is told what to read and belongs to no group.
 pub(super) struct Scanner {
     config: KafkaConfig,
+    /// How long a partition may end before the stretch does.
+    barred: Duration,
     inbox: BatchConsumer<PlainContext>,
 }
 
@@ -34,11 +36,29 @@ pub(super) struct Stretch {
     pub(super) to: LogOffset,
 }
 
+/// How far a scan has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Come {
+    position: LogOffset,
+    /// The partition ends there for now.
+    at_end: bool,
+}
+
 /// Longest wait for a message before the position is looked at.
 const WAIT_MS: u64 = 10;
 
 impl Scanner {
+    /// Whoever reads has all the time that the brokers need.
     pub(super) fn new(config: &KafkaConfig) -> Result<Self, LogError> {
+        Self::patient(config, config.timeouts.scan_idle)
+    }
+
+    /// A worker has others to serve.
+    pub(super) fn of_worker(config: &KafkaConfig) -> Result<Self, LogError> {
+        Self::patient(config, config.timeouts.scan_barred)
+    }
+
+    fn patient(config: &KafkaConfig, barred: Duration) -> Result<Self, LogError> {
         let doing = || format!("making a reader for {}", config.brokers);
         let consumer: BaseConsumer<PlainContext> = config
             .reader()
@@ -49,7 +69,7 @@ impl Scanner {
             .map_err(|e| LogError::Fatal(format!("{}: {e}", doing())))?;
         let inbox = BatchConsumer::new(consumer, KAFKA_BATCH_MAX)
             .ok_or_else(|| LogError::Fatal(format!("{}: no memory for a queue", doing())))?;
-        Ok(Self { config: config.clone(), inbox })
+        Ok(Self { config: config.clone(), barred, inbox })
     }
 
     /// Reads the stretch. `meanwhile` is called again and again, so that the caller's membership is kept.
@@ -97,48 +117,54 @@ impl Scanner {
         each: &mut dyn FnMut(Message<'_>) -> bool,
         meanwhile: &mut dyn FnMut() -> Result<(), LogError>,
     ) -> Result<(), LogError> {
-        let mut position = stretch.from;
-        let mut idle = Deadline::after(self.config.timeouts.scan_idle);
-        while position < stretch.to {
+        let mut come = Come { position: stretch.from, at_end: false };
+        let mut patience = self.patience(come);
+        while come.position < stretch.to {
             meanwhile()?;
             self.serve()?;
             self.inbox.fill(KAFKA_BATCH_MAX, WAIT_MS, 0);
-            let before = position;
-            if !self.hand_over(stretch, &mut position, each)? {
+            let before = come;
+            if !self.hand_over(stretch, &mut come, each)? {
                 return Ok(());
             }
-            if position > before {
-                idle = Deadline::after(self.config.timeouts.scan_idle);
-            } else if idle.is_over() {
-                return Err(self.stuck(stretch, position));
+            if come != before {
+                patience = self.patience(come);
+            } else if patience.is_over() {
+                return Err(self.stuck(stretch, come));
             }
         }
         Ok(())
+    }
+
+    fn patience(&self, come: Come) -> Deadline {
+        Deadline::after(if come.at_end { self.barred } else { self.config.timeouts.scan_idle })
     }
 
     /// Hands over what was taken, up to the stretch's end. `false`: the caller has had enough.
     fn hand_over(
         &mut self,
         stretch: Stretch,
-        position: &mut LogOffset,
+        come: &mut Come,
         each: &mut dyn FnMut(Message<'_>) -> bool,
     ) -> Result<bool, LogError> {
         while let Some(fetched) = self.inbox.next() {
             let offset = LogOffset(fetched.offset().max(0) as u64);
             if fetched.error().is_some() {
-                *position = (*position).max(judge(&fetched, stretch)?);
+                if let Some(end) = judge(&fetched, stretch)? {
+                    *come = Come { position: come.position.max(end), at_end: true };
+                }
                 continue;
             }
-            if offset < *position {
+            if offset < come.position {
                 continue;
             }
             if offset >= stretch.to {
-                *position = offset;
+                come.position = offset;
                 return Ok(true);
             }
             let mut more = true;
             hand(&fetched, stretch.at, Headers::Read, &mut |message| more = each(message));
-            *position = offset.next();
+            *come = Come { position: offset.next(), at_end: false };
             if !more {
                 return Ok(false);
             }
@@ -146,15 +172,18 @@ impl Scanner {
         Ok(true)
     }
 
-    fn stuck(&self, stretch: Stretch, position: LogOffset) -> LogError {
+    fn stuck(&self, stretch: Stretch, come: Come) -> LogError {
         let Stretch { at, to, .. } = stretch;
+        let why = if come.at_end {
+            "an open transaction bars the way".to_owned()
+        } else {
+            let seconds = self.config.timeouts.scan_idle.as_secs();
+            format!("nothing came for {seconds} s: is its broker away?")
+        };
+        let position = come.position.0;
         LogError::Retriable(format!(
-            "reading {} [{}]: nothing came for {} s at offset {}, short of {}: an open transaction, or a broker that is away",
-            at.topic,
-            at.partition,
-            self.config.timeouts.scan_idle.as_secs(),
-            position.0,
-            to.0,
+            "reading {} [{}]: at offset {position}, short of {}, {why}",
+            at.topic, at.partition, to.0
         ))
     }
 
@@ -168,12 +197,12 @@ impl Scanner {
     }
 }
 
-/// What a partition's error says about the position.
-fn judge(fetched: &Fetched<'_>, stretch: Stretch) -> Result<LogOffset, LogError> {
-    let Some(error) = fetched.error() else { return Ok(stretch.from) };
+/// Where a partition ends for now, if that is what its error says.
+fn judge(fetched: &Fetched<'_>, stretch: Stretch) -> Result<Option<LogOffset>, LogError> {
+    let Some(error) = fetched.error() else { return Ok(None) };
     let at = stretch.at;
     match error.code {
-        RDKafkaErrorCode::PartitionEOF => Ok(LogOffset(fetched.offset().max(0) as u64)),
+        RDKafkaErrorCode::PartitionEOF => Ok(Some(LogOffset(fetched.offset().max(0) as u64))),
         RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => Err(LogError::OutOfRange {
             topic: at.topic,
             partition: at.partition,
@@ -185,7 +214,7 @@ fn judge(fetched: &Fetched<'_>, stretch: Stretch) -> Result<LogOffset, LogError>
         }
         _ => {
             tracing::warn!(topic = %at.topic, partition = at.partition, %error, "reading; librdkafka goes on");
-            Ok(stretch.from)
+            Ok(None)
         }
     }
 }

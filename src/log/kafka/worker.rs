@@ -268,7 +268,7 @@ impl WorkerLog for KafkaWorkerLog {
     ) -> Result<(), LogError> {
         let scanner = match &mut self.scanner {
             Some(scanner) => scanner,
-            none => none.insert(Scanner::new(&self.config)?),
+            none => none.insert(Scanner::of_worker(&self.config)?),
         };
         let stretch = Stretch { at: TopicPartition { topic, partition }, from, to };
         // Membership changes are noted while a long scan runs, and the group sees the member poll.

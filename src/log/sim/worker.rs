@@ -35,10 +35,21 @@ pub struct SimWorkerLog {
     paused: BTreeSet<u32>,
     /// Paused with messages already fetched: these may be handed over once.
     fetched: BTreeSet<u32>,
-    /// Partitions of the event that was handed over and is not answered.
-    unanswered: BTreeSet<u32>,
+    /// Given by the group and not yet given back, fetched or not.
+    given: BTreeSet<u32>,
+    /// The event that was handed over and is not answered.
+    unanswered: Option<Unanswered>,
     lost: VecDeque<GroupEvent>,
     pub(super) flight: Option<Flight>,
+}
+
+/// What the group waits for.
+#[derive(Debug)]
+enum Unanswered {
+    /// Any `assign` at all.
+    Assigned,
+    /// That these are given back.
+    Revoked(BTreeSet<u32>),
 }
 
 impl SimWorkerLog {
@@ -59,7 +70,8 @@ impl SimWorkerLog {
             positions: BTreeMap::new(),
             paused: BTreeSet::new(),
             fetched: BTreeSet::new(),
-            unanswered: BTreeSet::new(),
+            given: BTreeSet::new(),
+            unanswered: None,
             lost: VecDeque::new(),
             flight: None,
         }
@@ -124,10 +136,9 @@ impl SimWorkerLog {
             }
             Err(Refusal::Unknown | Refusal::Generation) => {
                 self.incarnation = broker.workers.join(&self.name, now_ms);
-                let held = self.positions.keys().chain(&self.unanswered).copied();
-                let partitions: Vec<u32> = held.collect::<BTreeSet<_>>().into_iter().collect();
+                let partitions: Vec<u32> = std::mem::take(&mut self.given).into_iter().collect();
                 self.positions.clear();
-                self.unanswered.clear();
+                self.unanswered = None;
                 Ok((!partitions.is_empty()).then_some(GroupEvent::Lost { partitions }))
             }
         }
@@ -143,22 +154,24 @@ impl SimWorkerLog {
                 GroupEvent::Revoked { generation, partitions: numbers(partitions) }
             }
         };
-        if let GroupEvent::Assigned { partitions, .. } | GroupEvent::Revoked { partitions, .. } = &event {
-            self.unanswered = partitions.iter().copied().collect();
-        }
-        self.answer(&[]);
+        self.unanswered = match &event {
+            GroupEvent::Assigned { partitions, .. } => {
+                self.given.extend(partitions);
+                Some(Unanswered::Assigned)
+            }
+            GroupEvent::Revoked { partitions, .. } => {
+                Some(Unanswered::Revoked(partitions.iter().copied().collect()))
+            }
+            GroupEvent::Lost { .. } => None,
+        };
         event
     }
 
-    fn answer(&mut self, partitions: &[u32]) {
-        for partition in partitions {
-            self.unanswered.remove(partition);
-        }
-        if self.unanswered.is_empty() {
-            let mut broker = self.sim.0.borrow_mut();
-            let now_ms = broker.now_ms;
-            broker.workers.answered(&self.name, self.incarnation, now_ms);
-        }
+    fn answered(&mut self) {
+        self.unanswered = None;
+        let mut broker = self.sim.0.borrow_mut();
+        let now_ms = broker.now_ms;
+        broker.workers.answered(&self.name, self.incarnation, now_ms);
     }
 
     /// Hands over messages of one partition; how many is up to what a fetch has brought.
@@ -218,7 +231,9 @@ impl WorkerLog for SimWorkerLog {
             self.positions.insert(*partition, offset.0);
             self.paused.remove(partition);
         }
-        self.answer(&from.iter().map(|(partition, _)| *partition).collect::<Vec<_>>());
+        if matches!(self.unanswered, Some(Unanswered::Assigned)) {
+            self.answered();
+        }
         Ok(())
     }
 
@@ -230,8 +245,14 @@ impl WorkerLog for SimWorkerLog {
             self.positions.remove(partition);
             self.paused.remove(partition);
             self.fetched.remove(partition);
+            self.given.remove(partition);
         }
-        self.answer(partitions);
+        if let Some(Unanswered::Revoked(waited)) = &mut self.unanswered {
+            waited.retain(|partition| !partitions.contains(partition));
+            if waited.is_empty() {
+                self.answered();
+            }
+        }
         Ok(())
     }
 

@@ -124,6 +124,13 @@ impl Kit {
         self.worker.step(self.now, 0, &mut self.mailbox).expect("a step")
     }
 
+    /// Steps for so long, ten a second.
+    pub(super) fn seconds(&mut self, count: usize) {
+        for _ in 0..10 * count {
+            self.step(100);
+        }
+    }
+
     /// Steps until nothing is left to do, and adds the reports up.
     pub(super) fn settle(&mut self) -> Report {
         let mut sum = Report::default();

@@ -81,6 +81,21 @@ fn parked_state_whose_offset_was_moved_is_not_resumed() {
 }
 
 #[test]
+fn parked_state_is_no_reason_to_wait_for_a_dead_writer() {
+    let mut kit = Kit::running(1);
+    kit.cdr(0, "a");
+    kit.settle();
+    revoke(&mut kit, 0);
+    kit.settle();
+    kit.broker_mut().unstable.insert(0);
+    give_back(&mut kit, 0);
+    assert_eq!((kit.state(0), scans(&kit)), (StateName::Restoring, 0));
+    kit.seconds(4);
+    kit.settle();
+    assert!(scans(&kit) > 0, "it is restored whole, which looks for the writer and ends what is open");
+}
+
+#[test]
 fn parked_state_is_dropped_after_its_time() {
     let mut kit = Kit::running(1);
     revoke(&mut kit, 0);

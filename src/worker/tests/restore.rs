@@ -95,10 +95,43 @@ fn an_unstable_offset_is_waited_for_then_the_dead_writers_transaction_is_ended()
     let mut kit = kit.restarted(|_| ());
     assert_eq!(kit.state(0), StateName::Restoring);
     assert!(!kit.broker().calls.iter().any(|c| c.starts_with("end")));
-    kit.step(2_000);
+    kit.seconds(4);
     assert!(kit.broker().calls.contains(&"end worker-b".to_owned()));
     kit.settle();
     assert_eq!(kit.state(0), StateName::Running, "{}", kit.status(0).halted);
+}
+
+/// The dead writer had not sent its offsets yet: these are stable, and what it has written bars the way.
+#[test]
+fn a_transaction_that_is_open_in_the_checkpoint_alone_is_ended_too() {
+    let kit = aged();
+    rewrite_head(&kit, |head| head.writer = "worker-b".to_owned());
+    kit.broker_mut().barred.insert(0);
+    let mut kit = kit.restarted(|_| ());
+    assert_eq!(kit.state(0), StateName::Restoring);
+    assert!(!kit.broker().calls.iter().any(|c| c.starts_with("end")));
+    kit.seconds(4);
+    assert!(kit.broker().calls.contains(&"end worker-b".to_owned()));
+    kit.settle();
+    assert_eq!(kit.state(0), StateName::Running, "{}", kit.status(0).halted);
+}
+
+#[test]
+fn a_partition_that_something_is_in_the_way_of_keeps_no_other_waiting() {
+    let kit = Kit::running(3);
+    kit.broker_mut().unstable.extend([0, 1]);
+    let mut kit = kit.restarted(|_| ());
+    assert_eq!(
+        [0, 1, 2].map(|partition| kit.state(partition)),
+        [StateName::Restoring, StateName::Restoring, StateName::Running]
+    );
+    let at = kit.cdr(2, "a");
+    kit.settle();
+    assert!(kit.broker().committed(2) > Some(at), "it is read, folded and committed");
+    assert!(!kit.broker().calls.iter().any(|call| call.starts_with("assign 0")));
+    kit.broker_mut().unstable.remove(&1);
+    kit.settle();
+    assert_eq!((kit.state(0), kit.state(1)), (StateName::Restoring, StateName::Running));
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(crate) struct Broker {
     pub events: VecDeque<GroupEvent>,
     /// Partitions whose offset is unstable.
     pub unstable: BTreeSet<u32>,
+    /// Partitions of the checkpoint in which a transaction is open: they end short of the high watermark.
+    pub barred: BTreeSet<u32>,
     pub fetching: BTreeMap<u32, u64>,
     pub paused: BTreeSet<u32>,
     pub polls: u64,
@@ -107,6 +109,7 @@ impl Script {
             answers: VecDeque::new(),
             events: VecDeque::new(),
             unstable: BTreeSet::new(),
+            barred: BTreeSet::new(),
             fetching: BTreeMap::new(),
             paused: BTreeSet::new(),
             polls: 0,
@@ -300,6 +303,7 @@ impl WorkerLog for Script {
         let mut broker = self.0.borrow_mut();
         broker.calls.push(format!("end {transactional_id}"));
         broker.unstable.clear();
+        broker.barred.clear();
         Ok(())
     }
 
@@ -310,7 +314,9 @@ impl WorkerLog for Script {
             return Err(LogError::Retriable("no leader".to_owned()));
         }
         let first = broker.starts.get(&(topic, partition)).copied().unwrap_or(0);
-        Ok((LogOffset(first), LogOffset(broker.messages(topic, partition).len() as u64)))
+        let open = topic == Topic::Checkpoint && broker.barred.contains(&partition);
+        let end = broker.messages(topic, partition).len() + usize::from(open);
+        Ok((LogOffset(first), LogOffset(end as u64)))
     }
 
     fn scan(
@@ -324,6 +330,9 @@ impl WorkerLog for Script {
         self.0.borrow_mut().calls.push(format!("scan {topic} {partition} {}..{}", from.0, to.0));
         let broker = self.0.borrow();
         broker.read(topic, partition, from.0, &mut |message| message.offset < to && each(message));
+        if topic == Topic::Checkpoint && broker.barred.contains(&partition) {
+            return Err(LogError::Retriable("an open transaction bars the way".to_owned()));
+        }
         Ok(())
     }
 
