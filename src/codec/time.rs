@@ -17,13 +17,19 @@ pub fn parse(text: &str) -> Option<UnixTime> {
         return None;
     };
     let [h0, h1, b':', mi0, mi1, b':', s0, s1] = clock else { return None };
-    let date = days(two(*y0, *y1)? * 100 + two(*y2, *y3)?, two(*mo0, *mo1)?, two(*d0, *d1)?)?;
+    let date = [two(*y0, *y1)? * 100 + two(*y2, *y3)?, two(*mo0, *mo1)?, two(*d0, *d1)?];
     let (hour, minute, second) = (two(*h0, *h1)?, two(*mi0, *mi1)?, two(*s0, *s1)?);
-    if hour > 23 || minute > 59 || second > 60 {
+    let second = if second == 60 { 59 } else { second };
+    Some(seconds(date, [hour, minute, second])? - offset(fraction(rest)?)?)
+}
+
+/// UTC seconds of a date (year, month, day) and a time of day (hour, minute, second) in UTC; `None` if there is no such.
+#[must_use]
+pub(crate) fn seconds([year, month, day]: [u32; 3], [hour, minute, second]: [u32; 3]) -> Option<UnixTime> {
+    if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let local = i64::from(date) * DAY_S + i64::from(hour * 3_600 + minute * 60 + second.min(59));
-    Some(local - offset(fraction(rest)?)?)
+    Some(i64::from(days(year, month, day)?) * DAY_S + i64::from(hour * 3_600 + minute * 60 + second))
 }
 
 /// Reads a date, `2026-08-01`.
@@ -36,19 +42,47 @@ pub fn parse_day(text: &str) -> Option<Day> {
 /// Writes a time in UTC, `2026-08-01T01:30:15Z`. Times outside the years 0000 to 9999 are written as the nearest within.
 #[must_use]
 pub fn text(time: UnixTime) -> String {
+    let mut out = String::with_capacity(20);
+    push_text(&mut out, time);
+    out
+}
+
+/// Appends what [`text`] writes.
+pub(crate) fn push_text(out: &mut String, time: UnixTime) {
     let time = time.clamp(*SECONDS.start(), *SECONDS.end());
     let of_day = time.rem_euclid(DAY_S);
     let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-    format!("{}T{hour:02}:{minute:02}:{second:02}Z", day_text(time.div_euclid(DAY_S) as Day))
+    push_day(out, time.div_euclid(DAY_S) as Day);
+    for (mark, number) in [('T', hour), (':', minute), (':', second)] {
+        out.push(mark);
+        push_two(out, number as u8);
+    }
+    out.push('Z');
 }
 
 /// Writes a day, `2026-08-01`. Days outside the years 0000 to 9999 are written as the nearest within.
 #[must_use]
 pub fn day_text(day: Day) -> String {
+    let mut out = String::with_capacity(10);
+    push_day(&mut out, day);
+    out
+}
+
+fn push_day(out: &mut String, day: Day) {
     let first = (SECONDS.start() / DAY_S) as Day;
     let last = (SECONDS.end() / DAY_S) as Day;
     let (year, month, day) = civil(day.clamp(first, last));
-    format!("{year:04}-{month:02}-{day:02}")
+    push_two(out, (year / 100) as u8);
+    push_two(out, (year % 100) as u8);
+    for number in [month, day] {
+        out.push('-');
+        push_two(out, number as u8);
+    }
+}
+
+fn push_two(out: &mut String, number: u8) {
+    out.push(char::from(b'0' + number / 10));
+    out.push(char::from(b'0' + number % 10));
 }
 
 /// The same day of the month some calendar months later; where that month is shorter, its last day.

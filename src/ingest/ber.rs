@@ -16,16 +16,19 @@ const CLASS_AT: u32 = 30;
 
 impl Tag {
     /// A context-specific tag, as nearly all of TS 32.298 are.
+    #[inline]
     #[must_use]
     pub const fn context(number: u32) -> Self {
         Self::new(CONTEXT, number)
     }
 
+    #[inline]
     const fn new(class: u8, number: u32) -> Self {
         Self((class as u32) << CLASS_AT | number)
     }
 
     /// The number, if the tag is context-specific.
+    #[inline]
     #[must_use]
     pub fn context_number(self) -> Option<u32> {
         let number = self.0 & !(3 << CLASS_AT);
@@ -68,8 +71,11 @@ pub enum BerProblem {
 /// Reads the elements of a value one after another.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
-    rest: &'a [u8],
-    at: usize,
+    bytes: &'a [u8],
+    /// Where among them the next element begins.
+    next: usize,
+    /// Where they begin in the file.
+    base: usize,
     depth: usize,
 }
 
@@ -77,59 +83,85 @@ impl<'a> Reader<'a> {
     /// Over bytes that begin at position `at` of the file.
     #[must_use]
     pub fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { rest: bytes, at, depth: 0 }
+        Self { bytes, next: 0, base: at, depth: 0 }
     }
 
     /// Over the elements within an element of this reader.
     ///
     /// # Errors
     /// Too deep.
+    #[inline]
     pub fn inside(&self, tlv: &Tlv<'a>) -> Result<Self, BerError> {
         let depth = self.depth + 1;
         if depth > BER_DEPTH_MAX {
             return Err(BerError { at: tlv.at, problem: BerProblem::Depth });
         }
-        Ok(Self { rest: tlv.value, at: tlv.at, depth })
+        Ok(Self { bytes: tlv.value, next: 0, base: tlv.at, depth })
     }
 
     /// Position of the next element in the file.
+    #[inline]
     #[must_use]
     pub fn position(&self) -> usize {
-        self.at
+        self.base + self.next
     }
 
     /// The next element; `None` at the end.
     ///
     /// # Errors
     /// An element that cannot be read; the reader stays before it.
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "handed over in memory, elements cost several times what reading them takes"
+    )]
+    #[inline(always)]
     pub fn element(&mut self) -> Result<Option<Tlv<'a>>, BerError> {
-        // Nearly all are so: a tag and a length of one octet each. Within the caller they stay in registers; handed over in
-        // memory, elements cost several times what it takes to read them.
-        if let [first, length @ 0..=0x7F, rest @ ..] = self.rest
-            && first & 0x1F != 0x1F
-            && let Some((value, rest)) = rest.split_at_checked(usize::from(*length))
-        {
-            let tlv = Tlv { tag: Tag::new(first >> 6, u32::from(first & 0x1F)), value, at: self.at + 2 };
-            (self.rest, self.at) = (rest, tlv.at + value.len());
-            return Ok(Some(tlv));
+        if let Some((tag, header, value)) = short_form(self.bytes.get(self.next..).unwrap_or_default()) {
+            let start = self.next + header;
+            self.next = start + value.len();
+            return Ok(Some(Tlv { tag, value, at: self.base + start }));
         }
-        self.any_element()
+        // Taken apart and put together again, so that an element of either form stays in registers.
+        match self.any_element()? {
+            Some(Tlv { tag, value, at }) => Ok(Some(Tlv { tag, value, at })),
+            None => Ok(None),
+        }
     }
 
+    #[cold]
     #[inline(never)]
     fn any_element(&mut self) -> Result<Option<Tlv<'a>>, BerError> {
-        if self.rest.is_empty() {
+        let rest = self.bytes.get(self.next..).unwrap_or_default();
+        if rest.is_empty() {
             return Ok(None);
         }
-        let (tlv, taken) = element(self.rest, self.at, self.depth)?;
-        self.rest = self.rest.get(taken..).unwrap_or_default();
-        self.at += taken;
+        let (tlv, taken) = element(rest, self.position(), self.depth)?;
+        self.next += taken;
         Ok(Some(tlv))
     }
 }
 
-/// Reads one element; answers with it and the octets that it takes.
+/// An element with a tag of up to two octets and a length of up to three, as nearly all are: its tag, the octets of tag and
+/// length, and its value. `None`: another, or one that cannot be read.
+#[inline]
+fn short_form(bytes: &[u8]) -> Option<(Tag, usize, &[u8])> {
+    let (&first, rest) = bytes.split_first()?;
+    let class = first >> 6;
+    let (tag, header, rest) = match (first & 0x1F, rest) {
+        (0x1F, [number @ 0..=0x7F, rest @ ..]) => (Tag::new(class, u32::from(*number)), 2, rest),
+        (0x1F, _) => return None,
+        (number, rest) => (Tag::new(class, u32::from(number)), 1, rest),
+    };
+    let (header, length, rest) = match rest {
+        [length @ 0..=0x7F, rest @ ..] => (header + 1, usize::from(*length), rest),
+        [0x81, length, rest @ ..] => (header + 2, usize::from(*length), rest),
+        [0x82, high, low, rest @ ..] => (header + 3, usize::from(u16::from_be_bytes([*high, *low])), rest),
+        _ => return None,
+    };
+    Some((tag, header, rest.get(..length)?))
+}
+
+/// Reads one element, whatever its form; answers with it and the octets that it takes.
 fn element(bytes: &[u8], at: usize, depth: usize) -> Result<(Tlv<'_>, usize), BerError> {
     let fail = |problem| BerError { at, problem };
     let (tag, constructed, tag_len) = tag(bytes).map_err(fail)?;
@@ -261,6 +293,22 @@ mod tests {
     }
 
     proptest! {
+        /// What is read in a short form is what the general way reads.
+        #[test]
+        fn the_short_form_is_only_shorter(bytes in proptest::collection::vec(any::<u8>(), 0..12), length in 0usize..8) {
+            for head in [&[][..], &[0x9F, 0x1F, 0x81, length as u8], &[0xBF, 0x22, 0x82, 0, length as u8]] {
+                let bytes = [head, &bytes].concat();
+                let long = element(&bytes, 100, 0).ok();
+                let short = short_form(&bytes);
+                prop_assert!(short.is_none() || long.is_some());
+                if let (Some((tag, header, value)), Some((tlv, taken))) = (short, long) {
+                    prop_assert_eq!((tag, value, header + value.len()), (tlv.tag, tlv.value, taken));
+                }
+                let read = Reader::new(&bytes, 100).element();
+                prop_assert_eq!(read.ok().flatten(), long.map(|(tlv, _)| tlv));
+            }
+        }
+
         #[test]
         fn no_bytes_whatever_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = walk(Reader::new(&bytes, 0));

@@ -1,10 +1,8 @@
 //! CHF records (TS 32.298 clause 5.2.5): 5G charging, containers within multiple unit usage.
 
-use std::fmt::Write as _;
-
 use super::containers::Container;
 use super::fields::{identifier, imsi_text, push_text, seconds, time, unsigned};
-use super::{RecordError, UsageRecord};
+use super::{RecordError, RecordType, UsageRecord};
 use crate::ingest::ber::Reader;
 use crate::model::{Number, UnixTime};
 
@@ -30,7 +28,7 @@ pub(super) fn decode(reader: Reader<'_>, out: &mut UsageRecord) -> Result<(), Re
     out.end = opened.saturating_add(fields.duration);
     out.local_number = fields.local_number;
     push_text(&mut out.node, fields.function.unwrap_or(b"-"));
-    push_id(&fields, out);
+    out.push_id(RecordType::Chf, fields.charging_id, fields.sequence);
     if let Some(usage) = fields.usage {
         units(usage, out)?;
     }
@@ -74,15 +72,6 @@ fn session(mut reader: Reader<'_>, fields: &mut Fields<'_>) -> Result<(), Record
         }
     }
     Ok(())
-}
-
-fn push_id(fields: &Fields<'_>, out: &mut UsageRecord) {
-    let UsageRecord { id, node, .. } = out;
-    match fields.charging_id {
-        Some(charging_id) => write!(id, "200/{node}/{charging_id}/{}", fields.sequence),
-        None => write!(id, "200/{node}/-/{}", fields.sequence),
-    }
-    .unwrap_or_default();
 }
 
 /// listOfMultipleUnitUsage → usedUnitContainers `[1]` → containers.

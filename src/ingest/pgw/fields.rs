@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{FieldProblem, RecordError};
+use crate::codec::time;
 use crate::ingest::ber::Tlv;
 use crate::model::{Number, NumberKind, UnixTime};
 
@@ -45,11 +46,34 @@ fn big_endian(octets: &[u8]) -> u64 {
     octets.iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet))
 }
 
-/// TBCD: two digits an octet, low nibble first, F fills up.
+/// Two digits in an octet, high nibble first, as a number; [`NO_DIGITS`] where a nibble is none.
+const BCD: [u8; 256] = {
+    let mut table = [NO_DIGITS; 256];
+    let mut number = 0;
+    while number < 100 {
+        table[((number / 10) << 4) | (number % 10)] = number as u8;
+        number += 1;
+    }
+    table
+};
+const NO_DIGITS: u8 = u8::MAX;
+
+/// Octets of TBCD that hold digits which 64 bits can hold, whatever they are.
+const TBCD_OCTETS: usize = 9;
+
+/// TBCD: two digits an octet, low nibble first, F fills up. Octets of two digits are read as such; what follows them,
+/// digit by digit.
 fn tbcd(octets: &[u8]) -> Result<u64, FieldProblem> {
+    let pair = |octet: &u8| BCD[usize::from(octet.rotate_left(4))];
+    let pairs = octets.iter().take(TBCD_OCTETS).take_while(|octet| pair(octet) != NO_DIGITS).count();
+    let (pairs, rest) = octets.split_at(pairs);
+    let digits = pairs.iter().fold(0, |digits, octet| digits * 100 + u64::from(pair(octet)));
+    tbcd_end(rest, digits, 2 * pairs.len())
+}
+
+/// Goes on behind so many digits.
+fn tbcd_end(octets: &[u8], mut digits: u64, mut count: usize) -> Result<u64, FieldProblem> {
     let nibbles = octets.iter().flat_map(|octet| [octet & 0xF, octet >> 4]);
-    let mut digits = 0u64;
-    let mut count = 0;
     let mut ended = false;
     for nibble in nibbles {
         match nibble {
@@ -92,36 +116,56 @@ pub(super) fn imsi_text(tlv: &Tlv<'_>) -> Result<Number, RecordError> {
 /// A `TimeStamp` of nine octets, YYMMDDhhmmss in BCD, `+` or `-`, hhmm: as UTC seconds, `None` for the zero value
 /// (2000-01-01 00:00:00) by which some vendors say that there is none.
 pub(super) fn time(tlv: &Tlv<'_>, field: &'static str) -> Result<Option<UnixTime>, RecordError> {
-    let fail = || RecordError::field(tlv.at, field, FieldProblem::Time);
-    let &[y, mo, d, h, mi, s, sign, zh, zm] = tlv.value else { return Err(fail()) };
-    let two = |octet: u8| -> Result<u32, RecordError> {
-        let (high, low) = (octet >> 4, octet & 0xF);
-        if high > 9 || low > 9 { Err(fail()) } else { Ok(u32::from(high) * 10 + u32::from(low)) }
-    };
-    let year = i32::try_from(2_000 + two(y)?).map_err(|_| fail())?;
-    let date = chrono::NaiveDate::from_ymd_opt(year, two(mo)?, two(d)?).ok_or_else(fail)?;
-    let local = date.and_hms_opt(two(h)?, two(mi)?, two(s)?).ok_or_else(fail)?.and_utc().timestamp();
-    let (zone_h, zone_m) = (two(zh)?, two(zm)?);
+    moment(tlv.value).map_err(|problem| RecordError::field(tlv.at, field, problem))
+}
+
+fn moment(octets: &[u8]) -> Result<Option<UnixTime>, FieldProblem> {
+    let &[y, mo, d, h, mi, s, sign, zh, zm] = octets else { return Err(FieldProblem::Time) };
+    // Where an octet is no digits, it is more than any of these may be.
+    let two = |octet: u8| u32::from(BCD[usize::from(octet)]);
+    let year = Some(two(y)).filter(|year| *year < 100).ok_or(FieldProblem::Time)?;
+    let local = time::seconds([2_000 + year, two(mo), two(d)], [two(h), two(mi), two(s)]);
+    let local = local.ok_or(FieldProblem::Time)?;
+    let (zone_h, zone_m) = (two(zh), two(zm));
     if zone_h > 14 || zone_m > 59 {
-        return Err(fail());
+        return Err(FieldProblem::Time);
     }
     let zone = i64::from(zone_h * 3_600 + zone_m * 60);
     match sign {
         _ if local == Y2000 => Ok(None),
         b'+' => Ok(Some(local - zone)),
         b'-' => Ok(Some(local + zone)),
-        _ => Err(fail()),
+        _ => Err(FieldProblem::Time),
     }
+}
+
+/// Appends a whole number.
+pub(super) fn push_number(out: &mut String, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut len = 0;
+    for digit in digits.iter_mut().rev() {
+        (*digit, number) = (b'0' + (number % 10) as u8, number / 10);
+        len += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    let (_, digits) = digits.split_at(digits.len() - len);
+    out.push_str(std::str::from_utf8(digits).unwrap_or_default());
 }
 
 /// Appends text of a node's name: what is not printable, or would read as a separator, is written in hexadecimal.
 pub(super) fn push_text(out: &mut String, octets: &[u8]) {
+    let is_plain = |octet: &u8| octet.is_ascii_graphic() && *octet != b'/';
+    if octets.len() <= NAME_MAX && octets.iter().all(is_plain) {
+        return out.push_str(std::str::from_utf8(octets).unwrap_or_default());
+    }
     let most = out.len() + NAME_MAX;
     for octet in octets {
         if out.len() >= most {
             return;
         }
-        if octet.is_ascii_graphic() && *octet != b'/' {
+        if is_plain(octet) {
             out.push(char::from(*octet));
         } else {
             let _ = write!(out, "%{octet:02X}");
@@ -152,13 +196,21 @@ mod tests {
 
     #[test]
     fn digits_come_low_nibble_first_and_f_fills_up() {
-        let cases: [(&[u8], Result<u64, FieldProblem>); 6] = [
+        let cases: [(&[u8], Result<u64, FieldProblem>); 13] = [
             (&[0x64, 0x00, 0x14, 0x32, 0x54, 0x76, 0x98, 0xF0], Ok(460_041_234_567_890)),
             (&[0x21, 0x43], Ok(1_234)),
             (&[0x21, 0xF3], Ok(123)),
             (&[0x21, 0x3F], Err(FieldProblem::Digits)),
             (&[0xA1], Err(FieldProblem::Digits)),
             (&[0xFF], Err(FieldProblem::Empty)),
+            (&[], Err(FieldProblem::Empty)),
+            (&[0x21, 0xFF, 0xF3], Err(FieldProblem::Digits)),
+            (&[0x21, 0xFF, 0xFF], Ok(12)),
+            (&[0x21, 0x1A], Err(FieldProblem::Digits)),
+            // Nineteen digits, and twenty.
+            (&[0x99, 0x99, 0x99, 0x99, 0x99, 0x99, 0x99, 0x99, 0x99, 0xF9], Ok(9_999_999_999_999_999_999)),
+            (&[0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00], Err(FieldProblem::Digits)),
+            (&[0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xF1, 0xFF], Ok(1)),
         ];
         for (octets, expected) in cases {
             assert_eq!(tbcd(octets), expected, "{octets:02X?}");
@@ -180,6 +232,34 @@ mod tests {
         ];
         for (octets, expected) in cases {
             assert_eq!(time(&tlv(octets), "t").ok(), expected, "{octets:02X?}");
+        }
+    }
+
+    /// Every value of every octet, against what another library makes of the date.
+    #[test]
+    fn a_timestamp_with_any_octet_is_chronos() {
+        let good = *b"\x24\x02\x28\x19\x30\x15+\x08\x00";
+        for (at, octet) in (0..good.len()).flat_map(|at| (0..=u8::MAX).map(move |octet| (at, octet))) {
+            let mut octets = good;
+            octets[at] = octet;
+            let [y, mo, d, h, mi, s, sign, zh, zm] = octets;
+            let digits = format!("20{y:02x}-{mo:02x}-{d:02x}T{h:02x}:{mi:02x}:{s:02x}");
+            let zone =
+                format!("{}{zh:02x}:{zm:02x}", if sign == b'+' || sign == b'-' { sign as char } else { '?' });
+            let time = chrono::DateTime::parse_from_rfc3339(&format!("{digits}{zone}"));
+            // No zone is so far east, and no minute has a second 60 here.
+            let time = time.ok().filter(|_| zh <= 0x14 && s < 0x60);
+            let expected = time.map(|time| Some(time.timestamp())).ok_or(FieldProblem::Time);
+            assert_eq!(moment(&octets), expected, "{octets:02X?}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_as_the_language_writes_it() {
+        for number in [0, 7, 10, 99, 100, 3_405_691_582, u64::from(u32::MAX), u64::MAX] {
+            let mut out = "x".to_owned();
+            push_number(&mut out, number);
+            assert_eq!(out, format!("x{number}"));
         }
     }
 

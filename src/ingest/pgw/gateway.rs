@@ -1,8 +1,6 @@
 //! P-GW and S-GW records (TS 32.298 clauses 5.2.2.2 and 5.2.2.3): the fields that usage needs have the same tags in both, except that
 //! only a P-GW writes a list of service data.
 
-use std::fmt::Write as _;
-
 use super::containers::Container;
 use super::fields::{identifier, imsi, msisdn, push_address, push_text, seconds, time, unsigned};
 use super::{RecordError, RecordType, UsageRecord};
@@ -47,7 +45,7 @@ pub(super) fn decode(kind: RecordType, reader: Reader<'_>, out: &mut UsageRecord
     out.end = opened.saturating_add(fields.duration.unwrap_or(0));
     out.local_number = fields.local_number;
     push_node(&fields, &mut out.node);
-    push_id(kind, &fields, out);
+    out.push_id(kind, fields.charging_id, fields.sequence);
     match (fields.services, fields.volumes) {
         (Some(list), _) => containers(list, &SERVICES, out)?,
         (None, Some(list)) => containers(list, &VOLUMES, out)?,
@@ -97,16 +95,6 @@ fn push_node(fields: &Fields<'_>, node: &mut String) {
         (None, Some(address)) => push_address(node, address),
         (None, None) => node.push('-'),
     }
-}
-
-fn push_id(kind: RecordType, fields: &Fields<'_>, out: &mut UsageRecord) {
-    let UsageRecord { id, node, .. } = out;
-    let kind = kind.number();
-    match fields.charging_id {
-        Some(charging_id) => write!(id, "{kind}/{node}/{charging_id}/{}", fields.sequence),
-        None => write!(id, "{kind}/{node}/-/{}", fields.sequence),
-    }
-    .unwrap_or_default();
 }
 
 fn containers(mut list: Reader<'_>, tags: &ListTags, out: &mut UsageRecord) -> Result<(), RecordError> {

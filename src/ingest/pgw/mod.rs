@@ -49,11 +49,11 @@ impl RecordType {
     }
 
     /// `recordType` (TS 32.298 clause 5.1.1), with which a record's id begins.
-    fn number(self) -> u32 {
+    fn number(self) -> &'static str {
         match self {
-            Self::Sgw => 84,
-            Self::Pgw => 85,
-            Self::Chf => 200,
+            Self::Sgw => "84",
+            Self::Pgw => "85",
+            Self::Chf => "200",
         }
     }
 
@@ -86,6 +86,23 @@ pub struct UsageRecord {
     pub local_number: Option<u64>,
     /// The node that did: `node` of the id.
     pub node: String,
+}
+
+impl UsageRecord {
+    /// Writes the record's id, once its node is known: no two records of a node and an opening time have the same.
+    fn push_id(&mut self, kind: RecordType, charging_id: Option<u64>, sequence: u64) {
+        let Self { id, node, .. } = self;
+        id.push_str(kind.number());
+        id.push('/');
+        id.push_str(node);
+        id.push('/');
+        match charging_id {
+            Some(charging_id) => fields::push_number(id, charging_id),
+            None => id.push('-'),
+        }
+        id.push('/');
+        fields::push_number(id, sequence);
+    }
 }
 
 /// Why a record cannot be read, and where in the file.
