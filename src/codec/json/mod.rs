@@ -21,5 +21,6 @@ pub mod write;
 pub use command::{CommandIn, command};
 pub use error::JsonError;
 pub(crate) use error::shown;
-pub(crate) use field::Field;
+pub(crate) use field::{Field, parse_digits};
 pub use record::{CdrIn, FEED_OF_READINGS, ReadingIn, Scratch, cdr, reading};
+pub(crate) use scan::Scanner;

@@ -1,40 +1,174 @@
-//! The fast way through the objects that come most: flat, texts without escapes, whole numbers, nulls.
+//! The fast way through the objects that come most: texts without escapes, whole numbers, nulls; what nobody asks for is
+//! passed over, nested or not.
 //!
-//! Anything else (escapes, nested values, fractions, faults of any kind) is not judged here: the scan gives up and serde
-//! reads the record. Invariant: where the scan succeeds, serde would have read the same fields; a property test holds it.
+//! Anything else (escapes, faults of any kind) is not judged here: the scan gives up and serde reads the record. Invariant:
+//! where the scan succeeds, serde would have read the same fields; a property test holds it.
 
 use std::borrow::Cow;
 
 use super::field::Field;
 
-/// Hands each field to `set`, in order; `None` if the object is not of the plain kind, or `set` answers `false`.
+/// Levels of what is passed over; serde goes deeper.
+const DEPTH_MAX: usize = 16;
+
+/// Hands each field of a flat object to `set`, in order; `None` if the object is not of the plain kind, or `set` answers
+/// `false`.
 pub(super) fn scan<'a>(bytes: &'a [u8], mut set: impl FnMut(&'a str, Field<'a>) -> bool) -> Option<()> {
-    let mut scanner = Scanner { text: std::str::from_utf8(bytes).ok()?, bytes, at: 0 };
-    scanner.expect(b'{')?;
-    loop {
-        scanner.expect(b'"')?;
-        let key = scanner.string()?;
-        scanner.expect(b':')?;
+    Scanner::whole(bytes, |scanner, key| {
         let value = scanner.value()?;
-        if !set(key, value) {
-            return None;
-        }
-        match scanner.token()? {
-            b',' => {}
-            b'}' => break,
-            _ => return None,
-        }
-    }
-    scanner.token().is_none().then_some(())
+        set(key, value).then_some(())
+    })
 }
 
-struct Scanner<'a> {
+/// A place in a record. Whatever is asked of it, `None` means that serde must look at the record.
+pub(crate) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
+    /// Reads an object that is all there is: `each` is called before each value, and must take it.
+    #[inline]
+    pub(crate) fn whole(bytes: &'a [u8], each: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        let mut scanner = Scanner { text: std::str::from_utf8(bytes).ok()?, bytes, at: 0 };
+        scanner.object(each)?;
+        scanner.token().is_none().then_some(())
+    }
+
+    /// Takes an object: `each` is called before each value, and must take it.
+    #[inline]
+    pub(crate) fn object(&mut self, each: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        self.expect(b'{')?;
+        self.members(each)
+    }
+
+    #[inline]
+    fn members(&mut self, mut each: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        let mut token = self.token()?;
+        if token == b'}' {
+            return Some(());
+        }
+        while token == b'"' {
+            let key = self.string()?;
+            self.expect(b':')?;
+            each(self, key)?;
+            match self.token()? {
+                b',' => token = self.token()?,
+                b'}' => return Some(()),
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    fn elements(&mut self, depth: usize) -> Option<()> {
+        let mut token = self.token()?;
+        if token == b']' {
+            return Some(());
+        }
+        loop {
+            self.pass(token, depth)?;
+            match self.token()? {
+                b',' => token = self.token()?,
+                b']' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Passes over a value, whatever it is.
+    #[inline]
+    pub(crate) fn skip(&mut self) -> Option<()> {
+        let first = self.token()?;
+        self.pass(first, 0)
+    }
+
+    /// Passes over a value whose first byte has been taken.
+    fn pass(&mut self, first: u8, depth: usize) -> Option<()> {
+        match first {
+            b'"' => self.string().map(drop),
+            b'{' | b'[' if depth >= DEPTH_MAX => None,
+            b'{' => self.members(|scanner, _| {
+                let first = scanner.token()?;
+                scanner.pass(first, depth + 1)
+            }),
+            b'[' => self.elements(depth + 1),
+            b'n' => self.literal(b"ull"),
+            b't' => self.literal(b"rue"),
+            b'f' => self.literal(b"alse"),
+            _ => self.decimal(first).map(drop),
+        }
+    }
+
+    /// Takes a text.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
+        self.expect(b'"')?;
+        self.string()
+    }
+
+    /// Takes a number, or a text, as it stands there.
+    #[inline]
+    pub(crate) fn figure(&mut self) -> Option<&'a str> {
+        match self.token()? {
+            b'"' => self.string(),
+            first => self.decimal(first),
+        }
+    }
+
+    /// Takes a whole number.
+    #[inline]
+    pub(crate) fn whole_number(&mut self) -> Option<u64> {
+        let first = self.token()?;
+        self.number(first)
+    }
+
+    /// Takes a whole number of at most 19 digits, as it stands there.
+    #[inline]
+    pub(crate) fn digits(&mut self) -> Option<&'a str> {
+        let first = self.token()?;
+        let start = self.at - 1;
+        self.number(first)?;
+        self.text.get(start..self.at)
+    }
+
+    /// A number whose first byte has been taken, in the grammar of JSON.
+    fn decimal(&mut self, first: u8) -> Option<&'a str> {
+        let start = self.at - 1;
+        let first = if first == b'-' { self.byte()? } else { first };
+        match first {
+            b'0' => {}
+            b'1'..=b'9' => self.pass_digits(),
+            _ => return None,
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
+            self.some_digits()?;
+        }
+        self.text.get(start..self.at)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.at += 1;
+        self.bytes.get(self.at - 1).copied()
+    }
+
+    fn some_digits(&mut self) -> Option<()> {
+        self.byte()?.is_ascii_digit().then(|| self.pass_digits())
+    }
+
+    fn pass_digits(&mut self) {
+        while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+    }
+
     /// The next byte that is no space.
     #[inline]
     fn token(&mut self) -> Option<u8> {
@@ -52,8 +186,9 @@ impl<'a> Scanner<'a> {
         (self.token()? == byte).then_some(())
     }
 
+    /// Takes a text, a whole number or a null.
     #[inline]
-    fn value(&mut self) -> Option<Field<'a>> {
+    pub(crate) fn value(&mut self) -> Option<Field<'a>> {
         match self.token()? {
             b'"' => self.string().map(|text| Field::Text(Cow::Borrowed(text))),
             digit @ b'0'..=b'9' => self.number(digit).map(Field::Whole),
@@ -93,7 +228,7 @@ impl<'a> Scanner<'a> {
     fn number(&mut self, first: u8) -> Option<u64> {
         const DIGITS_MAX: usize = 19;
         let start = self.at;
-        let mut value = u64::from(first - b'0');
+        let mut value = u64::from(Some(first.wrapping_sub(b'0')).filter(|digit| *digit < 10)?);
         while let Some(digit) =
             self.bytes.get(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|d| *d < 10)
         {

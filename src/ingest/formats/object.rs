@@ -94,6 +94,16 @@ pub(super) fn card(
         .ok_or_else(|| JsonError::missing(fields[0], "the card's ICCID, or its IMSI in its place"))
 }
 
+/// Puts a value where none is yet; `None` if there is none to put, or one already.
+#[inline]
+pub(super) fn once<T>(slot: &mut Option<T>, value: Option<T>) -> Option<()> {
+    if slot.is_some() || value.is_none() {
+        return None;
+    }
+    *slot = value;
+    Some(())
+}
+
 /// A piece of JSON as a message shows it.
 fn shown_json(text: &str) -> String {
     match text.as_bytes().first() {

@@ -2,7 +2,8 @@
 //!
 //! A file is either lines, each a value, or values that go over lines; which of them, its first line says. A list at the top
 //! is its elements. Where the brackets of a value do not close, the rest (of the line, where there are lines) is one
-//! piece that says so. One pass over the bytes a level of nesting looked into.
+//! piece that says so. Where nothing is wrong with it, a text is cut straight away in one pass; else it is looked at with
+//! care, one pass a level of nesting looked into. Invariant: both come to the same pieces.
 
 use std::ops::Range;
 
@@ -31,7 +32,20 @@ pub(super) struct Walk<'a> {
     pub at: usize,
     /// Where it ends.
     pub end: usize,
+    /// Whether a bracket stood where a value should: then the elements of a list may end elsewhere than its brackets do.
+    is_odd: bool,
 }
+
+/// Whether a byte outside of texts is a quote or a bracket.
+const IS_MARK: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < 5 {
+        table[b"\"{}[]"[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 /// A member of an object or an element of a list.
 pub(super) type Found = Result<Range<usize>, &'static str>;
@@ -39,7 +53,7 @@ pub(super) type Found = Result<Range<usize>, &'static str>;
 impl<'a> Walk<'a> {
     /// Walks a part of the same text.
     pub(super) fn over(bytes: &'a [u8], range: Range<usize>) -> Self {
-        Self { bytes, at: range.start, end: range.end.min(bytes.len()) }
+        Self { bytes, at: range.start, end: range.end.min(bytes.len()), is_odd: false }
     }
 
     fn byte(&self) -> Option<u8> {
@@ -75,6 +89,9 @@ impl<'a> Walk<'a> {
     fn string(&mut self) -> Option<()> {
         self.at += 1;
         loop {
+            while self.rest().and_then(<[u8]>::first_chunk).is_some_and(|word| !holds_mark(*word)) {
+                self.at += size_of::<u64>();
+            }
             match self.byte()? {
                 b'"' => break,
                 b'\\' => self.at += 2,
@@ -85,17 +102,23 @@ impl<'a> Walk<'a> {
         Some(())
     }
 
+    fn rest(&self) -> Option<&'a [u8]> {
+        self.bytes.get(self.at..self.end)
+    }
+
     fn nested(&mut self) -> Option<()> {
         let mut depth = 0_usize;
         loop {
-            match self.byte()? {
+            let rest = self.rest()?;
+            let passed = rest.iter().position(|byte| IS_MARK[usize::from(*byte)])?;
+            self.at += passed;
+            match rest.get(passed)? {
                 b'"' => {
                     self.string()?;
                     continue;
                 }
                 b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
-                _ => {}
+                _ => depth -= 1,
             }
             self.at += 1;
             if depth == 0 {
@@ -106,6 +129,7 @@ impl<'a> Walk<'a> {
 
     /// A number or a word, or what stands in the place of one: at least a byte, so that a walk goes on.
     fn scalar(&mut self) {
+        self.is_odd |= matches!(self.byte(), Some(b']' | b'}'));
         self.at += 1;
         while self.byte().is_some_and(|byte| !b" \n\r\t,]}[{\":".contains(&byte)) {
             self.at += 1;
@@ -122,15 +146,36 @@ impl<'a> Walk<'a> {
         self.inside(b'}', Self::member, &mut each);
     }
 
+    /// The members of the object that begins here, to its end, with nothing wrong: `each` is called before each value, and
+    /// must pass over it; else `None`.
+    pub(super) fn straight_members(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &'a [u8]) -> Option<()>,
+    ) -> Option<()> {
+        let mut whole = true;
+        let next = |walk: &mut Self| {
+            let key = walk.key()?;
+            each(walk, key).ok_or(UNCLOSED)
+        };
+        self.inside(b'}', next, &mut |found| whole &= found.is_ok());
+        (whole && !self.is_odd).then_some(())
+    }
+
     fn member(&mut self) -> Result<(&'a [u8], Range<usize>), &'static str> {
+        let key = self.key()?;
+        let value = self.value().ok_or(UNCLOSED)?;
+        Ok((key, value))
+    }
+
+    /// A key's text between the quotes, and its colon.
+    fn key(&mut self) -> Result<&'a [u8], &'static str> {
         let key = self.value().ok_or(UNCLOSED)?;
         if !self.take(b':') {
             return Err(NO_COLON);
         }
-        let value = self.value().ok_or(UNCLOSED)?;
         let quoted = self.bytes.get(key).unwrap_or_default();
         let text = quoted.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(quoted);
-        Ok((text, value))
+        Ok(text)
     }
 
     fn inside<T>(
@@ -157,6 +202,18 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Whether one of the bytes is a quote or a backslash.
+#[inline]
+fn holds_mark(word: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+    let word = u64::from_le_bytes(word);
+    let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & HIGHS;
+    let quote = word ^ u64::from_le_bytes([b'"'; 8]);
+    let backslash = word ^ u64::from_le_bytes([b'\\'; 8]);
+    zero(quote) | zero(backslash) != 0
+}
+
 /// The pieces found so far.
 #[derive(Debug)]
 pub(super) struct Cut<'a> {
@@ -180,6 +237,17 @@ impl<'a> Cut<'a> {
         }
     }
 
+    /// The elements of the list that begins here, each a piece of `of`; `None` if anything is wrong, or it is no list.
+    pub(super) fn straight(&mut self, walk: &mut Walk<'a>, of: Option<&'a str>) -> Option<()> {
+        (walk.peek()? == b'[').then_some(())?;
+        let mut whole = true;
+        walk.elements(|found| match found {
+            Ok(range) => self.piece(range, of),
+            Err(_) => whole = false,
+        });
+        (whole && !walk.is_odd).then_some(())
+    }
+
     /// The elements of a list, each a piece of `of`; anything else is a piece itself.
     pub(super) fn listed(&mut self, range: Range<usize>, of: Option<&'a str>) {
         let mut walk = Walk::over(self.bytes, range.clone());
@@ -197,8 +265,13 @@ impl<'a> Cut<'a> {
     }
 }
 
-/// The values at the top of a text, each handed to `each`.
-pub(super) fn top<'a>(bytes: &'a [u8], mut each: impl FnMut(&mut Cut<'a>, Range<usize>)) -> Vec<Piece<'a>> {
+/// The values at the top of a text. Each is cut `straight` if it can be; else it is handed to `each`, as if nothing had been
+/// cut of it.
+pub(super) fn top<'a>(
+    bytes: &'a [u8],
+    straight: impl Fn(&mut Cut<'a>, &mut Walk<'a>) -> Option<()>,
+    mut each: impl FnMut(&mut Cut<'a>, Range<usize>),
+) -> Vec<Piece<'a>> {
     let mut cut = Cut { bytes, pieces: Vec::new() };
     let start = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
     let mut walk = Walk::over(bytes, start..bytes.len());
@@ -209,7 +282,13 @@ pub(super) fn top<'a>(bytes: &'a [u8], mut each: impl FnMut(&mut Cut<'a>, Range<
         return cut.pieces;
     }
     while walk.peek().is_some() {
-        let from = walk.at;
+        let (from, before) = (walk.at, cut.pieces.len());
+        let mut ahead = walk.clone();
+        if straight(&mut cut, &mut ahead).is_some() {
+            walk = ahead;
+            continue;
+        }
+        cut.pieces.truncate(before);
         match walk.value() {
             Some(value) => each(&mut cut, value),
             // An open list is looked into, so that what is whole of it is read.
@@ -239,7 +318,7 @@ fn is_lines(walk: &mut Walk<'_>) -> bool {
     if walk.peek().is_none() {
         return false;
     }
-    let line_end = walk.bytes.get(walk.at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n'));
+    let line_end = walk.bytes.get(walk.at..).and_then(|rest| memchr::memchr(b'\n', rest));
     let Some(line_end) = line_end.map(|len| walk.at + len) else { return false };
     let mut line = Walk { end: line_end, ..walk.clone() };
     line.value().is_some() && line.peek().is_none()
@@ -251,7 +330,7 @@ fn lines(bytes: &[u8], start: usize) -> impl Iterator<Item = Range<usize>> {
     std::iter::from_fn(move || {
         loop {
             let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
-            let len = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            let len = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let line = rest.get(..len)?;
             let from = at + (len - line.trim_ascii_start().len());
             at += len + 1;
@@ -265,5 +344,9 @@ fn lines(bytes: &[u8], start: usize) -> impl Iterator<Item = Range<usize>> {
 
 /// Each value at the top, or each element of a list there, is a piece.
 pub(super) fn values(bytes: &[u8]) -> Vec<Piece<'_>> {
-    top(bytes, |cut, value| cut.listed(value, None))
+    top(bytes, |cut, walk| cut.straight(walk, None), listed)
+}
+
+pub(super) fn listed(cut: &mut Cut<'_>, value: Range<usize>) {
+    cut.listed(value, None);
 }

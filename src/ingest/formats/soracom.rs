@@ -8,17 +8,21 @@
 //! A point is one CDR from `unixtime` on, [`PERIOD_S`] long, and `unixtime` is its id. A point asked for before its five
 //! minutes are over is another record than the same point asked for later, and the meter would call it a conflict: ask
 //! for what is past.
+//!
+//! Points are read in one pass as they mostly are; whatever is not so is left to the careful way, which says what it is.
+//! Invariant: what the one pass reads, the careful way would have read as the same; a property test holds it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Said;
-use super::object::{nested, number_text, object, within_bounds};
-use super::pieces::{Piece, Walk, top};
-use crate::codec::json::{CdrIn, Field, JsonError};
+use super::object::{nested, number_text, object, once, within_bounds};
+use super::pieces::{Cut, Piece, Walk, top};
+use crate::codec::json::{CdrIn, Field, JsonError, Scanner};
 use crate::limits::RECORD_BYTES_MAX;
 use crate::model::{CardId, CardName, NumberKind, Slices, UnixTime};
 
@@ -43,28 +47,109 @@ struct Class<'a> {
 
 /// The points under each name.
 pub(super) fn pieces(bytes: &[u8]) -> Vec<Piece<'_>> {
-    top(bytes, |cut, value| {
-        let mut walk = Walk::over(bytes, value.clone());
-        if walk.peek() != Some(b'{') {
-            return cut.fault(value, "points that are not under their card's IMSI, {\"440…\": [...]}");
+    top(bytes, straight, named)
+}
+
+pub(super) fn named(cut: &mut Cut<'_>, value: Range<usize>) {
+    let mut walk = Walk::over(cut.bytes, value.clone());
+    if walk.peek() != Some(b'{') {
+        return cut.fault(value, "points that are not under their card's IMSI, {\"440…\": [...]}");
+    }
+    let mut last = value.start;
+    walk.members(|member| match member {
+        Ok((name, points)) => {
+            last = points.end;
+            cut.listed(points, std::str::from_utf8(name).ok());
         }
-        let mut last = value.start;
-        walk.members(|member| match member {
-            Ok((name, points)) => {
-                last = points.end;
-                cut.listed(points, std::str::from_utf8(name).ok());
-            }
-            Err(fault) => cut.fault(last..value.end, fault),
-        });
-    })
+        Err(fault) => cut.fault(last..value.end, fault),
+    });
+}
+
+/// The names, their points cut on the way; `None`: it must be looked at with care.
+fn straight<'a>(cut: &mut Cut<'a>, walk: &mut Walk<'a>) -> Option<()> {
+    (walk.peek()? == b'{').then_some(())?;
+    walk.straight_members(|walk, name| cut.straight(walk, std::str::from_utf8(name).ok()))
 }
 
 /// Reads a point as a record of `feed`.
 pub(super) fn read<'a>(piece: &Piece<'a>, feed: &'a str) -> Result<Said<'a>, JsonError> {
+    match plain(piece) {
+        Some((id, volumes)) => said(id, volumes, piece, feed),
+        None => careful(piece, feed),
+    }
+}
+
+/// A point's id, and its bytes up and down, in one pass.
+pub(super) fn plain<'a>(piece: &Piece<'a>) -> Option<(&'a str, (u64, u64))> {
+    let Plain { id, up, down, met } = Plain::read(piece.bytes)?;
+    met.and(id).map(|id| (id, (up, down)))
+}
+
+/// Classes of a point that are told apart in one pass.
+const CLASSES_MAX: usize = 8;
+
+/// A point as it mostly is.
+#[derive(Default)]
+struct Plain<'a> {
+    id: Option<&'a str>,
+    up: u64,
+    down: u64,
+    /// Whether its map has been met.
+    met: Option<()>,
+}
+
+impl<'a> Plain<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut plain = Self::default();
+        Scanner::whole(bytes, |scanner, key| match key {
+            "unixtime" => once(&mut plain.id, scanner.digits()),
+            "dataTrafficStatsMap" => once(&mut plain.met, Some(())).and_then(|()| plain.classes(scanner)),
+            _ => scanner.skip(),
+        })?;
+        Some(plain)
+    }
+
+    fn classes(&mut self, scanner: &mut Scanner<'a>) -> Option<()> {
+        let (mut names, mut count) = ([""; CLASSES_MAX], 0);
+        scanner.object(|scanner, name| {
+            // Of a class that stands there twice the careful way takes the last.
+            let again = names.iter().take(count).any(|met| *met == name);
+            *names.get_mut(count).filter(|_| !again)? = name;
+            count += 1;
+            self.class(scanner)
+        })?;
+        (self.up <= RECORD_BYTES_MAX && self.down <= RECORD_BYTES_MAX).then_some(())
+    }
+
+    fn class(&mut self, scanner: &mut Scanner<'a>) -> Option<()> {
+        let (mut up, mut down) = (None, None);
+        scanner.object(|scanner, key| match key {
+            "uploadByteSizeTotal" => once(&mut up, scanner.whole_number()),
+            "downloadByteSizeTotal" => once(&mut down, scanner.whole_number()),
+            _ => scanner.skip(),
+        })?;
+        let within = |bytes: &u64| *bytes <= RECORD_BYTES_MAX;
+        (self.up, self.down) = (self.up + up.filter(within)?, self.down + down.filter(within)?);
+        Some(())
+    }
+}
+
+/// Reads a point as a record of `feed`, whatever it looks like.
+pub(super) fn careful<'a>(piece: &Piece<'a>, feed: &'a str) -> Result<Said<'a>, JsonError> {
     let point: Point<'a> = object(piece.bytes)?;
     let id = number_text(point.unixtime, "unixtime")?;
+    moment(id)?;
+    said(id, sums(point.data_traffic_stats_map)?, piece, feed)
+}
+
+/// A point of so many bytes up and down.
+fn said<'a>(
+    id: &'a str,
+    (up, down): (u64, u64),
+    piece: &Piece<'a>,
+    feed: &'a str,
+) -> Result<Said<'a>, JsonError> {
     let start = moment(id)?;
-    let (up, down) = sums(point.data_traffic_stats_map)?;
     Ok(Said::Cdr(CdrIn {
         card: card(piece.of.unwrap_or_default())?,
         feed: Cow::Borrowed(feed),

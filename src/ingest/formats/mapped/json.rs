@@ -18,10 +18,14 @@ const TWICE: &str = "stands there twice";
 /// The records of a message.
 pub(super) fn pieces<'a>(bytes: &'a [u8], records: Option<&str>) -> Vec<Piece<'a>> {
     let Some(pointer) = records else { return values(bytes) };
-    top(bytes, |cut, value| match follow(bytes, value.clone(), pointer) {
-        Ok(Some(list)) => cut.listed(list, None),
-        Ok(None) | Err(_) => cut.fault(value, NO_RECORDS),
-    })
+    top(
+        bytes,
+        |_, _| None,
+        |cut, value| match follow(bytes, value.clone(), pointer) {
+            Ok(Some(list)) => cut.listed(list, None),
+            Ok(None) | Err(_) => cut.fault(value, NO_RECORDS),
+        },
+    )
 }
 
 /// A record.

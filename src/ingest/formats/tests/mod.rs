@@ -5,6 +5,7 @@ mod documents;
 mod gateway;
 mod generated;
 mod mapped;
+mod one_pass;
 
 use super::*;
 use crate::model::CardName;
