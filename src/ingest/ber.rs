@@ -1,7 +1,7 @@
 //! A BER reader (X.690) over borrowed bytes: tags and lengths, nothing copied, nothing allocated.
 //!
 //! It never panics and never reads outside its input, whatever the bytes; depth and lengths are bounded by
-//! `limits.rs`. Positions are those of the whole file, so that an error can be looked up with a hex viewer.
+//! `limits`. Positions are those of the whole file, so that an error can be looked up with a hex viewer.
 
 use crate::limits::BER_DEPTH_MAX;
 
