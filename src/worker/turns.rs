@@ -2,7 +2,7 @@
 //!
 //! Asking for a partition that something outside is in the way of takes time from those that live: a transaction that is
 //! open, a broker that is away. Invariant: of a worker's time at most half is spent on asking in vain, and no partition is
-//! asked for twice before every other has had its turn.
+//! asked for in vain twice before every other has had its turn.
 
 use std::collections::BTreeMap;
 
