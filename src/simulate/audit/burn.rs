@@ -19,7 +19,7 @@ struct Bill {
     at: UnixTime,
     cycle: Day,
     rest: u64,
-    /// Bytes that a package paid which was then taken back, by the orders taken until then.
+    /// Bytes that a package paid which was then taken back, by the packages begun until then.
     owed: Vec<(usize, u64)>,
 }
 
@@ -68,7 +68,11 @@ impl Wallet {
     fn back_payers(&self, at: UnixTime, cycle: Day, scene: &Scene<'_>) -> Vec<usize> {
         let mut back: Vec<usize> = (0..self.packages.len()).collect();
         back.retain(|p| self.packages[*p].pays_back(at, cycle, scene.zone));
-        back.sort_by_key(|p| self.packages[*p].seq);
+        // Of a day that was final already what was left goes to whoever comes next; else the order of purchase counts.
+        back.sort_by_key(|p| match &self.packages[*p] {
+            package if at < package.final_before => (true, *p),
+            package => (false, package.seq),
+        });
         back
     }
 
@@ -79,8 +83,7 @@ impl Wallet {
         let mut paid = bill.rest.min(free);
         (bill.rest, free) = (bill.rest - paid, free - paid);
         let at = bill.at;
-        for (_, bytes) in bill.owed.iter_mut().filter(|(until, _)| package.seq > *until && at < package.from)
-        {
+        for (_, bytes) in bill.owed.iter_mut().filter(|(begun, _)| p >= *begun && at < package.from) {
             let more = free.min(*bytes);
             (*bytes, free, paid) = (*bytes - more, free - more, paid + more);
         }
@@ -92,7 +95,7 @@ impl Wallet {
         match self.packages[p].void {
             // Its cycle is over and done with.
             Some(void) if scene.zone.cycle_end(bill.cycle) > void.open_from => {
-                bill.owed.push((void.taken, paid));
+                bill.owed.push((void.begun, paid));
             }
             _ => *burn.by_cycle.entry(bill.cycle).or_default() += paid,
         }

@@ -168,6 +168,7 @@ impl Wallet {
                 from,
                 to,
                 until: to,
+                final_before: UnixTime::MIN,
                 void: None,
                 expired: false,
                 exhausted: if full { vec![brought.cycle] } else { vec![] },

@@ -35,11 +35,12 @@ impl Wallet {
         } else {
             let at = in_force()?;
             let own = self.burn(scene).of(at, &self.packages[at], scene.cycle);
+            let begun = self.packages.len();
             let package = &mut self.packages[at];
             out.push(told(data(&package.order, own, Some((package.from, package.to))), Some(burnt)));
             package.expired = true;
             if burnt == BurntBecomes::Overage {
-                package.void = Some(Voided { open_from: scene.open_from, taken: self.taken });
+                package.void = Some(Voided { open_from: scene.open_from, begun });
             } else {
                 package.until = scene.at;
             }

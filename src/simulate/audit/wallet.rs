@@ -31,6 +31,8 @@ pub(super) struct Package {
     pub(super) to: UnixTime,
     /// It no longer is in force from here on, if it was voided before its end.
     pub(super) until: UnixTime,
+    /// First second whose payers were not final yet when it began.
+    pub(super) final_before: UnixTime,
     pub(super) void: Option<Voided>,
     pub(super) expired: bool,
     /// Cycles whose exhaustion was told; of a quota for the whole validity any.
@@ -44,8 +46,8 @@ pub(super) struct Package {
 pub(super) struct Voided {
     /// First second of the first open day.
     pub(super) open_from: UnixTime,
-    /// Orders taken until then.
-    pub(super) taken: usize,
+    /// Packages begun until then.
+    pub(super) begun: usize,
 }
 
 /// Everything about packages and alerts of a card.
@@ -112,6 +114,11 @@ impl Scene<'_> {
         }
         let closed_through = self.closed_through;
         days.into_iter().filter(move |(day, _)| *day > closed_through)
+    }
+
+    /// First second of the first day that is not closed, whatever its horizon.
+    fn first_open(&self) -> UnixTime {
+        if self.closed_through == Day::MIN { UnixTime::MIN } else { self.zone.start(self.closed_through + 1) }
     }
 }
 
@@ -190,7 +197,7 @@ impl Wallet {
         };
         if starts {
             let to = first_end(&order, scene);
-            self.begin(order, self.taken, (scene.at, to), out);
+            self.begin(order, self.taken, (scene.at, to), scene, out);
         } else {
             out.push(EventBody::PackageQueued(data(&order, 0, None)));
             self.queue.push((self.taken, order));
@@ -205,6 +212,7 @@ impl Wallet {
         order: Order,
         seq: usize,
         (from, to): (UnixTime, UnixTime),
+        scene: &Scene<'_>,
         out: &mut Vec<EventBody>,
     ) {
         out.push(EventBody::PackageActivated(data(&order, 0, Some((from, to)))));
@@ -215,6 +223,7 @@ impl Wallet {
             from,
             to,
             until: to,
+            final_before: scene.first_open(),
             void: None,
             expired,
             exhausted,
@@ -313,7 +322,7 @@ impl Wallet {
 
     fn begin_queued(&mut self, seq: usize, order: Order, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
         let to = end(order.spec.validity, scene.at, scene.zone);
-        self.begin(order, seq, (scene.at, to), out);
+        self.begin(order, seq, (scene.at, to), scene, out);
     }
 
     /// The card's own rules.
