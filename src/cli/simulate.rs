@@ -51,6 +51,10 @@ fn many(args: &SimulateArgs, fault: Option<Fault>) -> Exit {
 
 fn tell(progress: Progress) {
     let mut err = std::io::stderr().lock();
+    // At once: the rest may take an hour.
+    if let Some(seed) = progress.failing {
+        drop(writeln!(err, "\rseed {seed} failed; its trace: tidegauge simulate --seed {seed}"));
+    }
     if err.is_terminal() || progress.done.is_multiple_of(1_000) {
         drop(write!(err, "\r{} of {} seeds, {} failed", progress.done, progress.of, progress.failed));
     }

@@ -50,6 +50,8 @@ pub struct Progress {
     pub done: u64,
     pub failed: u64,
     pub of: u64,
+    /// The seed that was just run, if it failed.
+    pub failing: Option<u64>,
 }
 
 /// Runs seeds; `progress` is called after each, from any thread.
@@ -62,9 +64,11 @@ pub fn run(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Summary {
                 return;
             }
             let outcome = run_seed(options.first.wrapping_add(at), options.fault);
+            let failing = (!outcome.findings.is_empty()).then_some(outcome.seed);
             let mut sum = summary.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             sum.add(outcome);
-            progress(Progress { done: sum.seeds, failed: sum.failed.len() as u64, of: options.seeds });
+            let failed = sum.failed.len() as u64;
+            progress(Progress { done: sum.seeds, failed, of: options.seeds, failing });
         }
     };
     std::thread::scope(|scope| {
