@@ -25,15 +25,16 @@ pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) ->
         EventBody::PackageVoided(void) => format!("{card}/{kind}/{}", void.package.order),
         // A card can be stopped twice in one second, for two causes: also by one command, that leaves nothing of its
         // packages and then takes the last of them.
-        EventBody::CardSuspended { cause } if because.command.is_none() || cause == "exhaustion" => {
-            match because.command {
-                Some(command) => format!("{card}/{kind}/{command}/{cause}"),
-                // Exhausted, resumed by a recharge and exhausted again: the records tell them apart.
-                None => match because.position {
-                    Some(at) => format!("{card}/{kind}/{}/{cause}/{}/{}", because.at, at.offset.0, at.index),
-                    None => format!("{card}/{kind}/{}/{cause}", because.at),
-                },
-            }
+        EventBody::CardSuspended { cause } if because.command.is_some() && cause == "exhaustion" => {
+            format!("{card}/{kind}/{}/{cause}", because.command.unwrap_or_default())
+        }
+        // Exhausted, resumed and exhausted again, and once more resumed, within a second: the records tell them apart.
+        EventBody::CardSuspended { cause } | EventBody::CardResumed { cause }
+            if because.command.is_none() =>
+        {
+            let place =
+                because.position.map(|at| format!("/{}/{}", at.offset.0, at.index)).unwrap_or_default();
+            format!("{card}/{kind}/{}/{cause}{place}", because.at)
         }
         EventBody::CycleClosed { cycle, revision, .. } | EventBody::CycleRestated { cycle, revision, .. } => {
             format!("{card}/{kind}/{cycle}/{revision}")

@@ -395,7 +395,9 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
         | EventBody::PackageExpired(package)
         | EventBody::PackageExhausted(package) => format!("{card}/{kind}/{}", package.order),
         EventBody::PackageVoided(void) => format!("{card}/{kind}/{}", void.package.order),
-        EventBody::CardSuspended { cause: why } if cause.command.is_none() => {
+        EventBody::CardSuspended { cause: why } | EventBody::CardResumed { cause: why }
+            if cause.command.is_none() =>
+        {
             let place = cause.position.map(|at| format!("/{}/{}", at.offset.0, at.index)).unwrap_or_default();
             format!("{card}/{kind}/{}/{why}{place}", cause.at)
         }
