@@ -33,7 +33,7 @@ pub fn run<L: IngestLog, D: Directory>(
     mut make: impl FnMut() -> Result<(L, D), LogError>,
 ) {
     let mut metrics = (IngestMetrics::new(), FeedMetrics::default());
-    let mut supervisor = Supervisor::new(&shared.stop);
+    let mut supervisor = Supervisor::new("ingest", &shared.stop);
     while let Some((ended, pause)) = supervisor.attempt(|backoff| {
         let (log, directory) = make()?;
         let ingest = Ingest::new(log, directory, options.clone());

@@ -118,7 +118,7 @@ impl Instance {
             clocks: self.clocks,
         };
         self.start("folders".to_owned(), move || {
-            let mut supervisor = Supervisor::new(&shared.stop);
+            let mut supervisor = Supervisor::new("folders", &shared.stop);
             while let Some((ended, pause)) = supervisor.attempt(|_| {
                 folder::run(&feeds, &options, &shared, &mut make);
                 Ok::<_, Infallible>(())

@@ -1,10 +1,13 @@
 //! Keeps a thread's work going: after an attempt that failed or panicked comes another, after a pause.
 //!
-//! Invariant: work ends only when it is told to stop. What an attempt had in memory is gone with it, so each makes its own.
+//! Invariant: work ends only when it is told to stop. What an attempt had in memory is gone with it, so each makes its own; and
+//! none ends unseen: each that ended before it was told to is counted, by thread and by why.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
+
+use metrics::{Counter, counter};
 
 use super::backoff::Backoff;
 use crate::guard::{Panicked, caught, or_exit};
@@ -18,6 +21,28 @@ pub enum Ended<E> {
     Panicked(String),
 }
 
+const RESTARTS: &str = "tidegauge_restarts_total";
+
+/// How often attempts have ended, by why: shown from the start, so that the first one is a rise.
+struct Restarts {
+    failed: Counter,
+    panicked: Counter,
+}
+
+impl Restarts {
+    fn of(thread: &'static str) -> Self {
+        let of = |why: &'static str| counter!(RESTARTS, "thread" => thread, "why" => why);
+        Self { failed: of("failed"), panicked: of("panicked") }
+    }
+
+    fn count<E>(&self, ended: &Ended<E>) {
+        match ended {
+            Ended::Failed(_) => self.failed.increment(1),
+            Ended::Panicked(_) => self.panicked.increment(1),
+        }
+    }
+}
+
 impl<E> From<Panicked> for Ended<E> {
     fn from(panicked: Panicked) -> Self {
         Self::Panicked(panicked.to_string())
@@ -29,11 +54,13 @@ pub(super) struct Supervisor<'a> {
     stop: &'a AtomicBool,
     backoff: Backoff,
     pause: Duration,
+    restarts: Restarts,
 }
 
 impl<'a> Supervisor<'a> {
-    pub(super) fn new(stop: &'a AtomicBool) -> Self {
-        Self { stop, backoff: Backoff::default(), pause: Duration::ZERO }
+    /// `thread`: what kind of thread it is, as the metric has it.
+    pub(super) fn new(thread: &'static str, stop: &'a AtomicBool) -> Self {
+        Self { stop, backoff: Backoff::default(), pause: Duration::ZERO, restarts: Restarts::of(thread) }
     }
 
     /// The next attempt, after the pause that is due. It resets the backoff when it works. Answers why it ended, and how long
@@ -52,6 +79,7 @@ impl<'a> Supervisor<'a> {
             Ok(Err(error)) => Ended::Failed(error),
             Err(panicked) => panicked.into(),
         };
+        self.restarts.count(&ended);
         self.pause = self.backoff.next();
         Some((ended, self.pause))
     }
@@ -80,7 +108,7 @@ mod tests {
     #[test]
     fn what_panics_or_fails_is_begun_anew_until_it_has_ended_by_itself() {
         let stop = AtomicBool::new(false);
-        let mut supervisor = Supervisor::new(&stop);
+        let mut supervisor = Supervisor::new("worker", &stop);
         let (said, pause) = attempt(&mut supervisor, |_| panic!("once")).expect("it ended");
         assert!(said.starts_with("its thread has panicked: ") && said.contains("once"), "{said}");
         assert_eq!(pause, 200);
@@ -91,7 +119,7 @@ mod tests {
     #[test]
     fn after_what_worked_the_pauses_begin_anew() {
         let stop = AtomicBool::new(false);
-        let mut supervisor = Supervisor::new(&stop);
+        let mut supervisor = Supervisor::new("worker", &stop);
         assert_eq!(attempt(&mut supervisor, |_| Err("a")).map(|(_, pause)| pause), Some(200));
         let worked = |backoff: &mut Backoff| {
             backoff.reset();
@@ -102,8 +130,30 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_before_it_is_told_to_is_counted_by_thread_and_by_why() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let counted = |why: &str| {
+            let series = format!("{RESTARTS}{{thread=\"ingest\",why=\"{why}\"}} ");
+            let text = handle.render();
+            let count = text.lines().find_map(|line| line.strip_prefix(&series)).map(str::to_owned);
+            count.unwrap_or_else(|| panic!("{series} in {text}"))
+        };
+        metrics::with_local_recorder(&recorder, || {
+            let stop = AtomicBool::new(false);
+            let mut supervisor = Supervisor::new("ingest", &stop);
+            assert_eq!((counted("failed"), counted("panicked")), ("0".to_owned(), "0".to_owned()));
+            attempt(&mut supervisor, |_| Err("no log"));
+            attempt(&mut supervisor, |_| panic!("once"));
+            attempt(&mut supervisor, |_| Err("no log"));
+            attempt(&mut supervisor, |_| Ok(()));
+            assert_eq!((counted("failed"), counted("panicked")), ("2".to_owned(), "1".to_owned()));
+        });
+    }
+
+    #[test]
     fn after_the_order_to_stop_nothing_is_begun() {
         let stop = AtomicBool::new(true);
-        assert_eq!(attempt(&mut Supervisor::new(&stop), |_| panic!("begun")), None);
+        assert_eq!(attempt(&mut Supervisor::new("worker", &stop), |_| panic!("begun")), None);
     }
 }

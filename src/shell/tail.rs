@@ -25,7 +25,7 @@ pub fn follow<T: Tail>(
     mut failed: impl FnMut(&Ended<LogError>) + Send + 'static,
 ) -> std::io::Result<()> {
     let body = move || {
-        let mut supervisor = Supervisor::new(&stop);
+        let mut supervisor = Supervisor::new(name, &stop);
         while let Some((ended, pause)) = supervisor.attempt(|backoff| {
             let mut tail = make()?;
             while !stop.load(Ordering::Relaxed) {

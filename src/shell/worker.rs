@@ -30,7 +30,7 @@ pub fn run<L: WorkerLog, S: RowSink>(
     mut make: impl FnMut() -> Result<(L, S), LogError>,
 ) {
     let mut metrics = WorkerMetrics::new();
-    let mut supervisor = Supervisor::new(&shared.stop);
+    let mut supervisor = Supervisor::new("worker", &shared.stop);
     let mut attempt = |backoff: &mut Backoff| {
         let (log, sink) = make()?;
         let worker = Worker::new(log, sink, settings.clone());

@@ -194,5 +194,11 @@ pub const METRICS: &[Metric] = &[
         &["code"],
         "inserts into ClickHouse that failed, by its error number",
     ),
+    metric(
+        "tidegauge_restarts_total",
+        Counter,
+        &["thread", "why"],
+        "work of threads that was begun anew: it had failed, or panicked",
+    ),
     metric("tidegauge_build_info", Gauge, &["version"], "the version that runs"),
 ];
