@@ -54,6 +54,13 @@ fn configuration(rendered: &str) -> String {
     lines.map(|line| line.strip_prefix("    ").unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 
+/// Whether a program that was built without TLS finds that, and nothing else: the image that the chart runs has it.
+fn lacks_tls_alone(checked: &Output) -> bool {
+    let said = String::from_utf8_lossy(&checked.stderr);
+    let errors = said.lines().filter(|line| line.contains("tidegauge.toml:")).count();
+    !cfg!(feature = "tls") && errors > 0 && said.matches("--features tls").count() == errors
+}
+
 #[test]
 fn what_helm_renders_is_what_was_reviewed_and_the_program_takes_it() {
     let Some(helm) = helm() else { return };
@@ -72,7 +79,7 @@ fn what_helm_renders_is_what_was_reviewed_and_the_program_takes_it() {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tidegauge"));
         let checked = program.args(["config", "check", "--config"]).arg(&file).env_clear().output();
         let checked = checked.expect("the program starts");
-        assert!(checked.status.success(), "{name}: {checked:?}");
+        assert!(checked.status.success() || lacks_tls_alone(&checked), "{name}: {checked:?}");
     }
 }
 

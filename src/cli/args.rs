@@ -160,7 +160,11 @@ pub(super) enum ConfigCommand {
     /// Print what is meant, defaults filled in.
     Show,
     /// Every key with its type, default and meaning.
-    Schema,
+    Schema {
+        /// As a tidegauge.toml to begin with: every key with its default, commented out.
+        #[arg(long, conflicts_with = "json")]
+        toml: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

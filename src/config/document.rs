@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
@@ -24,6 +24,8 @@ pub(super) struct Document {
     pub(super) places: BTreeMap<String, Place>,
     pub(super) complaints: Vec<Complaint>,
     pub(super) is_no_toml: bool,
+    /// The file, if there is one.
+    pub(super) path: Option<PathBuf>,
 }
 
 impl Document {
@@ -39,6 +41,7 @@ impl Document {
             reading.complain(error.span().unwrap_or_default(), format!("no TOML: {}", error.message()), None);
         }
         reading.document.complaints.sort_by_key(|complaint| complaint.place.rank());
+        reading.document.path = Some(path.to_owned());
         reading.document
     }
 }

@@ -1,4 +1,5 @@
-//! Variables: `TIDEGAUGE_KAFKA_BROKERS` stands for `kafka.brokers`. They win over the file; flags win over them.
+//! Variables: `TIDEGAUGE_KAFKA_BROKERS`, or `TIDEGAUGE__KAFKA__BROKERS`, stands for `kafka.brokers`. They win over the file;
+//! flags win over them.
 
 use super::complaint::{Complaint, Place, alike};
 use super::document::{Document, check, enter};
@@ -25,7 +26,7 @@ pub(super) fn apply(
 ) -> Vec<Complaint> {
     let mut unread = Vec::new();
     for (name, text) in variables {
-        match KEYS.iter().find(|key| variable_of(key.name).as_deref() == Some(&name)) {
+        match KEYS.iter().find(|key| variables_of(key.name).is_some_and(|of| of.contains(&name))) {
             Some(key) => set(document, key.name, name, &text),
             None if OTHERS.contains(&name.as_str()) => {}
             None => unread.push(unknown(name)),
@@ -36,8 +37,12 @@ pub(super) fn apply(
 
 fn set(document: &mut Document, key: &str, name: String, text: &str) {
     let value = value_of(key, text);
+    let said = document.places.get(key).cloned();
     let place = Place::Variable(name);
-    if let Err(problem) = check(key, &value) {
+    if let Some(Place::Variable(other)) = said {
+        let problem = format!("{key}: {other} says it already: keep one of them");
+        document.complaints.push(Complaint { place, problem, help: None });
+    } else if let Err(problem) = check(key, &value) {
         let problem = format!("{key}: {problem}");
         document.complaints.push(Complaint { place, problem, help: None });
     } else if enter(&mut document.table, key, value).is_some() {
@@ -46,7 +51,8 @@ fn set(document: &mut Document, key: &str, name: String, text: &str) {
 }
 
 fn unknown(name: String) -> Complaint {
-    let known: Vec<String> = KEYS.iter().filter_map(|key| variable_of(key.name)).collect();
+    let known: Vec<String> =
+        KEYS.iter().filter_map(|key| variables_of(key.name)).map(|[one, _]| one).collect();
     let names = known.iter().map(String::as_str).chain(OTHERS);
     // All begin alike, which is no likeness.
     let bare = |name: &str| name.strip_prefix(PREFIX).unwrap_or_default().to_owned();
@@ -60,9 +66,11 @@ fn unknown(name: String) -> Complaint {
     }
 }
 
-/// `None`: a key of blocks has no variable.
-fn variable_of(key: &str) -> Option<String> {
-    (!key.contains('[')).then(|| format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_")))
+/// Both ways to write it. `None`: a key of blocks has no variable.
+fn variables_of(key: &str) -> Option<[String; 2]> {
+    let name = key.to_ascii_uppercase();
+    let ways = || ["_", "__"].map(|between| format!("TIDEGAUGE{between}{}", name.replace('.', between)));
+    (!key.contains('[')).then(ways)
 }
 
 /// Where a key takes text it is that, whatever it looks like: a password may be all digits. Elsewhere it is what TOML reads.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::complaint::Complaint;
 use super::said::{self, Said};
 use crate::ingest::formats::feed::Feed;
 use crate::limits::{PARTITIONS_DEFAULT, REPLAY_DEBT_RECORDS_MAX, REPLAY_DEBT_S_MAX};
 use crate::log::Topic;
+use crate::log::kafka::not_taken;
 
 /// The whole configuration of a process.
 #[derive(Debug, Clone)]
@@ -40,6 +41,16 @@ pub struct Config {
     pub feeds: Vec<Feed>,
     /// Variables of our prefix that say nothing.
     pub unread: Vec<Complaint>,
+    pub said_in: SaidIn,
+}
+
+/// Where a configuration was said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SaidIn {
+    /// `None`: no file was named, and none stands where they are looked for.
+    pub file: Option<PathBuf>,
+    /// Those that say something, in order.
+    pub variables: Vec<String>,
 }
 
 /// A key that was said, or was not, and cannot be meant so.
@@ -149,6 +160,7 @@ impl Config {
             demo_directory: said.log.directory.unwrap_or_else(|| PathBuf::from(".demo")),
             feeds: feeds?,
             unread: Vec::new(),
+            said_in: SaidIn::default(),
         })
     }
 }
@@ -245,6 +257,10 @@ fn kafka(said: said::Kafka, notes: &mut Notes) -> Option<Kafka> {
     let replication = notes.note(within("kafka.replication", said.replication, 3, 1..=7));
     let session =
         notes.note(within("kafka.session_timeout_ms", said.session_timeout_ms, 6_000, 500..=300_000));
+    let properties = notes.note(secured(said.properties, said.password_file.as_deref()));
+    for refused in properties.as_ref().map(not_taken).unwrap_or_default() {
+        notes.0.push(value("kafka.properties", refused));
+    }
     Some(Kafka {
         brokers: said.brokers.unwrap_or_else(|| "127.0.0.1:9092".to_owned()),
         prefix: prefix?,
@@ -253,8 +269,32 @@ fn kafka(said: said::Kafka, notes: &mut Notes) -> Option<Kafka> {
         partitions: partitions?,
         replication: replication?,
         session_timeout_ms: session?,
-        properties: said.properties,
+        properties: properties?,
     })
+}
+
+/// Raw properties, with the password that stands in a file.
+fn secured(
+    mut properties: BTreeMap<String, String>,
+    password_file: Option<&Path>,
+) -> Result<BTreeMap<String, String>, Unmeant> {
+    const KEY: &str = "kafka.password_file";
+    if let Some(path) = password_file
+        && properties.insert("sasl.password".to_owned(), secret(KEY, path)?).is_some()
+    {
+        return Err(value(KEY, "kafka.properties has a sasl.password too: keep one of them"));
+    }
+    Ok(properties)
+}
+
+/// What stands in a file, without the end of its line.
+fn secret(key: &'static str, path: &Path) -> Result<String, Unmeant> {
+    let text = std::fs::read_to_string(path).map_err(|e| value(key, format!("{}: {e}", path.display())))?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() || secret.contains('\n') {
+        return Err(value(key, format!("{}: one line is expected, the password", path.display())));
+    }
+    Ok(secret.to_owned())
 }
 
 /// The kernel's name of this host: in a container its id, so name instances there.
@@ -270,11 +310,26 @@ fn clickhouse(said: said::ClickHouse) -> Result<Option<ClickHouse>, Unmeant> {
         let problem = format!("{:?} does not begin with http:// or https://", without_login(&url));
         return Err(value("clickhouse.url", problem));
     }
+    if without_login(&url) != url {
+        // It would not be sent, and is shown with the address wherever that is.
+        let problem = "a name and a password in the address are not used: say clickhouse.user and clickhouse.password_file";
+        return Err(value("clickhouse.url", problem));
+    }
+    let password = match (said.password, said.password_file) {
+        (Some(_), Some(_)) => {
+            return Err(value(
+                "clickhouse.password_file",
+                "clickhouse.password is set too: keep one of them",
+            ));
+        }
+        (None, Some(path)) => secret("clickhouse.password_file", &path)?,
+        (password, None) => password.unwrap_or_default(),
+    };
     Ok(Some(ClickHouse {
         url,
         database: name_like("clickhouse.database", said.database.unwrap_or_else(|| "tidegauge".to_owned()))?,
         user: said.user.unwrap_or_else(|| "default".to_owned()),
-        password: said.password.unwrap_or_default(),
+        password,
         usage_records: said.usage_records.unwrap_or(true),
     }))
 }

@@ -35,6 +35,7 @@ pub struct Kafka {
     pub replication: Option<u16>,
     pub session_timeout_ms: Option<u32>,
     pub properties: BTreeMap<String, String>,
+    pub password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -58,6 +59,7 @@ pub struct ClickHouse {
     pub database: Option<String>,
     pub user: Option<String>,
     pub password: Option<String>,
+    pub password_file: Option<PathBuf>,
     pub usage_records: Option<bool>,
 }
 
@@ -129,7 +131,18 @@ pub const KEYS: &[Key] = &[
         "6000",
         "After this silence of a member others take its partitions. The brokers' bounds hold too.",
     ),
-    key("kafka.properties", "table", "{}", "Raw librdkafka properties, e.g. security.protocol, sasl.*."),
+    key(
+        "kafka.properties",
+        "table",
+        "{}",
+        "Raw librdkafka properties, e.g. security.protocol, sasl.*. For TLS and SCRAM the program is built with --features tls.",
+    ),
+    key(
+        "kafka.password_file",
+        "path",
+        "(none)",
+        "A file with the password to the brokers and nothing else: it becomes sasl.password.",
+    ),
     key("ingest.threads", "1..=64", "1", "Ingest members in this process."),
     key(
         "worker.threads",
@@ -156,8 +169,9 @@ pub const KEYS: &[Key] = &[
         "clickhouse.password",
         "text",
         "\"\"",
-        "The password; better by the variable TIDEGAUGE_CLICKHOUSE_PASSWORD than by a file.",
+        "The password; better by clickhouse.password_file or the variable TIDEGAUGE_CLICKHOUSE_PASSWORD than here.",
     ),
+    key("clickhouse.password_file", "path", "(none)", "A file with the password and nothing else."),
     key(
         "clickhouse.usage_records",
         "bool",

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
 
 use crate::log::Topic;
 
@@ -237,6 +238,40 @@ impl KafkaConfig {
     }
 }
 
+/// The raw properties that librdkafka does not take, each with why.
+#[must_use]
+pub fn not_taken(properties: &BTreeMap<String, String>) -> Vec<String> {
+    let asked = |(name, value): (&String, &String)| {
+        let config: ClientConfig = [(name.clone(), value.clone())].into_iter().collect();
+        config.create_native_config().err().map(|error| refusal(&error))
+    };
+    properties.iter().filter_map(asked).collect()
+}
+
+/// Why a property is not taken, without its value: that may be a secret, of a name that is misspelt too.
+pub(super) fn refusal(error: &KafkaError) -> String {
+    let KafkaError::ClientConfig(_, said, name, _) = error else {
+        return format!("{error}{}", without_tls(&error.to_string()));
+    };
+    if said.starts_with("No such configuration property") {
+        return format!("{name}: librdkafka has no such property");
+    }
+    let without = without_tls(said);
+    if without.is_empty() {
+        return format!("{name}: librdkafka does not take what is said there");
+    }
+    format!("{name}{without}")
+}
+
+/// What to do where librdkafka lacks what this program can be built with.
+fn without_tls(said: &str) -> &'static str {
+    if said.contains("not available at build time") || said.contains("recompile librdkafka") {
+        ": this program was built without TLS and SCRAM: build it with `cargo build --release --features tls`"
+    } else {
+        ""
+    }
+}
+
 fn set(config: &mut ClientConfig, properties: &[(&str, &str)]) {
     for (property, value) in properties {
         config.set(*property, *value);
@@ -277,6 +312,26 @@ mod tests {
             (&producer, "transactional.id", "meter.w0"),
         ] {
             assert_eq!(client.get(property), Some(value), "{property}");
+        }
+    }
+
+    #[test]
+    fn what_librdkafka_does_not_take_is_named_without_what_was_said() {
+        let of = |name: &str, value: &str| not_taken(&BTreeMap::from([(name.to_owned(), value.to_owned())]));
+        assert_eq!(of("sasl.password", "hunter2"), [""; 0]);
+        assert_eq!(of("sasl.passwrod", "hunter2"), ["sasl.passwrod: librdkafka has no such property"]);
+        assert_eq!(
+            of("security.protocol", "hunter2"),
+            ["security.protocol: librdkafka does not take what is said there"]
+        );
+        let tls = of("security.protocol", "sasl_ssl");
+        if cfg!(feature = "tls") {
+            assert_eq!(tls, [""; 0]);
+        } else {
+            assert!(
+                tls[0].starts_with("security.protocol: ") && tls[0].contains("--features tls"),
+                "{tls:?}"
+            );
         }
     }
 

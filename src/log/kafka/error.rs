@@ -2,6 +2,7 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use super::config::refusal;
 use super::ffi::NativeError;
 use crate::log::LogError;
 
@@ -104,7 +105,7 @@ fn hint(code: Code) -> &'static str {
 pub(super) fn from_kafka(doing: &str, error: &KafkaError) -> LogError {
     match error.rdkafka_error_code() {
         Some(code) => from_code(code, doing, &error.to_string()),
-        None => LogError::Fatal(format!("{doing}: {error}")),
+        None => LogError::Fatal(format!("{doing}: {}", refusal(error))),
     }
 }
 
@@ -115,7 +116,17 @@ pub(super) fn from_native(doing: &str, error: &NativeError) -> LogError {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::config::ClientConfig;
+    use rdkafka::producer::BaseProducer;
+
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_property_is_told_without_its_value() {
+        let made = ClientConfig::new().set("sasl.passwrod", "hunter2").create::<BaseProducer>();
+        let told = from_kafka("making a reader", &made.err().expect("no such property")).to_string();
+        assert_eq!(told, "making a reader: sasl.passwrod: librdkafka has no such property");
+    }
 
     #[test]
     fn an_error_says_what_can_be_done() {

@@ -47,7 +47,7 @@ mod worker;
 
 pub use brokers::{BrokerFound, Skew, brokers, skew};
 pub use commands::{KafkaCommands, KafkaTail};
-pub use config::{KafkaConfig, Timeouts};
+pub use config::{KafkaConfig, Timeouts, not_taken};
 pub use granted::{GroupFound, KafkaGranted, Operation};
 pub use ingest::KafkaIngestLog;
 pub use look::KafkaLook;
