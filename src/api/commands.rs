@@ -9,8 +9,9 @@
 //! | `POST /v1/cards/{iccid}/credits` | `credits.add` | (must be said) |
 //! | `POST /v1/cards/{iccid}/commands` | as `type` says | (must be said) |
 //!
-//! A request whose answer was lost is sent again as it was: the id makes the second one a repeat, which has no effect. One
-//! that was refused and put right says something else, so it is another command, and is answered.
+//! A request whose answer was lost is sent again as it was: the id makes the second one a repeat, which has no effect, and is
+//! told what was answered before. One that was refused and put right says something else, so it is another command, and is
+//! answered.
 
 use std::time::Duration;
 
@@ -22,13 +23,17 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::answered::{Awaited, Heard};
 use super::{Api, problem::Problem};
 use crate::codec::json::{CommandIn, JsonError, command as read_command};
 use crate::codec::time;
-use crate::limits::ANSWER_WAIT_S_MAX;
+use crate::limits::{ANSWER_WAIT_S_MAX, NAME_BYTES_MAX};
 use crate::log::{LogError, Topic};
 use crate::model::CardId;
 use crate::shell::{Answer, Commands};
+
+/// The header that names a command.
+const KEY: &str = "idempotency-key";
 
 pub(super) type Body = Result<Json<Map<String, Value>>, JsonRejection>;
 
@@ -109,10 +114,13 @@ pub(super) fn read(body: Body) -> Result<Map<String, Value>, Problem> {
     Ok(body?.0)
 }
 
-/// The same for the same words, whenever they were given.
+/// The same for the same words, whenever they were given. A name that leaves no room for the hash is cut: the hash is of the
+/// whole.
 pub(super) fn id_by_content(name: &str, body: &Map<String, Value>) -> String {
+    const HASH: usize = "/0123456789abcdef".len();
     let said: Map<String, Value> = body.iter().filter(|(name, _)| *name != "at").map(pair).collect();
     let hash = xxh3_64(Value::Object(said).to_string().as_bytes());
+    let name = &name[..name.floor_char_boundary(NAME_BYTES_MAX - HASH)];
     format!("{name}/{hash:016x}")
 }
 
@@ -145,19 +153,36 @@ pub(super) async fn give(
     let id = id_of(headers, order)?;
     let (json, card, at_ms) = command(body, order, &id, api.now_ms(order.card))?;
     let wait = wait_of(headers)?;
-    // Before it is sent: the answer may be there before the request goes on.
     let waiting = wait.and_then(|wait| Some((commands.answers.wait_for(card, &id)?, wait)));
+    let awaited = waiting.map(|(waiting, wait)| (Awaited::new(api, waiting, card, &id), wait));
     let taken = append(api, commands, card, &json, at_ms).await?;
     let taken = json!({ "command": id, "card": card, "taken": taken });
-    if let Some((mut waiting, wait)) = waiting
-        && let Ok(answer) = tokio::time::timeout(wait, waiting.answer()).await
-    {
-        return match answer {
-            Answer::Applied => Ok((StatusCode::OK, Json(with(taken, "outcome", "applied"))).into_response()),
-            Answer::Refused(reason) => Err(Problem::Refused(reason)),
-        };
+    let heard = match awaited {
+        Some((awaited, wait)) => awaited.answer(wait).await,
+        None => Heard::Nothing,
+    };
+    // An id that is made of what the command says is that of no other.
+    answered(taken, heard, !headers.contains_key(KEY))
+}
+
+/// `is_repeat`: a command of the same id has said the same.
+fn answered(mut taken: Value, heard: Heard, is_repeat: bool) -> Result<Response, Problem> {
+    let answer = match heard {
+        Heard::Answer(answer) => Some(answer),
+        Heard::Earlier(earlier) => {
+            taken["earlier"] = earlier.shown();
+            is_repeat.then_some(earlier.answer)
+        }
+        Heard::Nothing => None,
+    };
+    match answer {
+        Some(Answer::Applied) => {
+            taken["outcome"] = "applied".into();
+            Ok((StatusCode::OK, Json(taken)).into_response())
+        }
+        Some(Answer::Refused(reason)) => Err(Problem::Refused(reason)),
+        None => Ok((StatusCode::ACCEPTED, Json(taken)).into_response()),
     }
-    Ok((StatusCode::ACCEPTED, Json(taken)).into_response())
 }
 
 async fn append(
@@ -176,11 +201,6 @@ async fn append(
         error => Problem::Internal(format!("the command was not taken: {error}")),
     })?;
     Ok(json!({ "topic": Topic::Commands.name(), "partition": place.partition, "offset": place.offset.0 }))
-}
-
-fn with(mut value: Value, name: &str, what: &str) -> Value {
-    value[name] = what.into();
-    value
 }
 
 /// The command as it goes into the log, checked by the very code that will read it there.
@@ -217,7 +237,7 @@ fn command(
 }
 
 fn id_of(headers: &HeaderMap, order: &Order<'_>) -> Result<String, Problem> {
-    let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default().trim_matches('"'));
+    let key = headers.get(KEY).map(|key| key.to_str().unwrap_or_default().trim_matches('"'));
     match key.or(order.id) {
         Some("") => Err(Problem::BadRequest("Idempotency-Key: is not readable text".to_owned())),
         Some(id) => Ok(id.to_owned()),
@@ -272,6 +292,17 @@ mod tests {
         let first = id(json!({"quota": 1, "at": "2026-08-01T00:00:00Z"}));
         assert_eq!(first, id(json!({"at": "2026-08-02T00:00:00Z", "quota": 1})));
         assert_ne!(first, id(json!({"quota": 2, "at": "2026-08-01T00:00:00Z"})));
+    }
+
+    #[test]
+    fn an_order_whose_name_is_as_long_as_it_may_be_has_an_id_too() {
+        let id = |name: &str, quota: u64| id_by_content(name, json!({"quota": quota}).as_object().unwrap());
+        for name in ["o".repeat(NAME_BYTES_MAX), "é".repeat(NAME_BYTES_MAX / 2), "o".repeat(112)] {
+            let (one, other) = (id(&name, 1), id(&name, 2));
+            assert!(one.len() <= NAME_BYTES_MAX && one != other, "{one} {other}");
+        }
+        let short = "o".repeat(NAME_BYTES_MAX - 17);
+        assert!(id(&short, 1).starts_with(&format!("{short}/")) && id(&short, 1).len() == NAME_BYTES_MAX);
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Wanted {
     }
 
     /// The places that matter: all of a fleet's, a card's partition of each topic.
-    fn places(&self, all: &Places) -> Places {
+    pub(super) fn places(&self, all: &Places) -> Places {
         let Some(card) = self.card else { return all.clone() };
         let mut places = Places::new();
         for topic in FOLLOWED {

@@ -21,6 +21,7 @@
 
 mod access;
 mod ahead;
+mod answered;
 mod cards;
 mod coding;
 mod commands;

@@ -78,6 +78,8 @@ pub const PUSH_ANSWER_S_MAX: u64 = 30;
 pub const ANSWERS_AWAITED_MAX: usize = 4_096;
 /// The longest that a request may ask to wait for an answer, seconds.
 pub const ANSWER_WAIT_S_MAX: u64 = 30;
+/// An answer that has not come after so long may have been given before: ClickHouse is asked, and again after as long.
+pub const ANSWER_SOON_MS: u64 = 1_000;
 /// How long another instance may take to answer a question that was passed on to it.
 pub const FORWARD_MS: u64 = 2_000;
 /// ... and how much it may say.

@@ -24,7 +24,7 @@ mod tail;
 mod tests;
 pub mod worker;
 
-pub use answers::{Answer, Answers};
+pub use answers::{Answer, Answers, Waiting};
 pub use board::{Board, FeedStatus, FolderStatus, InHand, Readiness};
 pub use clock::{Clocks, wall_ms};
 pub use commands::Commands;

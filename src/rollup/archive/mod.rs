@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::rows::{Activation, Alert, CardDay, CardMonth, Columns, Lifecycle};
 use super::{Client, Failure};
 use crate::limits::{ARCHIVE_MONTHS_MAX, ARCHIVE_ROWS_MAX};
-use crate::model::{CardId, Day};
+use crate::model::{CardId, Day, LogOffset};
 
 pub use quarantine::{Match, SetAside, SetAsidePlace, SetAsideRecord};
 
@@ -92,6 +92,27 @@ impl Archive {
         };
         let all = [Alert::TABLE, Activation::TABLE, Lifecycle::TABLE].map(of).join(" UNION ALL ");
         self.0.rows(&format!("SELECT at, id, kind, iccid, data FROM ({all}) {order}")).await
+    }
+
+    /// What was answered to a command of a card, if that stands in its partition of the topic before a place.
+    ///
+    /// # Errors
+    /// As ClickHouse has it.
+    pub async fn answered(
+        &self,
+        card: CardId,
+        command: &str,
+        (partition, before): (u32, LogOffset),
+    ) -> Result<Option<Archived>, Failure> {
+        let (command, before, table) = (quoted(command), before.0, Lifecycle::TABLE);
+        let rows = self
+            .0
+            .rows(&format!(
+                "SELECT at, id, toString(type) AS kind, iccid, data FROM {table}_now WHERE card = '{card}' AND command = {command} \
+                 AND startsWith(type, 'command.') AND topic_partition = {partition} AND topic_offset < {before} LIMIT 1"
+            ))
+            .await?;
+        Ok(rows.into_iter().next())
     }
 
     /// Sums over the cycles that run on a day.
