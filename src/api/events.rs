@@ -14,7 +14,7 @@ use super::usage::limit;
 use super::{Api, problem::Problem};
 use crate::codec::event::CloudEvent;
 use crate::codec::time;
-use crate::model::CardId;
+use crate::model::{CardId, EventBody};
 use crate::rollup::{Archived, ArchivedPlace};
 
 /// What may be asked.
@@ -27,16 +27,14 @@ pub(super) struct Asked {
     cursor: Option<String>,
 }
 
-/// Longest beginning of a type that may be asked for.
-const KIND_BYTES_MAX: usize = 64;
-
 impl Asked {
     fn kind(&self) -> Result<Option<String>, Problem> {
         let Some(kind) = &self.kind else { return Ok(None) };
-        let fits = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'.' | b'_');
-        if kind.is_empty() || kind.len() > KIND_BYTES_MAX || !kind.bytes().all(fits) {
+        // What no event is would be told by silence.
+        if kind.is_empty() || !EventBody::KINDS.iter().any(|known| known.starts_with(kind)) {
             return Err(Problem::BadRequest(format!(
-                "type: {kind:?} is no beginning of a type, like alert.fired"
+                "type: no event's type begins with {kind:?}; there are {}",
+                EventBody::KINDS.join(", ")
             )));
         }
         Ok(Some(kind.clone()))
@@ -136,6 +134,22 @@ mod tests {
         assert_eq!(read(&write(&place)), Some(place));
         for text in ["", "1", "x-00", "1-0g", "1-ff"] {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_no_event_has_is_refused_with_those_there_are() {
+        let asked = |kind: &str| Asked { kind: Some(kind.to_owned()), ..Asked::default() }.kind();
+        for kind in ["alert.", "alert.fired", "card", "credits.moved"] {
+            assert_eq!(asked(kind).ok().flatten().as_deref(), Some(kind));
+        }
+        for kind in ["", "alerts", "alert.fired.v1", "io.tidegauge.alert.fired.v1", "feed.gap", "' OR 1"] {
+            match asked(kind) {
+                Err(Problem::BadRequest(why)) => {
+                    assert!(why.contains("alert.fired, alert.resolved"), "{why}");
+                }
+                told => panic!("{kind}: {told:?}"),
+            }
         }
     }
 

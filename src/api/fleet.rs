@@ -1,7 +1,8 @@
 //! The fleet in sums: cards by state from the memory of every instance, bytes of the running cycles from ClickHouse.
 //!
 //! Invariant: it says how much of the fleet it speaks for: which partitions have answered, and as of when the oldest has.
-//! ClickHouse is asked once for everybody who asks within [`FLEET_SUMS_LAST_MS`]: it looks at every card.
+//! ClickHouse is asked once for everybody who asks within [`FLEET_SUMS_LAST_MS`]: it looks at every card. That it does not
+//! answer is an answer to all who have waited for it, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,12 +17,25 @@ use tokio::time::{Duration, Instant};
 
 use super::{Api, forward};
 use crate::codec::time;
-use crate::limits::{DAY_S, FLEET_SUMS_LAST_MS};
+use crate::limits::{DAY_S, FLEET_FAILURE_LASTS_MS, FLEET_SUMS_LAST_MS};
 use crate::model::{Day, UnixTime};
 use crate::rollup::{Archive, FleetSums};
 
-/// The sums that were asked for last.
-pub(super) type Sums = Arc<Mutex<Option<(Instant, FleetSums)>>>;
+/// The sums that were asked for last, or why there are none.
+pub(super) type Sums = Arc<Mutex<Option<Asked>>>;
+
+/// What ClickHouse has answered, and when.
+pub(super) struct Asked {
+    at: Instant,
+    answer: Result<FleetSums, String>,
+}
+
+impl Asked {
+    fn is_good(&self) -> bool {
+        let lasts = if self.answer.is_ok() { FLEET_SUMS_LAST_MS } else { FLEET_FAILURE_LASTS_MS };
+        self.at.elapsed() < Duration::from_millis(lasts)
+    }
+}
 
 /// What counts of a partition's status, here or as another instance tells it.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -106,14 +120,20 @@ fn summed(held: &BTreeMap<u32, Partition>, all: u32) -> Value {
 async fn usage(sums: &Sums, archive: &Archive, today: Day) -> Value {
     // Held while ClickHouse is asked: whoever comes meanwhile gets that answer.
     let mut held = sums.lock().await;
-    let lasts = Duration::from_millis(FLEET_SUMS_LAST_MS);
-    if held.as_ref().is_none_or(|(since, _)| since.elapsed() >= lasts) {
-        match archive.fleet(today).await {
-            Ok(sums) => *held = Some((Instant::now(), sums)),
-            Err(failure) => return json!({"source": "clickhouse", "why": failure.to_string()}),
-        }
-    }
-    let Some((_, sums)) = held.as_ref() else { return Value::Null };
+    let asked = if let Some(asked) = held.take().filter(Asked::is_good) {
+        asked
+    } else {
+        let answer = archive.fleet(today).await.map_err(|failure| failure.to_string());
+        Asked { at: Instant::now(), answer }
+    };
+    told(&held.insert(asked).answer)
+}
+
+fn told(answer: &Result<FleetSums, String>) -> Value {
+    let sums = match answer {
+        Ok(sums) => sums,
+        Err(why) => return json!({"source": "clickhouse", "why": why}),
+    };
     json!({
         "source": "clickhouse", "unit": "bytes", "as_of": (sums.cards > 0).then(|| time::text(i64::from(sums.as_of))),
         "cards": sums.cards, "used": sums.used, "settled": sums.settled, "provisional": sums.provisional,
@@ -123,7 +143,39 @@ async fn usage(sums: &Sums, archive: &Archive, today: Day) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
     use super::*;
+    use crate::rollup::{Client, Server, Timeouts};
+
+    /// A server that takes connections, counts them, and says nothing.
+    async fn silent() -> (String, Arc<AtomicUsize>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let (address, asked) = (listener.local_addr().expect("bound"), Arc::<AtomicUsize>::default());
+        let count = Arc::clone(&asked);
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Relaxed);
+                open.push(stream);
+            }
+        });
+        (format!("http://{address}"), asked)
+    }
+
+    #[tokio::test]
+    async fn everybody_who_waits_for_a_clickhouse_that_is_silent_is_answered_by_one_question() {
+        let (url, asked) = silent().await;
+        let server =
+            Server { url, database: "t".to_owned(), user: "default".to_owned(), password: String::new() };
+        let timeouts = Timeouts { answer: Duration::from_millis(100), ..Timeouts::default() };
+        let (archive, sums) = (Archive::new(Client::new(&server, timeouts)), Sums::default());
+        let waiting = (0..8).map(|_| usage(&sums, &archive, 20_666));
+        for told in futures_util::future::join_all(waiting).await {
+            assert!(told["why"].as_str().is_some_and(|why| !why.is_empty()), "{told}");
+        }
+        assert_eq!(asked.load(Relaxed), 1);
+    }
 
     fn partition(partition: u32, state: &str, log_time: UnixTime, active: u64) -> Value {
         json!({"partition": partition, "state": state, "log_time": log_time, "stale": false, "halted": "",

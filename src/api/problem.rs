@@ -199,6 +199,25 @@ mod tests {
         assert_eq!(problem["detail"], "this path does not take that method: it takes GET, HEAD");
     }
 
+    /// Every type stands in `docs/http.md`, and no other.
+    #[test]
+    fn every_type_is_documented() {
+        let names = |text: &str, begins: &str, ends: char| -> std::collections::BTreeSet<String> {
+            let named = text.split(begins).skip(1).filter_map(|rest| rest.split(ends).next());
+            let fits =
+                |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            named.filter(fits).map(str::to_owned).collect()
+        };
+        let (_, source) = include_str!("problem.rs").split_once("fn kind(&self)").expect("the types");
+        let (source, _) = source.split_once("impl IntoResponse").expect("their end");
+        let (_, page) =
+            include_str!("../../docs/http.md").split_once("\n| type | status |").expect("a table");
+        let cells: String = page.lines().filter_map(|row| row.split('|').nth(1)).collect();
+        let made = names(source, "(\"", '"');
+        assert!(made.len() > 20, "{made:?}");
+        assert_eq!(made, names(&cells, "`", '`'));
+    }
+
     #[test]
     fn who_may_try_again_is_told_when() {
         let retry = |problem: Problem| {

@@ -17,12 +17,14 @@ use super::usage::limit;
 use super::{Api, problem::Problem};
 use crate::codec::json::{Scratch, cdr};
 use crate::codec::time;
-use crate::limits::NAME_BYTES_MAX;
 use crate::model::CardId;
 use crate::rollup::{Archive, Match, SetAside, SetAsidePlace, SetAsideRecord};
 
 /// Outcomes that can be put right by counting the record all the same.
 const POSTABLE: [&str; 4] = ["late", "conflict", "flood", "unknown"];
+
+/// Every outcome under which a record may stand here.
+const OUTCOMES: [&str; 6] = ["late", "conflict", "flood", "unknown", "rejected", "unreadable"];
 
 /// What may be asked.
 #[derive(Debug, Default, Deserialize)]
@@ -43,10 +45,8 @@ pub(super) async fn list(
     let card = asked.card.as_deref().map(|name| api.card_of(name)).transpose()?;
     let limit = limit(asked.limit)?;
     let (card_text, outcome) = (card.map(|card| card.to_string()).unwrap_or_default(), asked.outcome);
+    known(outcome.as_deref())?;
     let outcome_text = outcome.clone().unwrap_or_default();
-    if outcome_text.len() > NAME_BYTES_MAX {
-        return Err(Problem::BadRequest("outcome: is too long".to_owned()));
-    }
     let question = Question::of(&["quarantine", &card_text, &outcome_text]);
     let place = asked.cursor.as_deref().map(|cursor| question.place(cursor)).transpose()?;
     let before = place.map(|place| read_place(place).ok_or(Problem::Cursor)).transpose()?;
@@ -66,6 +66,16 @@ pub(super) async fn list(
     Ok(Json(json!({ "records": records, "source": "clickhouse", "next": next })))
 }
 
+/// A list of what there cannot be would be empty, and look as if all were well.
+fn known(outcome: Option<&str>) -> Result<(), Problem> {
+    match outcome.filter(|outcome| !OUTCOMES.contains(outcome)) {
+        Some(other) => {
+            Err(Problem::BadRequest(format!("outcome: {other:?} is none of {}", OUTCOMES.join(", "))))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Ids are hexadecimal digits, or a place in a topic.
 fn read_place(text: &str) -> Option<SetAsidePlace> {
     let (seen, id) = text.split_once('-')?;
@@ -80,8 +90,13 @@ fn shown(row: &SetAsideRecord) -> Value {
         "reason": row.reason, "seen": seen(row), "record": record,
         "source": {"name": row.source, "partition": row.source_partition, "offset": row.source_offset},
         "position": (!row.log_position.is_empty()).then_some(&row.log_position),
-        "postable": POSTABLE.contains(&row.outcome.as_str()),
+        "postable": is_postable(row),
     })
+}
+
+/// Whether posting it is taken: commands and readings are set aside under the same outcomes.
+fn is_postable(row: &SetAsideRecord) -> bool {
+    POSTABLE.contains(&row.outcome.as_str()) && cdr(&row.record.0, &mut Scratch::default()).is_ok()
 }
 
 fn seen(row: &SetAsideRecord) -> String {
@@ -198,6 +213,7 @@ mod tests {
     fn a_record_makes_its_command() {
         let mut body = Map::from_iter([("into".to_owned(), json!("original"))]);
         command_of(&row("late", CDR), &mut body).expect("a command");
+        assert_eq!(shown(&row("late", CDR))["postable"], true);
         assert_eq!(body["quarantined_at"], "2026-08-01T01:30:15Z");
         assert_eq!(body["reference"], "97e6ee830345c53342bb3d4963c1b557");
         assert_eq!((&body["record"]["up"], &body["into"]), (&json!(1), &json!("original")));
@@ -210,6 +226,7 @@ mod tests {
             ("late", "{\"iccid\":1}", "only CDRs"),
             ("late", "\u{7f}", "only CDRs"),
         ] {
+            assert_eq!(shown(&row(outcome, record))["postable"], false, "{outcome} {record}");
             match command_of(&row(outcome, record), &mut Map::new()) {
                 Err(Problem::Conflict(detail)) => assert!(detail.contains(said), "{detail}"),
                 other => panic!("{outcome}: {other:?}"),
@@ -217,6 +234,18 @@ mod tests {
         }
         let mut body = Map::from_iter([("record".to_owned(), json!({}))]);
         assert!(matches!(command_of(&row("late", CDR), &mut body), Err(Problem::BadRequest(_))));
+    }
+
+    #[test]
+    fn an_outcome_that_there_is_none_of_is_refused_with_those_there_are() {
+        assert!(known(None).is_ok() && OUTCOMES.into_iter().all(|outcome| known(Some(outcome)).is_ok()));
+        assert!(POSTABLE.iter().all(|outcome| OUTCOMES.contains(outcome)));
+        for other in ["", "Late", "lost", "counted"] {
+            match known(Some(other)) {
+                Err(Problem::BadRequest(why)) => assert!(why.ends_with(&OUTCOMES.join(", ")), "{why}"),
+                told => panic!("{other}: {told:?}"),
+            }
+        }
     }
 
     #[test]

@@ -47,12 +47,6 @@ pub(super) fn as_of(answer: &Answer, clock: &str) -> Value {
 /// What ClickHouse was told last of a card: its newest cycle. Packages, rules and credits it does not know.
 pub(super) fn last_known(card: CardId, month: Row, clock: &str, why: &str) -> Value {
     let mut known = Value::Object(month);
-    if known["quota"].is_null() {
-        known["remaining"] = Value::Null;
-    }
-    if known["confirmed"] == "" {
-        known["confirmed"] = Value::Null;
-    }
     known["card"] = json!(card);
     known["source"] = "clickhouse".into();
     known["clock"] = clock.into();
@@ -66,6 +60,9 @@ pub(super) fn dress(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(dress),
         Value::Object(fields) => {
+            if fields.contains_key("cycle_last") {
+                of_cycle(fields);
+            }
             for (name, field) in fields {
                 match field.as_i64() {
                     Some(seconds) if TIMES.contains(&name.as_str()) => {
@@ -79,6 +76,16 @@ pub(super) fn dress(value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+/// A cycle says the same wherever it is from: what is not limited has no rest, what nobody has said is null.
+fn of_cycle(fields: &mut Row) {
+    if fields.get("quota").is_some_and(Value::is_null) && fields.contains_key("remaining") {
+        fields.insert("remaining".to_owned(), Value::Null);
+    }
+    if fields.get("confirmed").is_some_and(|confirmed| confirmed == "") {
+        fields.insert("confirmed".to_owned(), Value::Null);
     }
 }
 
@@ -98,5 +105,18 @@ mod tests {
             "packages": [{"expires_at": "2026-08-01T00:00:00Z", "quota": 7}], "days": [{"day": "2026-08-01"}],
         });
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn a_cycle_of_a_table_is_told_as_one_of_memory() {
+        let cycle = |quota: Value, remaining: Value, confirmed: Value| json!({"cycle_last": "2026-08-31", "quota": quota, "remaining": remaining, "confirmed": confirmed});
+        for (held, told) in [
+            (cycle(json!(7), json!(0), json!("")), cycle(json!(7), json!(0), Value::Null)),
+            (cycle(Value::Null, json!(0), json!("active")), cycle(Value::Null, Value::Null, json!("active"))),
+        ] {
+            let mut answer = json!({ "cycles": [held] });
+            dress(&mut answer);
+            assert_eq!(answer["cycles"][0], told);
+        }
     }
 }

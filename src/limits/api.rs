@@ -49,6 +49,8 @@ pub const NUMBER_DIGITS_MIN: usize = 5;
 
 /// How long sums over the whole fleet are good for everybody who asks.
 pub const FLEET_SUMS_LAST_MS: u64 = 30_000;
+/// ... and how long it is good for them that there are none: else each waits for ClickHouse behind the others.
+pub const FLEET_FAILURE_LASTS_MS: u64 = 2_000;
 
 /// Records of the log that are shown beside one that is to be posted.
 pub const POST_MATCHES_MAX: usize = 16;

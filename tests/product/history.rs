@@ -253,7 +253,7 @@ fn by_the_command_line(deployment: &Deployment) {
     let json = deployment.tell(&[&["card", "usage", CARD, "--json"][..], &range].concat());
     assert_eq!(told(&serde_json::from_str(&json).expect("JSON")).0, days());
     let lines = deployment.tell(&[&["card", "usage", CARD][..], &range].concat());
-    assert!(lines.contains("\n2026-07-31  used 1062  "), "{lines}");
+    assert!(lines.contains("\n2026-07-31  1.0 KiB  "), "{lines}");
     let events = deployment.tell(&["card", "events", CARD, "--limit", "3"]);
     assert_eq!(events.lines().filter(|line| line.contains(CARD)).count(), 3, "{events}");
     let shown: Value = serde_json::from_str(&deployment.tell(&["card", CARD, "--json"])).expect("JSON");
@@ -267,6 +267,35 @@ fn quarantined(running: &Running<'_>, query: &str, count: usize) -> Vec<Value> {
         let records = answer["records"].as_array().expect("records").clone();
         (records.len() == count).then_some(records)
     })
+}
+
+/// A repeat is told what was answered before; so is whoever takes a key that was used for something else, but not that it is
+/// the answer.
+fn repeated(running: &Running<'_>, registration: &str) {
+    let credits = |key: &str, many: u32| {
+        let headers = [("Idempotency-Key", key), ("Prefer", "wait=30")];
+        let path = format!("/v1/cards/{OTHER}/credits");
+        running.order("POST", &path, &headers, &json!({ "credits": many }).to_string())
+    };
+    let again = running.order("POST", "/v1/cards", &[("Prefer", "wait=30")], registration);
+    let told = again.json();
+    assert_eq!((again.status, &told["outcome"]), (200, &json!("applied")), "{again:?}");
+    assert_eq!(told["earlier"]["outcome"], "applied", "{told}");
+    let foreign = json!({"order": "o-1", "channel": "elsewhere", "mode": "immediate",
+        "payment": {"provider": "p", "reference": "r", "paid_at": "2026-08-01T09:29:50Z"},
+        "package": {"kind": "base", "quota": "1GiB", "validity": {"days": 30}}});
+    for _ in 0..2 {
+        let path = format!("/v1/cards/{OTHER}/recharges");
+        let refused = running.order("POST", &path, &[("Prefer", "wait=30")], &foreign.to_string());
+        let why = refused.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(refused.status == 409 && why.contains("elsewhere"), "{refused:?}");
+    }
+    assert_eq!(credits("k", 1).status, 200);
+    let other = credits("k", 2);
+    let told = other.json();
+    assert_eq!((other.status, &told["earlier"]["outcome"]), (202, &json!("applied")), "{other:?}");
+    assert_eq!(told["outcome"], Value::Null, "{told}");
+    assert_eq!(running.ask(&format!("/v1/cards/{OTHER}")).json()["credits"], 1);
 }
 
 /// What came too late, and what came twice with other content, is seen, and counts once it is posted.
@@ -328,6 +357,10 @@ fn set_aside(deployment: &Deployment, running: &Running<'_>) {
     assert_eq!(unknown.status, 404, "{unknown:?}");
     let lines = deployment.tell(&["quarantine", "list", "--outcome", "late"]);
     assert!(lines.contains(&id(&late)) && lines.contains(OTHER), "{lines}");
+    repeated(running, &body.to_string());
+    let conflicts = quarantined(running, "?outcome=conflict", 2);
+    let command = conflicts.iter().find(|record| record["record"]["type"] == "credits.add");
+    assert_eq!(command.map(|command| &command["postable"]), Some(&json!(false)), "{conflicts:?}");
 }
 
 /// With no meter anywhere ClickHouse answers, and says that it does.
