@@ -47,7 +47,7 @@ pub(super) enum Command {
     Card(CardArgs),
     /// Sell a card a package that was paid, and wait for the answer.
     Recharge(RechargeArgs),
-    /// Give a card alert rules of its own; none gives it back to its plan's.
+    /// Give a card alert rules of its own, or back to its plan's; without either, see those it has.
     Rules(RulesArgs),
     /// Add SMS and voice credits to a card.
     Credits(CreditsArgs),
@@ -379,8 +379,12 @@ pub(super) enum ModeArg {
 pub(super) struct RulesArgs {
     /// ICCID, or a number that the card holds: imsi:…, msisdn:….
     pub iccid: String,
-    /// KIND=VALUE, e.g. burnt_percent=50 remaining_bytes=500MiB expires_days=7 exhausted=true no_data_hours=24.
+    /// KIND=VALUE, e.g. burnt_percent=50 remaining_bytes=500MiB expires_days=7 exhausted=true no_data_hours=24. In place of
+    /// those it has.
     pub rules: Vec<String>,
+    /// Give it back to its plan's rules.
+    #[arg(long, conflicts_with = "rules")]
+    pub of_plan: bool,
     #[command(flatten)]
     pub send: SendArgs,
 }

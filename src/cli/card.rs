@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::{CardArgs, CardCommand, CardEventsArgs, CardUsageArgs, InstanceArgs};
 use super::exit::{Exit, Failed};
 use super::follow::follow;
-use super::remote::{Ask, call, fetch};
+use super::remote::{Ask, fetch, tell};
 use super::shown;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::stdout::say;
@@ -25,17 +25,13 @@ pub(super) fn run(args: &CardArgs, from: Option<&Path>, json: bool) -> Result<Ex
 }
 
 fn show(card: &str, instance: &InstanceArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
-    let path = format!("/v1/cards/{card}");
-    if json {
-        return call(Ask::new(Method::GET, &path), instance, from);
-    }
-    say!("{}", shown::card(&page(&path, instance, from)?));
-    Ok(Exit::Done)
+    let path = format!("/v1/cards/{}", query_text(card));
+    tell(Ask::new(Method::GET, &path), instance, from, json, shown::card)
 }
 
 /// All pages as one.
 fn usage(args: &CardUsageArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
-    let mut path = format!("/v1/cards/{}/usage?limit=400", args.iccid);
+    let mut path = format!("/v1/cards/{}/usage?limit=400", query_text(&args.iccid));
     for (name, day) in [("from", &args.from), ("to", &args.to)] {
         if let Some(day) = day {
             write!(path, "&{name}={}", query_text(day)).map_err(anyhow::Error::from)?;
@@ -50,7 +46,7 @@ fn usage(args: &CardUsageArgs, from: Option<&Path>, json: bool) -> Result<Exit, 
     if json {
         say!("{whole:#}");
     } else {
-        print(&whole);
+        say!("{}", shown::usage(&whole));
     }
     Ok(Exit::Done)
 }
@@ -66,7 +62,8 @@ fn append(whole: &mut Value, more: &mut Value, list: &str) {
 }
 
 fn events_path(args: &CardEventsArgs, limit: Option<usize>) -> String {
-    let of_card = args.iccid.as_ref().map(|iccid| format!("/cards/{iccid}")).unwrap_or_default();
+    let of_card =
+        args.iccid.as_ref().map(|iccid| format!("/cards/{}", query_text(iccid))).unwrap_or_default();
     let limit = limit.map(|limit| format!("limit={limit}"));
     let kind = args.kind.as_ref().map(|kind| format!("type={}", query_text(kind)));
     let query: Vec<String> = limit.into_iter().chain(kind).collect();
@@ -100,13 +97,12 @@ fn follow_events(args: &CardEventsArgs, from: Option<&Path>, json: bool) -> Resu
     Ok(Exit::Done)
 }
 
-/// One line an event: JSON, or when, what, whose, and its data.
+/// One line an event: JSON, or in words.
 fn print_event(event: &Value, json: bool) {
     if json {
         return say!("{event}");
     }
-    let kind = text(&event["type"]).trim_start_matches("io.tidegauge.").trim_end_matches(".v1");
-    say!("{}  {kind}  {}  {}", text(&event["time"]), text(&event["subject"]), event["data"]);
+    say!("{}", shown::event(event));
 }
 
 /// A text as a query may hold it.
@@ -121,31 +117,6 @@ pub(super) fn query_text(text: &str) -> String {
         }
         out
     })
-}
-
-fn print(usage: &Value) {
-    say!("card {}, bytes, {} to {}", text(&usage["card"]), text(&usage["from"]), text(&usage["to"]));
-    for cycle in list(usage, "cycles") {
-        say!("cycle {}", row(cycle, "cycle", &["used", "settled", "provisional", "overage"]));
-    }
-    for day in list(usage, "days") {
-        say!("{}", row(day, "day", &["used"]));
-    }
-    if let Some(why) = usage["why"].as_str() {
-        say!("not from memory: {why}");
-    }
-    if usage["clickhouse"] == json!(false) {
-        say!("no ClickHouse is configured: closed days are not known");
-    }
-}
-
-/// `2026-08-01  used 12  complete  clickhouse, as of …`.
-fn row(row: &Value, key: &str, figures: &[&str]) -> String {
-    let figures = figures.iter().map(|name| format!("  {name} {}", row[*name]));
-    let flags = ["complete", "unsettled", "closed"].into_iter().filter(|flag| row[*flag] == json!(true));
-    let flags = flags.map(|flag| format!("  {flag}"));
-    let line: String = figures.chain(flags).collect();
-    format!("{}{line}  {}, as of {}", text(&row[key]), text(&row["source"]), text(&row["as_of"]))
 }
 
 pub(super) fn list<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {

@@ -3,18 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Empty};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use super::args::InstanceArgs;
 use super::exit::Failed;
-use super::remote::url;
+use super::remote::{says, url};
+use super::transport;
 
 /// Before a stream that ended is begun again.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -58,7 +57,6 @@ pub(super) fn follow(
 }
 
 async fn ask(url: &str, instance: &InstanceArgs, id: &str) -> Result<Response<Incoming>, Failed> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let mut request = Request::get(url).header("accept", "text/event-stream");
     if !id.is_empty() {
         request = request.header("last-event-id", id);
@@ -66,17 +64,18 @@ async fn ask(url: &str, instance: &InstanceArgs, id: &str) -> Result<Response<In
     if let Some(token) = &instance.token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let request = request.body(Empty::new()).with_context(|| format!("{url} is no URL"))?;
-    let nobody = || format!("no instance answers at {url}: name one with --url");
-    let response = client.request(request).await.with_context(nobody).map_err(Failed::unavailable)?;
+    let request = request.body(Empty::<Bytes>::new()).with_context(|| format!("{url} is no URL"))?;
+    let response = transport::request(url, request).await?;
     let status = response.status();
     if status == StatusCode::OK {
         return Ok(response);
     }
     let body = response.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
     let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let error = anyhow!("{url}: {status}: {}", problem["detail"].as_str().unwrap_or("no detail"));
-    Err(if status.is_server_error() { Failed::unavailable(error) } else { error.into() })
+    let error = says(url, status, &problem);
+    // Too many follow already: one of them will end.
+    let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    Err(if passes { Failed::unavailable(error) } else { error.into() })
 }
 
 /// Reads the event stream format of HTML's standard, as far as it is used here.

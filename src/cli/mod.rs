@@ -23,6 +23,7 @@ mod run;
 pub mod shown;
 mod simulate;
 mod topics;
+mod transport;
 mod verify;
 
 use std::path::Path;
@@ -65,15 +66,15 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Catalogue(command) => catalogue::run(&command, path),
         Command::Ingest(command) => ingest::run(&command, path, cli.json),
         Command::Card(args) => card::run(&args, path, cli.json),
-        Command::Recharge(args) => order::recharge(&args, path),
-        Command::Rules(args) => order::rules(&args, path),
-        Command::Credits(args) => order::credits(&args, path),
+        Command::Recharge(args) => order::recharge(&args, path, cli.json),
+        Command::Rules(args) => order::rules(&args, path, cli.json),
+        Command::Credits(args) => order::credits(&args, path, cli.json),
         Command::Quarantine(command) => quarantine::run(&command, path, cli.json),
         Command::Feeds(args) => remote::feeds(&args, path, cli.json),
         Command::Doctor(args) => doctor::run(&args, &load(path)?, cli.json),
         Command::Verify => verify::run(&load(path)?, cli.json),
-        Command::Drain(args) => remote::drain(&args, path),
-        Command::Skip(args) => remote::skip(&args, path),
+        Command::Drain(args) => remote::drain(&args, path, cli.json),
+        Command::Skip(args) => remote::skip(&args, path, cli.json),
         Command::Simulate(args) => simulate::run(&args),
         Command::Config(command) => config::run(&command, path, cli.json),
         Command::Clickhouse(args) => serve_clickhouse(args),

@@ -1,4 +1,6 @@
 //! Orders for a card through a running instance: `recharge`, `rules`, `credits`. What they say is checked there.
+//!
+//! Invariant: nothing is ordered by leaving something out: `rules` without a rule shows those that the card has.
 
 use std::path::Path;
 
@@ -6,11 +8,13 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use super::args::{CreditsArgs, ModeArg, RechargeArgs, RulesArgs, SendArgs};
+use super::card::query_text;
 use super::exit::{Exit, Failed};
-use super::remote::{Ask, call};
+use super::remote::{Ask, tell};
+use super::shown;
 use crate::shell::wall_ms;
 
-pub(super) fn recharge(args: &RechargeArgs, from: Option<&Path>) -> Result<Exit, Failed> {
+pub(super) fn recharge(args: &RechargeArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
     let mode = match args.mode {
         ModeArg::Immediate => "immediate",
         ModeArg::Renewal => "renewal",
@@ -25,34 +29,44 @@ pub(super) fn recharge(args: &RechargeArgs, from: Option<&Path>) -> Result<Exit,
             "validity": validity(&args.validity)?,
         },
     });
-    let path = format!("/v1/cards/{}/recharges", args.iccid);
-    send(Method::POST, &path, body, &args.send, args.send.key.clone(), from)
+    let path = format!("/v1/cards/{}/recharges", query_text(&args.iccid));
+    let what =
+        format!("order {}, {} for {}, {}", args.order, args.quota, args.validity, mode.replace('_', " "));
+    let ask = order(Method::POST, &path, body, &args.send, args.send.key.clone());
+    tell(ask, &args.send.instance, from, json, |answer| shown::ordered(&what, answer))
 }
 
-pub(super) fn rules(args: &RulesArgs, from: Option<&Path>) -> Result<Exit, Failed> {
+pub(super) fn rules(args: &RulesArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
+    let card = query_text(&args.iccid);
+    if args.rules.is_empty() && !args.of_plan {
+        let path = format!("/v1/cards/{card}");
+        return tell(Ask::new(Method::GET, &path), &args.send.instance, from, json, shown::rules_of);
+    }
     let rules = args.rules.iter().map(|text| rule(text)).collect::<Result<Vec<_>, _>>()?;
-    let path = format!("/v1/cards/{}/rules", args.iccid);
-    send(Method::PUT, &path, json!({ "rules": rules }), &args.send, Some(key_of(&args.send)), from)
+    let what = match rules.len() {
+        0 => "the rules of its plan".to_owned(),
+        1 => "1 rule of its own".to_owned(),
+        many => format!("{many} rules of its own"),
+    };
+    let path = format!("/v1/cards/{card}/rules");
+    let body = json!({ "rules": rules });
+    let ask = order(Method::PUT, &path, body, &args.send, Some(key_of(&args.send)));
+    tell(ask, &args.send.instance, from, json, |answer| shown::ordered(&what, answer))
 }
 
-pub(super) fn credits(args: &CreditsArgs, from: Option<&Path>) -> Result<Exit, Failed> {
-    let path = format!("/v1/cards/{}/credits", args.iccid);
+pub(super) fn credits(args: &CreditsArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
+    let path = format!("/v1/cards/{}/credits", query_text(&args.iccid));
+    let what = format!("{} more credit{}", args.credits, if args.credits == 1 { "" } else { "s" });
     let body = json!({ "credits": args.credits });
-    send(Method::POST, &path, body, &args.send, Some(key_of(&args.send)), from)
+    let ask = order(Method::POST, &path, body, &args.send, Some(key_of(&args.send)));
+    tell(ask, &args.send.instance, from, json, |answer| shown::ordered(&what, answer))
 }
 
-fn send(
-    method: Method,
-    path: &str,
-    body: Value,
-    args: &SendArgs,
-    key: Option<String>,
-    from: Option<&Path>,
-) -> Result<Exit, Failed> {
+fn order<'a>(method: Method, path: &'a str, body: Value, args: &SendArgs, key: Option<String>) -> Ask<'a> {
     let wait = (args.wait > 0).then(|| ("prefer", format!("wait={}", args.wait)));
     let key = key.map(|key| ("idempotency-key", key));
     let headers = wait.into_iter().chain(key).collect();
-    call(Ask { body: Some(body), headers, ..Ask::new(method, path) }, &args.instance, from)
+    Ask { body: Some(body), headers, ..Ask::new(method, path) }
 }
 
 /// A key that no other command has; whoever wants to send a command again gives it one.

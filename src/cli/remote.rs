@@ -10,34 +10,29 @@ use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Method, Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 use super::args::{InstanceArgs, SkipArgs};
 use super::exit::{Exit, Failed};
-use super::shown;
+use super::{shown, transport};
 use crate::config;
 use crate::limits::ASKED_MS;
 use crate::stdout::say;
 
 pub(super) fn feeds(args: &InstanceArgs, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
-    let ask = Ask::new(Method::GET, "/v1/feeds");
-    if json {
-        return call(ask, args, path);
-    }
-    say!("{}", shown::feeds(&fetch(ask, args, path)?.1));
-    Ok(Exit::Done)
+    tell(Ask::new(Method::GET, "/v1/feeds"), args, path, json, shown::feeds)
 }
 
-pub(super) fn drain(args: &InstanceArgs, path: Option<&Path>) -> Result<Exit, Failed> {
-    call(Ask { patience: None, ..Ask::new(Method::POST, "/v1/drain") }, args, path)
+pub(super) fn drain(args: &InstanceArgs, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
+    let ask = Ask { patience: None, ..Ask::new(Method::POST, "/v1/drain") };
+    tell(ask, args, path, json, shown::drained)
 }
 
-pub(super) fn skip(args: &SkipArgs, path: Option<&Path>) -> Result<Exit, Failed> {
+pub(super) fn skip(args: &SkipArgs, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
     let to = format!("/v1/partitions/{}/skip", args.partition);
     let body = json!({"offset": args.offset, "reason": args.reason});
-    call(Ask { body: Some(body), patience: None, ..Ask::new(Method::POST, &to) }, &args.instance, path)
+    let ask = Ask { body: Some(body), patience: None, ..Ask::new(Method::POST, &to) };
+    tell(ask, &args.instance, path, json, shown::skipped)
 }
 
 /// A request.
@@ -57,11 +52,24 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// Sends a request and prints the answer; a problem is an error with its detail.
-pub(super) fn call(ask: Ask<'_>, instance: &InstanceArgs, path: Option<&Path>) -> Result<Exit, Failed> {
+/// Sends a request and prints the answer, for programs or in words; a problem is an error with its detail.
+pub(super) fn tell(
+    ask: Ask<'_>,
+    instance: &InstanceArgs,
+    path: Option<&Path>,
+    json: bool,
+    words: impl FnOnce(&Value) -> String,
+) -> Result<Exit, Failed> {
     let waits = ask.headers.iter().any(|(name, _)| *name == "prefer");
     let (status, answer) = fetch(ask, instance, path)?;
-    say!("{answer:#}");
+    if json {
+        say!("{answer:#}");
+    } else {
+        say!("{}", words(&answer));
+    }
+    if waits && status == StatusCode::ACCEPTED && !answer["earlier"].is_null() {
+        return Ok(Exit::Unanswered);
+    }
     if waits && status == StatusCode::ACCEPTED {
         eprintln!("tidegauge: {}", unanswered(answer["card"].as_str().unwrap_or("ICCID")));
         return Ok(Exit::Unanswered);
@@ -73,8 +81,8 @@ pub(super) fn call(ask: Ask<'_>, instance: &InstanceArgs, path: Option<&Path>) -
 fn unanswered(card: &str) -> String {
     format!(
         "taken, not answered yet: it is in the log and is not lost. `tidegauge card events {card}` shows its answer once \
-         there is one (of a card that was never registered too: it is refused). A repeat is not answered again; a \
-         partition that has halted answers when it goes on: `tidegauge doctor`"
+         there is one (of a card that was never registered too: it is refused). Without ClickHouse a repeat is not \
+         answered again; a partition that has halted answers when it goes on: `tidegauge doctor`"
     )
 }
 
@@ -91,8 +99,18 @@ pub(super) fn fetch(
     if status.is_success() {
         return Ok((status, answer));
     }
-    let detail = answer.pointer("/detail").and_then(Value::as_str).unwrap_or("no detail");
-    Err(refused(status, anyhow!("{url}: {status}: {detail}")))
+    Err(refused(status, says(&url, status, &answer)))
+}
+
+/// What a problem says; who comes without a token that is known is told where one is said.
+pub(super) fn says(url: &str, status: StatusCode, problem: &Value) -> anyhow::Error {
+    let detail = problem.pointer("/detail").and_then(Value::as_str).unwrap_or("no detail");
+    let how = if status == StatusCode::UNAUTHORIZED {
+        "; name one in TIDEGAUGE_TOKEN, or with --token"
+    } else {
+        ""
+    };
+    anyhow!("{url}: {status}: {detail}{how}")
 }
 
 /// What the instance could not read is bad data, as it is where this program finds it; what it cannot answer now, it may later.
@@ -120,6 +138,7 @@ pub(super) async fn ask(
 ) -> Result<(StatusCode, Value), Failed> {
     let mut ask = Ask::new(method, path);
     ask.headers.extend(instance.token.iter().map(|token| ("authorization", format!("Bearer {token}"))));
+    let base = transport::with_scheme(base);
     send(ask, &format!("{}{path}", base.trim_end_matches('/'))).await
 }
 
@@ -129,7 +148,7 @@ pub(super) async fn ask(
 /// A configuration that cannot be read.
 pub(super) fn url(path: &str, instance: &InstanceArgs, from: Option<&Path>) -> Result<String, Failed> {
     let base = match &instance.url {
-        Some(url) => url.clone(),
+        Some(url) => transport::with_scheme(url),
         None => format!("http://{}", config::load_listen(from)?),
     };
     Ok(format!("{}{path}", base.trim_end_matches('/')))
@@ -148,7 +167,6 @@ async fn send(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed> {
 }
 
 async fn exchange(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let body = ask.body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
     let mut request =
         Request::builder().method(ask.method).uri(url).header("content-type", "application/json");
@@ -157,11 +175,7 @@ async fn exchange(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed
     }
     let request =
         request.body(Full::new(body)).with_context(|| format!("{url} is no URL, or a header no text"))?;
-    let response = client
-        .request(request)
-        .await
-        .with_context(|| format!("no instance answers at {url}: name one with --url"))
-        .map_err(Failed::unavailable)?;
+    let response = transport::request(url, request).await?;
     let status = response.status();
     let bytes = response.into_body().collect().await.context("the answer was cut short")?.to_bytes();
     match serde_json::from_slice(&bytes) {
@@ -234,6 +248,15 @@ mod tests {
         assert_eq!(exit(StatusCode::BAD_REQUEST), Exit::BadData);
         assert_eq!(exit(StatusCode::CONFLICT), Exit::Failed);
         assert_eq!(exit(StatusCode::UNAUTHORIZED), Exit::Failed);
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_told_where_a_token_is_said() {
+        let says = |status| says("http://x", status, &json!({"detail": "no"})).to_string();
+        assert!(
+            says(StatusCode::UNAUTHORIZED).ends_with(": no; name one in TIDEGAUGE_TOKEN, or with --token")
+        );
+        assert!(says(StatusCode::FORBIDDEN).ends_with(": no"));
     }
 
     #[test]

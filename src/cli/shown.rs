@@ -1,8 +1,14 @@
-//! What people read of an answer: a card, the feeds. Programs take `--json`, which leaves nothing out.
+//! What people read of an answer: a card, what it has used, what happened to it, orders, the feeds. Programs take `--json`, which leaves nothing out.
 //!
 //! Invariant: nothing is shown that the answer does not say; amounts are rounded for the eye, the exact bytes stand in the JSON.
 
+mod answers;
+mod past;
+
 use std::fmt::Write as _;
+
+pub use answers::{drained, ordered, rules_of, skipped};
+pub use past::{event, usage};
 
 use serde_json::{Map, Value};
 

@@ -6,9 +6,10 @@ use super::args::TopicsCommand;
 use super::exit::{Exit, Failed};
 use super::kafka;
 use crate::config::Config;
-use crate::limits::TOPICS_ATTEMPTS;
+use crate::limits::{TOPICS_ATTEMPTS, TOPICS_PATIENCE_MS};
 use crate::log::LogError;
 use crate::log::kafka::topics::{self, Difference, Remedy, Stamps, Wanted};
+use crate::shell::Clocks;
 use crate::stdout::say;
 
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
@@ -31,14 +32,21 @@ pub(super) fn run(command: &TopicsCommand, config: &Config, json: bool) -> Resul
     Ok(if by_hand { Exit::Failed } else { Exit::Done })
 }
 
-/// A cluster that has just made topics may not know their leaders yet: what may be tried again is, some times.
+/// A cluster that has just made topics may not know their leaders yet: what may be tried again is, some times. Whoever waits is told
+/// for what.
 async fn patiently<T>(
     between: Duration,
     attempt: impl AsyncFn() -> Result<T, LogError>,
 ) -> Result<T, LogError> {
+    let (clocks, mut told) = (Clocks::start(), String::new());
     for _ in 1..TOPICS_ATTEMPTS {
         match attempt().await {
-            Err(LogError::Retriable(why)) => tracing::info!("{why}: tried again"),
+            Err(LogError::Retriable(why)) if clocks.steady_ms() < TOPICS_PATIENCE_MS => {
+                if why != told {
+                    eprintln!("tidegauge: {why}; trying again");
+                    told = why;
+                }
+            }
             answer => return answer,
         }
         tokio::time::sleep(between).await;

@@ -1,8 +1,10 @@
 //! `verify`: every partition, two ways, byte for byte. Reads only.
+//!
+//! Invariant: a state that could not be looked at is told apart from one that is wrong.
 
 use super::exit::{Exit, Failed};
 use super::kafka;
-use crate::checkpoint::{PartitionReport, Refused, verify};
+use crate::checkpoint::{PartitionReport, Refused, Why, verify};
 use crate::config::Config;
 use crate::log::kafka::KafkaLook;
 use crate::stdout::say;
@@ -11,13 +13,30 @@ pub(super) fn run(config: &Config, json: bool) -> Result<Exit, Failed> {
     let mut look =
         KafkaLook::open(kafka::member(config, &config.kafka.group, "verify")).map_err(Failed::unavailable)?;
     let expected = kafka::expected(config);
-    let mut clean = true;
+    let mut exit = Exit::Done;
     for partition in 0..config.kafka.partitions {
         let found = verify(&mut look, partition, &expected);
-        clean &= found.as_ref().is_ok_and(|report| report.problems.is_empty());
         print(partition, &found, json);
+        exit = worse(exit, verdict(&found));
     }
-    Ok(if clean { Exit::Done } else { Exit::Failed })
+    Ok(exit)
+}
+
+fn verdict(found: &Result<PartitionReport, Refused>) -> Exit {
+    match found {
+        Ok(report) if report.problems.is_empty() => Exit::Done,
+        Err(Refused { why: Why::Log(_), .. }) => Exit::Unavailable,
+        Ok(_) | Err(_) => Exit::Failed,
+    }
+}
+
+/// What is wrong outweighs what is away.
+fn worse(one: Exit, other: Exit) -> Exit {
+    match (one, other) {
+        (Exit::Failed, _) | (_, Exit::Failed) => Exit::Failed,
+        (Exit::Done, other) => other,
+        (one, _) => one,
+    }
 }
 
 fn print(partition: u32, found: &Result<PartitionReport, Refused>, json: bool) {
@@ -26,7 +45,7 @@ fn print(partition: u32, found: &Result<PartitionReport, Refused>, json: bool) {
         Err(refused) if json => {
             say!("{}", serde_json::json!({"partition": partition, "refused": refused.to_string()}));
         }
-        Err(refused) => say!("partition {partition}: {refused}"),
+        Err(refused) => say!("{refused}"),
         Ok(report) => {
             let verdict = if report.problems.is_empty() { "clean" } else { "NOT CLEAN" };
             say!(
@@ -38,5 +57,21 @@ fn print(partition: u32, found: &Result<PartitionReport, Refused>, json: bool) {
             );
             report.problems.iter().for_each(|problem| say!("  {problem}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_away_is_no_wrong_state_and_hides_none() {
+        let refused = |why| Err(Refused { partition: 3, why });
+        let away = verdict(&refused(Why::Log("asking: timed out".to_owned())));
+        let wrong = verdict(&refused(Why::NothingThere));
+        assert_eq!((away, wrong), (Exit::Unavailable, Exit::Failed));
+        assert_eq!(worse(Exit::Done, away), Exit::Unavailable);
+        assert_eq!(worse(away, Exit::Done), Exit::Unavailable);
+        assert_eq!((worse(away, wrong), worse(wrong, away)), (Exit::Failed, Exit::Failed));
     }
 }

@@ -95,8 +95,10 @@ pub const REQUESTS_PER_STEP: usize = 64;
 pub const ROW_BATCHES_IN_FLIGHT_MAX: usize = 2;
 /// A revoked partition's parked state is dropped after this.
 pub const PARKED_STATE_S: i64 = 600;
-/// How often `topics plan` and `apply` ask a cluster, a second apart, that says to try again.
+/// How often `topics plan` and `apply` ask a cluster, a second apart, that says to try again ...
 pub const TOPICS_ATTEMPTS: u32 = 15;
+/// ... and until when at most: one that does not answer at all takes its time to say so.
+pub const TOPICS_PATIENCE_MS: i64 = 20_000;
 /// Months that `catalogue apply` compiles ahead: ten years, which a package may last, and one until it is applied again.
 pub const CALENDAR_MONTHS: u32 = 132;
 /// How long an ingest's poll waits for a first message.

@@ -136,9 +136,16 @@ fn by_the_command_line(deployment: &Deployment, running: &Running<'_>) {
     ];
     let recharge =
         ["recharge", CARD, "--order", "o-3", "--quota", "512MiB", "--validity", "30d", "--booster"];
-    assert!(tell(&[&recharge[..], &sold].concat()).contains("applied"));
-    assert!(tell(&["rules", CARD, "burnt_percent=50", "expires_days=7"]).contains("applied"));
-    assert!(tell(&["credits", CARD, "3"]).contains("applied"));
+    let sold = tell(&[&recharge[..], &sold].concat());
+    let said = format!("card {CARD}: order o-3, 512MiB for 30d, immediate: applied (command o-3/");
+    assert!(sold.starts_with(&said), "{sold}");
+    let ruled = tell(&["rules", CARD, "burnt_percent=50", "expires_days=7", "--key", "k-3"]);
+    assert_eq!(ruled, format!("card {CARD}: 2 rules of its own: applied (command k-3)\n"));
+    let shown = deployment.tell(&["rules", CARD, "--token", READER]);
+    assert!(shown.contains("\nexpires_days-7    expires within 7 days\n"), "{shown}");
+    let credits: serde_json::Value =
+        serde_json::from_str(&tell(&["credits", CARD, "3", "--json"])).expect("JSON");
+    assert_eq!(credits["outcome"], "applied");
     let view = &card(running);
     assert_eq!((&view["credits"], &view["quota"]), (&json!(10), &json!(5_u64 << 29)), "{view}");
     assert_eq!(view["rules"][0]["name"], "burnt_percent-50", "{view}");

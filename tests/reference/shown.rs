@@ -66,6 +66,80 @@ fn cards_for_the_eye() {
 }
 
 #[test]
+fn answers_to_orders_for_the_eye() {
+    let taken = json!({"card": "8986001234567890123", "command": "o-1/9ce7e0f63cb35349",
+        "taken": {"topic": "card.commands", "partition": 8, "offset": 1}});
+    let mut applied = taken.clone();
+    applied["outcome"] = "applied".into();
+    let with_earlier = |answer: &Value| {
+        let mut answer = answer.clone();
+        answer["earlier"] = json!({"outcome": "applied", "at": "2026-08-01T09:00:00Z"});
+        answer
+    };
+    let order = |answer: &Value| shown::ordered("order o-1, 500MiB for 30d, immediate", answer);
+    let whole = card(&json!({}));
+    let text = [
+        order(&applied),
+        order(&taken),
+        order(&with_earlier(&applied)),
+        order(&with_earlier(&taken)),
+        shown::rules_of(&whole),
+        shown::rules_of(&card(&json!({"rules": []}))),
+        shown::drained(&json!({"drained": 16})),
+        shown::skipped(&json!({"skipped": {"partition": 3, "offset": 41}})),
+    ];
+    assert_file(&(text.join("\n\n") + "\n"), "tests/reference/answers.txt");
+}
+
+#[test]
+fn usage_for_the_eye() {
+    let cycle = |closed: bool, used: u64| {
+        json!({"cycle": "2026-08-01", "cycle_last": "2026-08-31", "carrier": "east", "plan": "meter", "channel": "web",
+            "state": "active", "confirmed": null, "used_while_stopped": false, "used": used, "settled": 0, "provisional": used,
+            "overage": 0, "quota": null, "remaining": null, "burnt": 0, "unsettled_days": 0, "closed": closed, "revision": 0,
+            "settling_up": 0, "settling_down": 0, "estimate_up": 0, "estimate_down": 0, "modem_up": 0, "modem_down": 0,
+            "as_of": "2026-08-03T09:00:00Z", "source": "clickhouse"})
+    };
+    let day = |day: &str, used: u64, complete: bool, source: &str| {
+        json!({"day": day, "cycle": "2026-08-01", "carrier": "east", "used": used, "complete": complete, "closed": complete,
+            "unsettled": false, "settling_up": 0, "settling_down": used, "estimate_up": 0, "estimate_down": 0, "modem_up": 0,
+            "modem_down": 0, "as_of": "2026-08-03T09:00:00Z", "source": source})
+    };
+    let answer = |cycles: Value, days: Value, clickhouse: bool| {
+        json!({"card": "8986001234567890123", "unit": "bytes", "from": "2026-08-01", "to": "2026-08-31", "cycles": cycles,
+            "days": days, "memory": null, "clickhouse": clickhouse, "next": null})
+    };
+    let days = json!([
+        day("2026-08-01", 1_572_864, true, "clickhouse"),
+        day("2026-08-02", 524_288_000, false, "memory")
+    ]);
+    let mut away = answer(json!([cycle(false, 525_860_864)]), days.clone(), true);
+    away["why"] = "partition 3 cannot answer: it is being restored".into();
+    let answers =
+        [answer(json!([cycle(true, 525_860_864)]), days, true), away, answer(json!([]), json!([]), false)];
+    let shown = |answer: &Value| {
+        assert_valid("/v1/cards/{iccid}/usage", answer);
+        format!("{}\n", shown::usage(answer))
+    };
+    assert_file(&answers.each_ref().map(shown).join("\n"), "tests/reference/usage.txt");
+}
+
+/// Every event that there is, as its example has it.
+#[test]
+fn events_for_the_eye() {
+    let mut files: Vec<_> = std::fs::read_dir(at("schemas/examples/event")).expect("examples").collect();
+    files.sort_by_key(|file| file.as_ref().expect("an entry").file_name());
+    let mut text = String::new();
+    for file in files {
+        let path = file.expect("an entry").path();
+        let event = serde_json::from_slice(&std::fs::read(path).expect("an example")).expect("JSON");
+        text += &shown::event(&event);
+        text.push('\n');
+    }
+    assert_file(&text, "tests/reference/events.txt");
+}
+
+#[test]
 fn feeds_for_the_eye() {
     let reader = json!({"gaps_open": [], "gaps_opened": 0, "series": 1, "unreliable": 0, "last_arrival": "2026-08-01T09:00:05Z"});
     let mut troubled = reader.clone();
