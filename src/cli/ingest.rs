@@ -13,8 +13,8 @@ use crate::ingest::file::{File, FileImport, Progress, Written, check};
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::formats::{Decoder, Format};
 use crate::ingest::{Clock, IngestOutcome, Options, Source};
-use crate::log::LogError;
 use crate::log::kafka::{KafkaIngestLog, KafkaLook};
+use crate::log::{IngestLog as _, LogError};
 use crate::model::Catalogue;
 use crate::shell::{Clocks, SharedDirectory, wall_ms};
 use crate::stdout::say;
@@ -61,7 +61,7 @@ fn look(args: &FilesArgs, feeds: &[Feed], json: bool) -> Result<Exit, Failed> {
     let mut exit = Exit::Done;
     for file in &args.files {
         let summary = check(&read(file)?, written(args, decoder.as_ref()));
-        if summary.broken > 0 || summary.records == 0 || summary.other_feeds > 0 {
+        if summary.broken > 0 || summary.records + summary.asides == 0 || summary.other_feeds > 0 {
             exit = Exit::BadData;
         }
         if json {
@@ -84,13 +84,16 @@ fn bring(args: &FilesArgs, config: &Config, json: bool) -> Result<Exit, Failed> 
     let mut log = KafkaIngestLog::open(client).map_err(Failed::unavailable)?;
     let clock = if config.clock_supplied { Clock::Supplied } else { Clock::Log };
     let options = Options::new(&config.deployment, clock);
+    // One for all files: the log hands the directory over once, to whoever reads the first of them.
+    let directory = SharedDirectory::default();
     for path in &args.files {
         let bytes = read(path)?;
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         let file = File { name: &name, bytes: &bytes, written: written(args, decoder.as_ref()) };
-        let place = (config.kafka.partitions, wall_ms());
-        let mut import = FileImport::new(file, SharedDirectory::default(), &options, place);
+        // As many as the log has, whatever the configuration here says of one that is to be made.
+        let place = (log.log_partitions(), wall_ms());
+        let mut import = FileImport::new(file, directory.clone(), &options, place);
         follow(&mut import, &mut log, &name)?;
         report(&name, &import, json);
     }

@@ -110,16 +110,25 @@ pub(crate) fn counts(running: &Running<'_>) -> Counts {
 
 /// Brings a file in, and waits until all that went into the log is folded. Answers how many records that was.
 pub(crate) fn import(deployment: &Deployment, running: &Running<'_>, file: &str) -> u64 {
+    import_together(deployment, running, &[file])
+}
+
+/// The same of several, by one command.
+fn import_together(deployment: &Deployment, running: &Running<'_>, files: &[&str]) -> u64 {
     let before = counts(running).all;
-    let path = carrier::path(file).display().to_string();
-    let told = deployment.tell(&["ingest", "file", "--json", "--feed", FEED, &path]);
-    let told: Value = serde_json::from_str(&told).expect("JSON");
-    let expected = carrier::expected(file);
-    assert_eq!(told["read"], expected["records_in_file"], "{told}");
-    assert_eq!(told["outcomes"]["dead_letter"], 0, "{told}");
-    assert_eq!(told["outcomes"]["parked"], 0, "{told}");
-    let logged = told["outcomes"]["logged"].as_u64().expect("a count");
-    eventually("the file folded", || (counts(running).all == before + logged).then_some(()));
+    let paths: Vec<String> = files.iter().map(|file| carrier::path(file).display().to_string()).collect();
+    let command = ["ingest", "file", "--json", "--feed", FEED].into_iter();
+    let said = deployment.tell(&command.chain(paths.iter().map(String::as_str)).collect::<Vec<_>>());
+    let told: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(told.len(), files.len(), "{said}");
+    let mut logged = 0;
+    for (file, told) in files.iter().zip(&told) {
+        assert_eq!(told["read"], carrier::expected(file)["records_in_file"], "{told}");
+        assert_eq!(told["outcomes"]["dead_letter"], 0, "{told}");
+        assert_eq!(told["outcomes"]["parked"], 0, "{told}");
+        logged += told["outcomes"]["logged"].as_u64().expect("a count");
+    }
+    eventually("the files folded", || (counts(running).all == before + logged).then_some(()));
     logged
 }
 
@@ -164,7 +173,9 @@ fn a_gateways_files_are_metered_to_the_byte_and_once() {
     let nobodys = carrier::expected(whole)["records_without_imsi"].as_u64().expect("a count");
     eventually("the unknown in ClickHouse", || (server.unknown(&database) == nobodys).then_some(()));
 
-    let again: u64 = FILES.into_iter().map(|file| import(&deployment, &running, file)).sum();
+    // By somebody whose configuration does not say how many partitions the log has.
+    let elsewhere = deployment.second().with("TIDEGAUGE_KAFKA_PARTITIONS", "16");
+    let again = import_together(&elsewhere, &running, &FILES);
     let twice = counts(&running);
     let expected = Counts { duplicate: once.duplicate + again, all: once.all + again, ..once };
     assert_eq!(twice, expected, "a second import is duplicates");
