@@ -158,6 +158,7 @@ impl TryFrom<FeedSaid> for Feed {
         let format =
             format(said.format, said.mapping, &said.id, &said.also.unwrap_or_default()).map_err(wrong)?;
         let (folder, watch) = said.folder.meant().map_err(wrong)?;
+        said.folder.check(said.topic.is_some()).map_err(wrong)?;
         if said.topic.is_some() && folder.is_some() {
             return Err(wrong("it comes by a topic or by a folder: two names make two feeds".to_owned()));
         }

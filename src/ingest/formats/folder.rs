@@ -55,6 +55,25 @@ impl FolderSaid {
         Ok((folder, self.watch()?))
     }
 
+    /// Refuses what nothing would heed: of a feed that comes by HTTP alone there is no place where it could be watched.
+    pub(super) fn check(&self, has_topic: bool) -> Result<(), String> {
+        if self.folder.is_none() && self.file_numbers.is_some() {
+            return Err("file_numbers is of a folder: say which".to_owned());
+        }
+        let watched = [
+            ("silence_minutes", self.silence_minutes.is_some()),
+            ("gap_after_minutes", self.gap_after_minutes.is_some()),
+            ("gap_window", self.gap_window.is_some()),
+            ("record_numbers", self.record_numbers.is_some()),
+        ];
+        match watched.into_iter().find(|(_, is_said)| *is_said && !has_topic && self.folder.is_none()) {
+            Some((key, _)) => {
+                Err(format!("{key} is of a topic or a folder: what comes by HTTP alone is not watched"))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn watch(&self) -> Result<Watch, String> {
         let minutes = |key, said: Option<i64>, most: i64, least: i64| match said {
             Some(said) if !(least..=most).contains(&said) => {

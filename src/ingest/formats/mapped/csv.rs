@@ -95,7 +95,10 @@ impl<'a, 'c> Row<'a, 'c> {
 impl<'a> Fields<'a> for Row<'a, '_> {
     fn find(&self, field: &str) -> Result<Option<Found<'a>>, JsonError> {
         let column = self.column(field).ok_or_else(|| JsonError::new(field, "is no column", ""))?;
-        let Some((at, raw)) = fields(self.text, self.delimiter).nth(column) else { return Ok(None) };
+        // Blank is what stands there as such: a row that is cut short has no figure of zero.
+        let (at, raw) = fields(self.text, self.delimiter).nth(column).ok_or_else(|| {
+            JsonError::new(field, "is missing: the row ends before it", "as many fields as there are columns")
+        })?;
         let text =
             plain(raw).map_err(|problem| JsonError { at: Some(at), ..JsonError::new(field, problem, "") })?;
         let text = match text {
@@ -185,6 +188,10 @@ mod tests {
         let row = Row::new(&piece, b',', None);
         assert_eq!(row.find("iccid").unwrap().unwrap().text, "898");
         assert_eq!(row.find("remark").unwrap_err().to_string(), "field `remark` is not UTF-8 (at byte 4)");
+        let (piece, blank) = (Piece { bytes: b"898", ..piece }, Piece { bytes: b"898,", ..piece });
+        let cut = Row::new(&piece, b',', None).find("remark").unwrap_err().to_string();
+        assert!(cut.starts_with("field `remark` is missing: the row ends before it"), "{cut}");
+        assert!(Row::new(&blank, b',', None).find("remark").unwrap().is_none());
         assert_eq!(row.find("none").unwrap_err().to_string(), "field `none` is no column");
     }
 }

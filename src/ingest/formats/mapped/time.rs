@@ -103,13 +103,22 @@ impl TimeFormat {
     /// Of a name or pattern and a zone.
     ///
     /// # Errors
-    /// A pattern that strftime does not have, or without a date; one without `%z` needs a zone.
+    /// A pattern that strftime does not have, or by which what is written is not read back: without a date, or with an hour
+    /// and no minute. One without `%z` needs a zone, and a zone says nothing of any other.
     pub fn new(text: &str, zone: Option<Zone>) -> Result<Self, String> {
-        match text {
-            "rfc3339" => return Ok(Self::Rfc3339),
-            "unix" => return Ok(Self::Unix),
-            "unix-ms" => return Ok(Self::UnixMs),
-            _ => {}
+        let known = match text {
+            "rfc3339" => Some(Self::Rfc3339),
+            "unix" => Some(Self::Unix),
+            "unix-ms" => Some(Self::UnixMs),
+            _ => None,
+        };
+        if zone.is_some() && (known.is_some() || has_offset(text)) {
+            return Err(format!(
+                "zone is of times without an offset, and time {text:?} says where it is: leave it out"
+            ));
+        }
+        if let Some(known) = known {
+            return Ok(known);
         }
         if !text.contains('%') || StrftimeItems::new(text).any(|item| matches!(item, Item::Error)) {
             return Err(format!(
@@ -118,6 +127,17 @@ impl TimeFormat {
         }
         if text.contains("%Z") {
             return Err(format!("time {text:?}: a zone's abbreviation (%Z) says no offset; use %z, or zone"));
+        }
+        if text.contains("%s") {
+            return Err(format!(
+                "time {text:?}: seconds since 1970 (%s) are of no zone: write time = \"unix\""
+            ));
+        }
+        if !comes_back(text) {
+            return Err(format!(
+                "time {text:?} says no moment: it needs a date, and with an hour its minute (and %p with %I), or it would \
+                 be read as another time than was meant"
+            ));
         }
         if has_offset(text) {
             return Ok(Self::Offset(text.to_owned()));
@@ -173,6 +193,26 @@ fn local(text: &str, pattern: &str) -> Option<NaiveDateTime> {
     (has_fraction(pattern) || has_offset(pattern) || as_long()).then_some(local)
 }
 
+/// Whether a time that is written by a pattern is read by it as the same, to the minute, or to the day where it writes no more.
+/// chrono's dates pass over an hour that stands alone.
+fn comes_back(pattern: &str) -> bool {
+    let Some(day) = NaiveDate::from_ymd_opt(2026, 11, 23) else { return true };
+    let (Some(noon), Some(midnight)) = (day.and_hms_opt(14, 37, 0), day.and_hms_opt(0, 0, 0)) else {
+        return true;
+    };
+    let write = |local: NaiveDateTime| {
+        let mut written = String::new();
+        // `%z` can be written of a time in a zone alone.
+        let moment = local.and_utc().fixed_offset();
+        write!(written, "{}", moment.format(pattern)).is_ok().then_some(written)
+    };
+    let (Some(written), Some(of_midnight)) = (write(noon), write(midnight)) else { return true };
+    if has_offset(pattern) {
+        return DateTime::parse_from_str(&written, pattern).is_ok_and(|moment| moment.naive_utc() == noon);
+    }
+    local(&written, pattern) == Some(if written == of_midnight { midnight } else { noon })
+}
+
 fn has_fraction(pattern: &str) -> bool {
     pattern.contains("%.") || pattern.contains("%f")
 }
@@ -198,6 +238,9 @@ mod tests {
             ("%Y-%m-%d %H:%M:%S%.f", "-03:30", "2026-07-31 22:00:15.250", "2026-08-01T01:30:15Z"),
             ("%d/%m/%Y %H:%M:%S %z", "", "01/08/2026 09:30:15 +0800", "2026-08-01T01:30:15Z"),
             ("%Y%m%d", "Asia/Shanghai", "20260801", "2026-07-31T16:00:00Z"),
+            ("%Y%m%d%H%M", "Asia/Shanghai", "202608010930", "2026-08-01T01:30:00Z"),
+            ("%d-%b-%y %I:%M:%S %p", "+08:00", "01-Aug-26 09:30:15 AM", "2026-08-01T01:30:15Z"),
+            ("%Y-%m-%dT%H:%M:%S%:z", "", "2026-08-01T09:30:15+08:00", "2026-08-01T01:30:15Z"),
         ];
         for (format, zone, text, expected) in cases {
             assert_eq!(at(format, zone, text), (Some(expected.to_owned()), Notes::default()), "{text}");
@@ -216,7 +259,8 @@ mod tests {
             ("%Y%m%d%H%M%S", "20260801093015x"),
         ];
         for (format, text) in cases {
-            assert_eq!(at(format, "UTC", text).0, None, "{format} {text}");
+            let zone = if format.starts_with('%') { "UTC" } else { "" };
+            assert_eq!(at(format, zone, text).0, None, "{format} {text}");
         }
     }
 
@@ -253,6 +297,16 @@ mod tests {
         assert!(error("%Q", "UTC").contains("no pattern of strftime"));
         assert!(error("%Y%m%d", "").contains("name the zone"));
         assert!(error("%Y%m%d %Z", "UTC").contains("says no offset"));
+        assert!(error("rfc3339", "UTC").contains("leave it out"));
+        assert!(error("%Y%m%d%H%M%S%z", "UTC").contains("leave it out"));
+        assert!(error("%s", "Asia/Shanghai").contains("write time = \"unix\""));
+        // Read, these would be the midnight of their day, whatever the hour.
+        for pattern in
+            ["%Y%m%d%H", "%Y-%m-%d %H", "%Y-%m-%d %I:%M:%S", "%H:%M:%S", "%d.%m.", "%Y-%m-%d %M:%S"]
+        {
+            assert!(error(pattern, "UTC").contains("says no moment"), "{pattern}");
+        }
+        assert!(error("%Y-%m-%d %H %z", "").contains("says no moment"));
         assert!(Zone::parse("Mars/Olympus").is_none());
     }
 }
