@@ -1,7 +1,7 @@
 //! Names of a feed's files: which are of it, who numbered them, and with which number.
 //!
 //! `CDR_{node}_{number}_*.dat`: `*` is anything, `{number}` digits, `{node}` what stands there, at least a character. The
-//! ending of a compression is not part of the name.
+//! ending of a compression need not be said; where it is, only files that have it are meant.
 
 /// What a name is held against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,9 @@ const OPEN_PARTS_MAX: usize = 5;
 
 /// Digits of the greatest number.
 const DIGITS_MAX: usize = 18;
+
+/// How names of compressed files end.
+pub const COMPRESSED: [&str; 2] = ["gz", "zst"];
 
 /// What a name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,8 +68,11 @@ impl NamePattern {
     /// What a file's name says; `None` if the file is not of this feed.
     #[must_use]
     pub fn read<'a>(&self, name: &'a str) -> Option<Named<'a>> {
-        let plain = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
-        matches(&self.parts, plain, Named::default())
+        let of = |name| matches(&self.parts, name, Named::default());
+        let plain = name
+            .rsplit_once('.')
+            .filter(|(_, ending)| COMPRESSED.iter().any(|known| ending.eq_ignore_ascii_case(known)));
+        plain.and_then(|(plain, _)| of(plain)).or_else(|| of(name))
     }
 }
 
@@ -116,6 +122,11 @@ mod tests {
             ("*{number}*", "x12y34", Some(("", Some(12)))),
             ("{number}", "1234567890123456789", None),
             ("*", "anything", Some(("", None))),
+            ("CDR_{number}.dat.gz", "CDR_42.dat.gz", Some(("", Some(42)))),
+            ("CDR_{number}.dat.gz", "CDR_42.dat", None),
+            ("CDR_{number}.dat", "CDR_42.dat.GZ", Some(("", Some(42)))),
+            ("*.gz", "a.csv.gz", Some(("", None))),
+            ("*.gz", "a.csv.zst", None),
             ("x.ber", "y.ber", None),
         ];
         for (pattern, name, expected) in cases {

@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::ingest::formats::names::COMPRESSED;
 use crate::limits::{INFLATED_FREE_BYTES, INFLATED_TIMES_MAX, ZSTD_WINDOW_LOG_MAX};
 
 /// The content of a file.
@@ -54,9 +55,10 @@ impl Source {
     pub(super) fn new(file: File, name: &str) -> io::Result<Self> {
         let seen = Rc::new(Seen::default());
         let disk = Disk { file, seen: Rc::clone(&seen) };
-        let form = if is(name, "gz") {
+        let [in_gzip, in_zstd] = COMPRESSED;
+        let form = if is(name, in_gzip) {
             Form::Gzip(MultiGzDecoder::new(BufReader::new(disk)))
-        } else if is(name, "zst") {
+        } else if is(name, in_zstd) {
             let mut decoder = zstd::Decoder::with_buffer(BufReader::new(disk))?;
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
             Form::Zstd(decoder)
@@ -74,11 +76,11 @@ impl Source {
 
 /// Whether a file is compressed.
 pub(super) fn is_compressed(name: &str) -> bool {
-    is(name, "gz") || is(name, "zst")
+    COMPRESSED.iter().any(|ending| is(name, ending))
 }
 
 fn is(name: &str, ending: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, found)| found == ending)
+    name.rsplit_once('.').is_some_and(|(_, found)| found.eq_ignore_ascii_case(ending))
 }
 
 /// How much of a file was read from the disk.
@@ -168,6 +170,7 @@ mod tests {
         let (a, b) = (b"first\n".as_slice(), b"second\n".as_slice());
         let both = [a, b].concat();
         assert_eq!(read("x.gz", &[gzip(a), gzip(b)].concat()).unwrap(), both);
+        assert_eq!(read("X.GZ", &gzip(&both)).unwrap(), both);
         let zstd = |content| zstd::encode_all(content, 3).unwrap();
         assert_eq!(read("x.zst", &[zstd(a), zstd(b)].concat()).unwrap(), both);
         assert_eq!(read("x.dat", &both).unwrap(), both);
@@ -180,6 +183,8 @@ mod tests {
             assert!(matches!(read("x.gz", content), Err(Trouble::Content(_))));
         }
         assert!(matches!(read("x.zst", b"no archive"), Err(Trouble::Content(_))));
+        let whole = zstd::encode_all(b"some text that is longer than a header".as_slice(), 3).unwrap();
+        assert!(matches!(read("x.zst", &whole[..whole.len() - 5]), Err(Trouble::Content(_))));
     }
 
     #[test]
