@@ -2,7 +2,7 @@
 
 use crate::codec::json::{self, CdrIn, ReadingIn, Scratch};
 use crate::ingest::formats::gateway::Gateway;
-use crate::ingest::formats::{Buffers, Decoder, Notes, Numbered, Piece, Said, Unreadable};
+use crate::ingest::formats::{Buffers, Cut, Decoder, Notes, Numbered, Piece, Said, Unreadable};
 use crate::ingest::pgw::{Framing, Pieces};
 use crate::limits::{CDR_SECONDS_MAX, FUTURE_S_MAX};
 use crate::model::UnixTime;
@@ -111,18 +111,27 @@ pub struct FileReader<'f> {
 impl<'f> FileReader<'f> {
     #[must_use]
     pub fn new(file: &'f [u8], written: Written<'f>) -> Self {
-        Self::part(file, written, Framing::of(file), 0)
+        let cut = match written {
+            Written::Known { .. } => Cut::Lines,
+            Written::Feed(decoder) => decoder.cut(file),
+        };
+        Self::part(file, written, (Framing::of(file), cut), 0)
     }
 
-    /// Reads a part of a file that begins with a record (in CSV, with the header), framed so. Positions told are so many
-    /// bytes further on.
-    pub(super) fn part(file: &'f [u8], written: Written<'f>, framing: Framing, base: usize) -> Self {
+    /// Reads a part of a file that begins with a record (in CSV, with the header), framed and cut as the file's beginning said.
+    /// Positions told are so many bytes further on.
+    pub(super) fn part(
+        file: &'f [u8],
+        written: Written<'f>,
+        (framing, cut): (Framing, Cut),
+        base: usize,
+    ) -> Self {
         let format = match written {
             Written::Known { .. } => Format::of(file),
             Written::Feed(decoder) => Format::Feed(decoder.format()),
         };
         let cut = match written {
-            Written::Feed(decoder) if decoder.gateway().is_none() => decoder.pieces(file),
+            Written::Feed(decoder) if decoder.gateway().is_none() => decoder.pieces_of(file, cut),
             _ => Vec::new(),
         };
         let told = match written {

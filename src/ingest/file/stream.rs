@@ -1,7 +1,7 @@
 //! A file of any length read in windows: what is in memory is one window, whatever the file holds.
 //!
-//! A window begins with a record and is read as a file of its own, up to where a record might go on in the next one. Where
-//! that is, the form says: behind the last line's end; as far before the window's end as a record of a gateway or a row may
+//! A window begins with a record and is read as a file of its own, up to where a record might go on in the next one, or up to
+//! so many records. Where that is, the form says: behind the last line's end; as far before the window's end as a record of a gateway or a row may
 //! be long; and a JSON text over several lines is one window, or is refused.
 //!
 //! Invariant: the windows' records are those of the whole file, at the same bytes (a property in `tests` compares), and a
@@ -12,7 +12,9 @@ use std::io::{self, Read};
 use super::reader::{FileReader, FileRecord, Written};
 use crate::ingest::formats::{Cut, Decoder, Notes};
 use crate::ingest::pgw::{FileHeader, Framing};
-use crate::limits::{BER_RECORD_BYTES_MAX, FEED_ROW_BYTES_MAX, FILE_WHOLE_BYTES_MAX, FILE_WINDOW_BYTES};
+use crate::limits::{
+    BER_RECORD_BYTES_MAX, FEED_ROW_BYTES_MAX, FILE_WHOLE_BYTES_MAX, FILE_WINDOW_BYTES, FILE_WINDOW_RECORDS,
+};
 use crate::model::UnixTime;
 
 /// Why a file cannot be read on.
@@ -43,6 +45,8 @@ pub struct Stream<R> {
     shape: Option<Shape>,
     header: Option<FileHeader>,
     window: usize,
+    /// Records that a window has at most.
+    records: usize,
     notes: Notes,
 }
 
@@ -50,8 +54,15 @@ pub struct Stream<R> {
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     framing: Framing,
+    cut: Cut,
     end: End,
     is_text: bool,
+}
+
+impl Shape {
+    fn form(self) -> (Framing, Cut) {
+        (self.framing, self.cut)
+    }
 }
 
 /// Where the records of a window end.
@@ -76,6 +87,7 @@ impl<R: Read> Stream<R> {
             shape: None,
             header: None,
             window: FILE_WINDOW_BYTES,
+            records: FILE_WINDOW_RECORDS,
             notes: Notes::default(),
         }
     }
@@ -84,6 +96,12 @@ impl<R: Read> Stream<R> {
     #[cfg(test)]
     pub(super) fn with_window(self, window: usize) -> Self {
         Self { window, ..self }
+    }
+
+    /// The same with fewer records in each.
+    #[cfg(test)]
+    pub(super) fn with_records(self, records: usize) -> Self {
+        Self { records, ..self }
     }
 
     /// Byte behind the last record taken.
@@ -114,7 +132,7 @@ impl<R: Read> Stream<R> {
         }
         self.fill(self.window);
         let shape = self.shape(decoder);
-        let reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.framing, 0);
+        let reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.form(), 0);
         let header = reader.header().map(str::to_owned);
         while self.position < position && !self.bytes.is_empty() {
             let most = usize::try_from(position - self.position).unwrap_or(usize::MAX);
@@ -137,12 +155,15 @@ impl<R: Read> Stream<R> {
         let Some((shape, stop)) = self.look(decoder)? else { return Ok(false) };
         let kept = self.header_len;
         let base = (self.position as usize).wrapping_sub(kept);
-        let mut reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.framing, base);
+        let mut reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.form(), base);
+        // A list over several lines has no place at which it could be taken up.
+        let mut left = if shape.cut == Cut::Whole { usize::MAX } else { self.records };
         let taken = loop {
             let at = reader.position();
-            if at >= stop && at > kept {
+            if (at >= stop || left == 0) && at > kept {
                 break at;
             }
+            left = left.saturating_sub(1);
             match reader.record() {
                 // What stood before it was filler or empty lines, and it may go on in the next window.
                 Some(record) if record.at.wrapping_sub(base) >= stop && stop < self.bytes.len() => {
@@ -166,7 +187,7 @@ impl<R: Read> Stream<R> {
     /// As [`Self::window`].
     pub fn last_end(&mut self, decoder: &Decoder, now: UnixTime) -> Result<Option<UnixTime>, StreamError> {
         let Some((shape, _)) = self.look(decoder)? else { return Ok(None) };
-        let mut reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.framing, 0);
+        let mut reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.form(), 0);
         let mut last = None;
         while let Some(record) = reader.record() {
             last = last.max(record.end_by(now));
@@ -236,13 +257,14 @@ impl<R: Read> Stream<R> {
         }
         let length = self.length.or(self.ended.then_some(self.bytes.len() as u64));
         let framing = Framing::of_start(&self.bytes, length);
-        let end = match decoder.cut(&self.bytes) {
+        let cut = decoder.cut(&self.bytes);
+        let end = match cut {
             Cut::Records => End::Before(BER_RECORD_BYTES_MAX + 8),
             Cut::Rows => End::Before(FEED_ROW_BYTES_MAX + 2),
             Cut::Lines => End::Line,
             Cut::Whole => End::File,
         };
-        let shape = Shape { framing, end, is_text: decoder.gateway().is_none() };
+        let shape = Shape { framing, cut, end, is_text: decoder.gateway().is_none() };
         self.shape = Some(shape);
         self.header = decoder.gateway().and_then(|_| FileHeader::of(&self.bytes, framing));
         shape

@@ -31,7 +31,17 @@ fn whole(file: &[u8], decoder: &Decoder) -> Vec<Found> {
 
 /// Records from a position on, and the positions between windows.
 fn streamed(file: &[u8], decoder: &Decoder, window: usize, from: u64) -> (Vec<Found>, Vec<u64>) {
-    let mut stream = Stream::new(file, Some(file.len() as u64)).with_window(window);
+    streamed_by(file, decoder, (window, usize::MAX), from)
+}
+
+/// The same in windows of so many bytes and records at most.
+fn streamed_by(
+    file: &[u8],
+    decoder: &Decoder,
+    (window, records): (usize, usize),
+    from: u64,
+) -> (Vec<Found>, Vec<u64>) {
+    let mut stream = Stream::new(file, Some(file.len() as u64)).with_window(window).with_records(records);
     stream.skip_to(from, decoder).unwrap();
     let (mut all, mut places) = (Vec::new(), Vec::new());
     while stream.window(decoder, &mut |record| all.push(found(record))).unwrap() {
@@ -85,6 +95,17 @@ fn lines_are_the_same_in_windows() {
     same(lines.as_bytes(), &decoder, 2_000);
 }
 
+#[test]
+fn a_broken_line_costs_itself_wherever_a_window_begins() {
+    let decoder = Decoder::of("one", Platform::Onence);
+    let line = |n| format!("{{\"id\":{n},\"sim\":{{}}}}\n");
+    // A line that opens more than it closes, before and behind others, so that windows begin with it too.
+    let broken = "{\"id\":1,\"sim\":{\n";
+    let lines: String = (0..400).map(|n| if n % 3 == 0 { broken.to_owned() } else { line(n) }).collect();
+    assert_eq!(whole(lines.as_bytes(), &decoder).len(), 400);
+    same(lines.as_bytes(), &decoder, 600);
+}
+
 fn rows() -> Feed {
     let block = r#"{"id":"rows","format":"mapped-csv","identity":"iccid","identity_kind":"iccid","record_id":"id","start":"from",
         "end":"to","up":"up","down":"down","unit":"B","time":"unix"}"#;
@@ -99,6 +120,28 @@ fn rows_are_the_same_in_windows_each_under_the_header() {
     let rows: String = (0..6_000).map(row).collect();
     let file = format!("iccid,id,from,to,up,down\n{rows}");
     same(file.as_bytes(), &feed.decoder, WINDOW);
+}
+
+#[test]
+fn windows_end_after_so_many_records_whatever_these_are() {
+    let decoder = |format| Decoder::new("f", Format::from_name(format).unwrap());
+    for (name, format) in [
+        ("3gpp-cdr/pgw-32297.cdr", "pgw-cdr"),
+        ("3gpp-cdr/pgw-ff-filled.ber", "pgw-cdr"),
+        ("platform-feeds/1nce-shape.jsonl", "1nce"),
+    ] {
+        let (file, decoder) = (data(name), decoder(format));
+        let expected = whole(&file, &decoder);
+        let (all, places) = streamed_by(&file, &decoder, (WINDOW, 7), 0);
+        assert!(all == expected, "{name}: {} records of {}", all.len(), expected.len());
+        assert!(places.len() >= expected.len() / 7, "{name}: {} windows", places.len());
+        let (rest, _) = streamed_by(&file, &decoder, (WINDOW, 7), places[2]);
+        assert!(rest == all[21..], "{name}: taken up again");
+    }
+    let feed = rows();
+    let text = format!("iccid,id,from,to,up,down\n{}", "no row\n".repeat(500));
+    let (all, places) = streamed_by(text.as_bytes(), &feed.decoder, (WINDOW, 7), 0);
+    assert_eq!((all.len(), places.len()), (500, 500_usize.div_ceil(7)));
 }
 
 #[test]

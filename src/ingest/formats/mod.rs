@@ -221,14 +221,20 @@ impl Decoder {
     /// Cuts a message or a file into pieces, in order.
     #[must_use]
     pub fn pieces<'a>(&'a self, bytes: &'a [u8]) -> Vec<Piece<'a>> {
+        self.pieces_of(bytes, self.cut(bytes))
+    }
+
+    /// The same of a part of a file, whose beginning said how it may be cut.
+    pub(in crate::ingest) fn pieces_of<'a>(&'a self, bytes: &'a [u8], cut: Cut) -> Vec<Piece<'a>> {
+        let in_lines = cut == Cut::Lines;
         match &self.format {
             Format::Platform(Platform::Onence | Platform::Emnify | Platform::ControlCenter) => {
-                pieces::values(bytes)
+                pieces::values(bytes, in_lines)
             }
-            Format::Platform(Platform::Soracom) => soracom::pieces(bytes),
-            Format::Platform(Platform::SuperSim) => super_sim::pieces(bytes),
+            Format::Platform(Platform::Soracom) => soracom::pieces(bytes, in_lines),
+            Format::Platform(Platform::SuperSim) => super_sim::pieces(bytes, in_lines),
             Format::Gateway(_) => gateway::pieces(bytes),
-            Format::Mapped(mapping) => mapping.pieces(bytes),
+            Format::Mapped(mapping) => mapping.pieces(bytes, in_lines),
         }
     }
 

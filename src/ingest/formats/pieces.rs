@@ -1,7 +1,7 @@
 //! A message or a file of JSON → its pieces, without reading them: brackets and quotes are followed, nothing else.
 //!
-//! A file is either lines, each a value, or values that go over lines; which of them, its first line says. A list at the top
-//! is its elements. Where the brackets of a value do not close, the rest (of the line, where there are lines) is one
+//! A file is either lines, each a value, or values that go over lines; which of them, its first line says, and where that
+//! breaks off the second. A list at the top is its elements. Where the brackets of a value do not close, the rest (of the line, where there are lines) is one
 //! piece that says so. Where nothing is wrong with it, a text is cut straight away in one pass; else it is looked at with
 //! care, one pass a level of nesting looked into. Invariant: both come to the same pieces.
 
@@ -124,6 +124,29 @@ impl<'a> Walk<'a> {
             if depth == 0 {
                 return Some(());
             }
+        }
+    }
+
+    /// Whether an object may follow in the next line, behind what is open at the end of this one.
+    fn goes_on_with_an_object(mut self) -> bool {
+        let last = self.rest().and_then(|rest| rest.trim_ascii_end().last().copied());
+        let mut open = Vec::new();
+        while let Some(passed) =
+            self.rest().and_then(|rest| rest.iter().position(|byte| IS_MARK[usize::from(*byte)]))
+        {
+            self.at += passed;
+            match self.byte() {
+                // No text goes over lines.
+                Some(b'"') if self.string().is_none() => return false,
+                Some(b'"') => continue,
+                Some(bracket @ (b'{' | b'[')) => open.push(bracket),
+                _ => drop(open.pop()),
+            }
+            self.at += 1;
+        }
+        match open.last() {
+            Some(b'{') => last == Some(b':'),
+            _ => matches!(last, Some(b',' | b'[')),
         }
     }
 
@@ -265,17 +288,17 @@ impl<'a> Cut<'a> {
     }
 }
 
-/// The values at the top of a text. Each is cut `straight` if it can be; else it is handed to `each`, as if nothing had been
-/// cut of it.
+/// The values at the top of a text, in lines or over them. Each is cut `straight` if it can be; else it is handed to `each`, as
+/// if nothing had been cut of it.
 pub(super) fn top<'a>(
-    bytes: &'a [u8],
+    (bytes, in_lines): (&'a [u8], bool),
     straight: impl Fn(&mut Cut<'a>, &mut Walk<'a>) -> Option<()>,
     mut each: impl FnMut(&mut Cut<'a>, Range<usize>),
 ) -> Vec<Piece<'a>> {
     let mut cut = Cut { bytes, pieces: Vec::new() };
     let start = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
     let mut walk = Walk::over(bytes, start..bytes.len());
-    if is_lines(&mut walk.clone()) {
+    if in_lines {
         for line in lines(bytes, start) {
             each(&mut cut, line);
         }
@@ -307,21 +330,25 @@ pub(super) fn top<'a>(
 
 pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Whether a text that begins so is lines, each a value of its own.
+/// Whether a text that begins so is lines, each a value of its own: the first line with anything in it holds one value and
+/// nothing else. Where it is an object that breaks off, the next line is one by itself, where no text over several lines could
+/// have one: one broken line must not swallow a whole file.
 pub(super) fn is_written_in_lines(start: &[u8]) -> bool {
     let from = if start.starts_with(BOM) { BOM.len() } else { 0 };
-    is_lines(&mut Walk::over(start, from..start.len()))
-}
-
-/// Whether the first line with anything in it holds one value and nothing else.
-fn is_lines(walk: &mut Walk<'_>) -> bool {
-    if walk.peek().is_none() {
+    let mut lines = lines(start, from);
+    let Some(first) = lines.next() else { return false };
+    let rest = start.get(first.end..).unwrap_or_default();
+    if memchr::memchr(b'\n', rest).is_none() {
         return false;
     }
-    let line_end = walk.bytes.get(walk.at..).and_then(|rest| memchr::memchr(b'\n', rest));
-    let Some(line_end) = line_end.map(|len| walk.at + len) else { return false };
-    let mut line = Walk { end: line_end, ..walk.clone() };
-    line.value().is_some() && line.peek().is_none()
+    let begins_object = |line: &Range<usize>| start.get(line.start) == Some(&b'{');
+    match Walk::over(start, first.clone()).value() {
+        Some(value) => value == first,
+        None if !begins_object(&first) || Walk::over(start, first.clone()).goes_on_with_an_object() => false,
+        None => lines.next().is_some_and(|second| {
+            begins_object(&second) && Walk::over(start, second.clone()).value() == Some(second)
+        }),
+    }
 }
 
 /// The lines with anything in them, without the spaces around.
@@ -343,8 +370,8 @@ fn lines(bytes: &[u8], start: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Each value at the top, or each element of a list there, is a piece.
-pub(super) fn values(bytes: &[u8]) -> Vec<Piece<'_>> {
-    top(bytes, |cut, walk| cut.straight(walk, None), listed)
+pub(super) fn values(bytes: &[u8], in_lines: bool) -> Vec<Piece<'_>> {
+    top((bytes, in_lines), |cut, walk| cut.straight(walk, None), listed)
 }
 
 pub(super) fn listed(cut: &mut Cut<'_>, value: Range<usize>) {

@@ -46,8 +46,8 @@ struct Class<'a> {
 }
 
 /// The points under each name.
-pub(super) fn pieces(bytes: &[u8]) -> Vec<Piece<'_>> {
-    top(bytes, straight, named)
+pub(super) fn pieces(bytes: &[u8], in_lines: bool) -> Vec<Piece<'_>> {
+    top((bytes, in_lines), straight, named)
 }
 
 pub(super) fn named(cut: &mut Cut<'_>, value: Range<usize>) {

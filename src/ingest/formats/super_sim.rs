@@ -50,8 +50,8 @@ struct Period<'a> {
 }
 
 /// The records of each page, or records by themselves.
-pub(super) fn pieces(bytes: &[u8]) -> Vec<Piece<'_>> {
-    top(bytes, straight, page)
+pub(super) fn pieces(bytes: &[u8], in_lines: bool) -> Vec<Piece<'_>> {
+    top((bytes, in_lines), straight, page)
 }
 
 /// A page, its records cut on the way; `None`: it must be looked at with care.

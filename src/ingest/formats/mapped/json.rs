@@ -16,10 +16,10 @@ const NO_RECORDS: &str = "no list of records where the mapping points";
 const TWICE: &str = "stands there twice";
 
 /// The records of a message.
-pub(super) fn pieces<'a>(bytes: &'a [u8], records: Option<&str>) -> Vec<Piece<'a>> {
-    let Some(pointer) = records else { return values(bytes) };
+pub(super) fn pieces<'a>(bytes: &'a [u8], in_lines: bool, records: Option<&str>) -> Vec<Piece<'a>> {
+    let Some(pointer) = records else { return values(bytes, in_lines) };
     top(
-        bytes,
+        (bytes, in_lines),
         |_, _| None,
         |cut, value| match follow(bytes, value.clone(), pointer) {
             Ok(Some(list)) => cut.listed(list, None),

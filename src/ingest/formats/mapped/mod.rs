@@ -127,11 +127,11 @@ impl Mapping {
         }
     }
 
-    /// Cuts a message or a file into records.
-    pub(super) fn pieces<'a>(&'a self, bytes: &'a [u8]) -> Vec<Piece<'a>> {
+    /// Cuts a message or a file into records; of JSON it is told whether it is lines.
+    pub(super) fn pieces<'a>(&'a self, bytes: &'a [u8], in_lines: bool) -> Vec<Piece<'a>> {
         match &self.syntax {
             Syntax::Csv { delimiter, columns } => csv::pieces(bytes, *delimiter, columns.as_deref()),
-            Syntax::Json { records } => json::pieces(bytes, records.as_deref()),
+            Syntax::Json { records } => json::pieces(bytes, in_lines, records.as_deref()),
         }
     }
 

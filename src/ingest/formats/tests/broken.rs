@@ -158,6 +158,26 @@ fn a_broken_line_takes_no_other_with_it() {
 }
 
 #[test]
+fn a_first_line_that_breaks_off_takes_no_other_with_it() {
+    let good = STREAMED.replace('\n', "");
+    for broken in [good.split_at(60).0, "{\"id\":1,\"sim\":{", "{\"id\":1,", "{\"id\":[1", "{\"id\":\"x,"] {
+        let found = lines(Platform::Onence, format!("{broken}\n{good}\n{good}\n").as_bytes());
+        let are: Vec<bool> = found.iter().map(|line| line.starts_with("cdr ")).collect();
+        assert_eq!(are, [false, true, true], "{found:?}");
+    }
+    // A text over several lines whose second line is an object too.
+    for text in [
+        "{\"a\":[\n{\"id\":1}\n]}",
+        "{\"a\":[1,\n{\"id\":1}\n]}",
+        "{\"a\":\n{\"id\":1}\n}",
+        "[{\"id\":1},\n{\"id\":2}\n]",
+    ] {
+        let decoder = Decoder::of("f", Platform::Onence);
+        assert!(decoder.pieces(text.as_bytes()).iter().all(|piece| piece.fault.is_none()), "{text}");
+    }
+}
+
+#[test]
 fn of_a_list_that_is_cut_off_the_whole_records_are_read() {
     let text = format!("[{STREAMED},{STREAMED}");
     let found = lines(Platform::Onence, text.as_bytes());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::super::pieces::{Cut, listed, top};
+use super::super::pieces::{self, Cut, is_written_in_lines, listed};
 use super::super::{Piece, Platform, Said, Unreadable, soracom, stream, super_sim};
 
 const FEED: &str = "f";
@@ -64,10 +64,15 @@ fn message(platform: Platform) -> (Vec<u8>, Cutting) {
 
 fn cut(platform: Platform, bytes: &[u8]) -> Vec<Piece<'_>> {
     match platform {
-        Platform::Soracom => soracom::pieces(bytes),
-        Platform::SuperSim => super_sim::pieces(bytes),
-        _ => super::super::pieces::values(bytes),
+        Platform::Soracom => soracom::pieces(bytes, is_written_in_lines(bytes)),
+        Platform::SuperSim => super_sim::pieces(bytes, is_written_in_lines(bytes)),
+        _ => pieces::values(bytes, is_written_in_lines(bytes)),
     }
+}
+
+/// The same with care.
+fn carefully(bytes: &[u8], page: Cutting) -> Vec<Piece<'_>> {
+    pieces::top((bytes, is_written_in_lines(bytes)), |_, _| None, page)
 }
 
 /// So much of a sample holds some records.
@@ -80,7 +85,7 @@ fn samples_are_read_in_one_pass_as_with_care() {
     for platform in PLATFORMS {
         let (bytes, page) = message(platform);
         let pieces = cut(platform, &bytes);
-        assert_eq!(pieces, top(&bytes, |_, _| None, page), "{platform:?}");
+        assert_eq!(pieces, carefully(&bytes, page), "{platform:?}");
         let mut plain = 0;
         for piece in &pieces {
             assert_eq!(read(platform, piece), careful(platform, piece), "{platform:?} {}", piece.at);
@@ -135,7 +140,7 @@ proptest! {
     ) {
         let (message, page) = message(platform);
         let bytes = damaged(message.get(..end).unwrap_or(&message), &damage);
-        prop_assert_eq!(cut(platform, &bytes), top(&bytes, |_, _| None, page), "{}", String::from_utf8_lossy(&bytes));
+        prop_assert_eq!(cut(platform, &bytes), carefully(&bytes, page), "{}", String::from_utf8_lossy(&bytes));
     }
 
     #[test]
@@ -144,6 +149,6 @@ proptest! {
         text in r#"[\[{]["{}\[\]:, 1a\\]{0,24}"#,
     ) {
         let (_, page) = message(platform);
-        prop_assert_eq!(cut(platform, text.as_bytes()), top(text.as_bytes(), |_, _| None, page), "{}", text);
+        prop_assert_eq!(cut(platform, text.as_bytes()), carefully(text.as_bytes(), page), "{}", text);
     }
 }
