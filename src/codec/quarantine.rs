@@ -114,6 +114,12 @@ impl Qid {
         )
     }
 
+    /// Of what could not be read in a file: by where it stands and what it is, since names of files come again.
+    #[must_use]
+    pub fn of_file(origin: &Origin<'_>, content: &[u8]) -> Self {
+        hash("file", &[origin.source.as_bytes(), &origin.offset.to_le_bytes(), content])
+    }
+
     /// Of a part of what stands there, by its byte: a message may hold many records.
     #[must_use]
     pub fn of_part(origin: &Origin<'_>, at: usize) -> Self {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use serde_json::value::RawValue;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::parking::{Envelope, Kind};
 use crate::codec::directory::name_text;
@@ -9,6 +10,7 @@ use crate::codec::event::CloudEvent;
 use crate::codec::json::{self as outside, CdrIn, Scratch};
 use crate::codec::quarantine::{self, Content, Entry, Qid};
 use crate::codec::time;
+use crate::limits::NAME_BYTES_MAX;
 use crate::log::{Output, Topic};
 use crate::model::{CardName, DirectoryEntry, Origin, Outcome, UnixTime};
 
@@ -23,6 +25,25 @@ pub(super) struct Raw<'a> {
 /// A record that cannot be read, as it came.
 pub(super) fn dead(bytes: &[u8], reason: &str, origin: Origin<'_>) -> Output {
     quarantine::output(&Entry::unreadable(bytes, reason, origin), None)
+}
+
+/// A part of a file that cannot be read, as it came; where nothing of it is repeated, the reason tells it from others.
+pub(super) fn dead_in_file(bytes: &[u8], reason: &str, origin: Origin<'_>) -> Output {
+    let content = if bytes.is_empty() { reason.as_bytes() } else { bytes };
+    let qid = Qid::of_file(&origin, content);
+    quarantine::output(&Entry { qid, ..Entry::unreadable(bytes, reason, origin) }, None)
+}
+
+/// The name that records have as their origin, within the bound of names: of a longer one its beginning, and a hash by which
+/// it is told from others that begin so.
+pub(super) fn source_name(name: String) -> String {
+    if name.len() <= NAME_BYTES_MAX {
+        return name;
+    }
+    let hash = format!("~{:016x}", xxh3_64(name.as_bytes()));
+    let most = NAME_BYTES_MAX - hash.len();
+    let end = (0..=most).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}{hash}", name.get(..end).unwrap_or_default())
 }
 
 /// A part of a message that cannot be read, as it came.
@@ -111,6 +132,32 @@ mod tests {
             valid_from,
             valid_to,
         }
+    }
+
+    #[test]
+    fn long_names_of_one_beginning_are_told_apart_within_the_bound() {
+        assert_eq!(source_name("file:f/a.dat".to_owned()), "file:f/a.dat");
+        let names = [1, 2].map(|n| source_name(format!("file:f/{}ü{n}.dat", "ü".repeat(70))));
+        assert_ne!(names[0], names[1]);
+        for name in &names {
+            assert!(
+                (NAME_BYTES_MAX - 1..=NAME_BYTES_MAX).contains(&name.len()) && name.starts_with("file:f/ü"),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_in_another_file_of_the_same_name_is_another_letter() {
+        let origin = Origin { source: "file:f/usage.csv", partition: 0, offset: 7, received_ms: 1 };
+        let qid = |bytes: &[u8], reason: &str, received_ms| {
+            let letter = dead_in_file(bytes, reason, Origin { received_ms, ..origin });
+            letter.headers.into_iter().find(|(name, _)| *name == quarantine::header::QID).unwrap().1
+        };
+        let monday = qid(b"a", "no record", 1);
+        assert_eq!(monday, qid(b"a", "no record", 2), "read again");
+        assert_ne!(monday, qid(b"b", "no record", 1));
+        assert_ne!(qid(b"", "cut short", 1), qid(b"", "no archive", 1));
     }
 
     #[test]

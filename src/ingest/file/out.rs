@@ -15,7 +15,7 @@ use super::super::sources::Ref;
 use super::reader::{Content, FileRecord};
 use crate::codec::directory as entries;
 use crate::ingest::formats::Notes;
-use crate::limits::{NAME_BYTES_MAX, PACK_RECORDS_MAX};
+use crate::limits::PACK_RECORDS_MAX;
 use crate::log::{IngestLog, LogError, Output};
 use crate::model::{CardName, Origin};
 
@@ -31,15 +31,6 @@ pub struct Out<D> {
     source: String,
     /// The time of all messages, where the clock is supplied.
     time_ms: i64,
-}
-
-/// The name that records of a file have as their origin, within the bound of names.
-fn source(name: &str) -> String {
-    let mut source = format!("file:{name}");
-    while source.len() > NAME_BYTES_MAX {
-        source.pop();
-    }
-    source
 }
 
 impl<D: Directory> Out<D> {
@@ -60,7 +51,7 @@ impl<D: Directory> Out<D> {
 
     /// Records that follow are of this file; where the clock is supplied they are appended at this time.
     pub fn begin(&mut self, name: &str, time_ms: i64) {
-        (self.source, self.time_ms) = (source(name), time_ms);
+        (self.source, self.time_ms) = (letters::source_name(format!("file:{name}")), time_ms);
     }
 
     /// The time of what was appended last, where the clock is supplied; `None` before anything was.
@@ -197,7 +188,7 @@ impl<D: Directory> Out<D> {
     }
 
     fn dead(&mut self, bytes: &[u8], reason: &str, origin: Origin<'_>) -> IngestOutcome {
-        self.post(letters::dead(bytes, reason, origin));
+        self.post(letters::dead_in_file(bytes, reason, origin));
         IngestOutcome::DeadLetter
     }
 
