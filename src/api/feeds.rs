@@ -95,7 +95,9 @@ impl From<NotTaken> for Problem {
             NotTaken::NotReady | NotTaken::Gone => Self::NotReady(why.to_string()),
             NotTaken::NoIngest => Self::NoIngest(why.to_string()),
             NotTaken::Refused(Refused::Feed(_)) => Self::NotFound(why.to_string()),
-            NotTaken::Refused(Refused::Unreadable { .. }) => Self::BadRequest(why.to_string()),
+            NotTaken::Refused(Refused::Unreadable { .. } | Refused::TooMany(_)) => {
+                Self::BadRequest(why.to_string())
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use super::letters::{self, Raw};
 use super::options::{Clock, Options};
 use super::parking::Kind;
 use super::place::{Placed, outside_cdr, outside_reading};
-use crate::limits::FUTURE_S_MAX;
+use crate::limits::{FUTURE_S_MAX, MESSAGE_RECORDS_MAX};
 use crate::log::{Committed, Topic, TopicPartition};
 use crate::model::{CardName, LogOffset, UnixTime};
 
@@ -25,6 +25,10 @@ fn end_of(said: &Said<'_>, outside_ms: i64) -> Option<UnixTime> {
         Said::Aside(_) => return None,
     };
     (end <= outside_ms / 1_000 + FUTURE_S_MAX).then_some(end)
+}
+
+fn too_many(records: usize) -> String {
+    format!("the message holds {records} records, more than {MESSAGE_RECORDS_MAX}: have it sent as several")
 }
 
 /// The watch over the feeds that come by topics. Where the clock is supplied no time passes while nothing comes.
@@ -132,8 +136,9 @@ impl<D: Directory> Intake<D> {
         let numbers = self.gaps.message(feed.decoder.feed(), place, taken.when.outside_ms);
         let taken = &Taken { numbers, ..*taken };
         let pieces = feed.decoder.pieces(taken.raw.bytes);
-        let Ok(acks) = u32::try_from(pieces.len()) else {
-            return self.dead(taken, "more records than can be counted");
+        let acks = match u32::try_from(pieces.len()) {
+            Ok(acks) if pieces.len() <= MESSAGE_RECORDS_MAX => acks,
+            _ => return self.dead(taken, &too_many(pieces.len())),
         };
         if acks == 0 {
             self.ledger.aside(taken.source);

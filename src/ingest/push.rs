@@ -14,12 +14,12 @@ use super::formats::{Buffers, Decoder, Piece};
 use super::frontier::Load;
 use super::intake::{Intake, Taken};
 use super::ledger::{IngestOutcome, Source};
-use super::letters::Raw;
+use super::letters::{self, Raw};
 use super::options::Clock;
 use super::packer::When;
 use super::parking::Kind;
 use super::sources::Ref;
-use crate::limits::{FILE_PROBLEMS_SHOWN, NAME_BYTES_MAX};
+use crate::limits::{FILE_PROBLEMS_SHOWN, PUSH_RECORDS_MAX};
 use crate::model::Origin;
 
 /// One batch.
@@ -43,6 +43,8 @@ pub enum Refused {
     /// Not one record in it can be read: it is something else than what the feed's block says.
     #[error("nothing in it can be read as {format}; first, at byte {at}: {reason}")]
     Unreadable { format: &'static str, at: usize, reason: String },
+    #[error("it holds {0} records, and at most {PUSH_RECORDS_MAX} are taken at once: send it in parts")]
+    TooMany(usize),
 }
 
 /// What became of a batch.
@@ -126,6 +128,9 @@ impl<D: Directory> Intake<D> {
         let decoder = decoders.iter().find(|decoder| decoder.feed() == push.feed);
         let decoder = decoder.ok_or_else(|| Refused::Feed(push.feed.to_owned()))?;
         let pieces = decoder.pieces(push.bytes);
+        if pieces.len() > PUSH_RECORDS_MAX {
+            return Err(Refused::TooMany(pieces.len()));
+        }
         check(decoder, &pieces)?;
         let when = When { now_ms, outside_ms: self.outside_ms_of(push, decoder) };
         self.heard_at(when.outside_ms);
@@ -194,11 +199,7 @@ fn check(decoder: &Decoder, pieces: &[Piece<'_>]) -> Result<(), Refused> {
     }
 }
 
-/// `push:`, the batch's hash and its feed, within the bound of names: the same batch sent again has the same places.
+/// `push:`, the batch's hash and its feed: the same batch sent again has the same places.
 fn source(push: &Push<'_>) -> String {
-    let mut source = format!("push:{:016x}/{}", xxh3_64(push.bytes), push.feed);
-    while source.len() > NAME_BYTES_MAX {
-        source.pop();
-    }
-    source
+    letters::source_name(format!("push:{:016x}/{}", xxh3_64(push.bytes), push.feed))
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::ingest::formats::{Decoder, Platform};
 use crate::ingest::{Kept, Push, Refused, Taking, Ticket};
+use crate::limits::PUSH_RECORDS_MAX;
 
 fn run(bounds: Bounds) -> Run {
     let broker = Broker::new();
@@ -48,6 +49,15 @@ fn push(run: &mut Run, feed: &str, text: &str) -> Result<Ticket, Refused> {
 fn outcomes(run: &Run) -> [u64; 4] {
     assert!(run.ingest.ledger().adds_up());
     IngestOutcome::ALL.map(|outcome| run.ingest.ledger().records(Source::Push, outcome))
+}
+
+#[test]
+fn a_batch_of_more_records_than_are_taken_at_once_is_refused_as_a_whole() {
+    let mut run = run(Bounds::default());
+    run.settle();
+    let batch = format!("{}\n{}", record(1, 1, 5), "x\n".repeat(PUSH_RECORDS_MAX));
+    assert_eq!(push(&mut run, "f", &batch), Err(Refused::TooMany(PUSH_RECORDS_MAX + 1)));
+    assert_eq!((outcomes(&run), run.settle().in_flight_records), ([0; 4], 0));
 }
 
 #[test]
