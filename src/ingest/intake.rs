@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::directory::Directory;
 use super::feeds::watched;
+use super::formats::Unreadable;
 use super::gaps::Gaps;
+use super::guarded::guarded;
 use super::ledger::{IngestLedger, IngestOutcome, Source};
 use super::letters::{self, Raw};
 use super::options::{Clock, Options};
@@ -201,7 +203,11 @@ impl<D: Directory> Intake<D> {
     }
 
     fn command(&mut self, taken: &Taken<'_>) {
-        let placed = match json::command(taken.raw.bytes) {
+        let read = match guarded(|| json::command(taken.raw.bytes)) {
+            Ok(read) => read,
+            Err(panic) => return self.dead(taken, &Unreadable::Panicked(panic).to_string()),
+        };
+        let placed = match read {
             Ok(CommandIn::Card(command)) => {
                 let (card, json) = (command.card, canonical::to_vec(&command));
                 self.put(taken).push(card, &Record::Command { card, json: &json, origin: taken.raw.origin })

@@ -17,6 +17,7 @@ pub mod file;
 pub mod formats;
 mod frontier;
 pub mod gaps;
+mod guarded;
 mod intake;
 mod ledger;
 mod letters;
@@ -36,6 +37,9 @@ pub use frontier::{Frontier, Load};
 pub use ledger::{IngestLedger, IngestOutcome, Source};
 pub use options::{Bounds, Clock, Options, RawFeed, Report};
 pub use push::{Kept, Push, Refused, Ticket};
+
+#[cfg(all(test, feature = "full"))]
+pub(crate) use guarded::PANICS;
 
 #[cfg(test)]
 mod tests;

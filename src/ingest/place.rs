@@ -1,6 +1,8 @@
 //! One outside record → its card's pack: decode, resolve, push. Shared by topics, parked records and files.
 
 use super::directory::{Directory, resolve};
+use super::formats::Unreadable;
+use super::guarded::guarded;
 use super::letters::Raw;
 use super::outbox::Outbox;
 use super::packer::{Packer, TooLarge, When};
@@ -34,9 +36,16 @@ pub(super) struct Place<'a, D> {
 impl<D: Directory> Place<'_, D> {
     /// Places a record in outside JSON.
     pub(super) fn raw(&mut self, raw: &Raw<'_>, scratch: &mut Scratch) -> Placed {
+        let panicked = |panic: String| Placed::Dead(Unreadable::Panicked(panic).to_string());
         let placed = match raw.kind {
-            Kind::Cdr => json::cdr(raw.bytes, scratch).map(|cdr| self.cdr(&cdr, raw.origin)),
-            Kind::Reading => json::reading(raw.bytes).map(|reading| self.reading(&reading, raw.origin)),
+            Kind::Cdr => match guarded(move || json::cdr(raw.bytes, scratch)) {
+                Ok(read) => read.map(|cdr| self.cdr(&cdr, raw.origin)),
+                Err(panic) => return panicked(panic),
+            },
+            Kind::Reading => match guarded(|| json::reading(raw.bytes)) {
+                Ok(read) => read.map(|reading| self.reading(&reading, raw.origin)),
+                Err(panic) => return panicked(panic),
+            },
         };
         placed.unwrap_or_else(|error| Placed::Dead(error.to_string()))
     }

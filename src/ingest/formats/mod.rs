@@ -14,7 +14,7 @@
 //! ([`Decoder::read`]): so each has one outcome, and one that is broken takes no other with it. `docs/feeds.md` says what
 //! is taken from where.
 //!
-//! Invariant: no bytes whatever make it panic; every byte is in a piece, or is what holds pieces together; units are
+//! Invariant: no bytes whatever make it panic (and if some did, they alone would be lost: `ingest::guarded`); every byte is in a piece, or is what holds pieces together; units are
 //! converted here, exactly or not at all, and nowhere later.
 
 mod control_center;
@@ -39,6 +39,7 @@ pub use pieces::Piece;
 
 use std::borrow::Cow;
 
+use super::guarded::guarded;
 use crate::codec::json::{CdrIn, JsonError, ReadingIn};
 use crate::ingest::pgw::{RecordError, RecordType, UsageRecord};
 use gateway::Gateway;
@@ -76,6 +77,10 @@ impl Platform {
     }
 }
 
+/// What becomes of a text that cannot even be cut.
+pub(super) const PANICKED: &str =
+    "the program panicked as it cut this into records: please report it with the file";
+
 /// What a piece says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Said<'a> {
@@ -100,6 +105,10 @@ pub enum Unreadable {
     Json(#[from] JsonError),
     #[error(transparent)]
     Record(#[from] RecordError),
+    #[error(
+        "the program panicked as it read this ({0}): please report it with the record, which can be brought again once that is mended"
+    )]
+    Panicked(String),
     #[error(
         "a record of a {kind} in a feed of {own} records: nodes count the same traffic, so it is not taken unasked; name \
          the feed that it is of in `also` of the block of feeds, or bring it by --format of its own"
@@ -226,6 +235,15 @@ impl Decoder {
 
     /// The same of a part of a file, whose beginning said how it may be cut.
     pub(in crate::ingest) fn pieces_of<'a>(&'a self, bytes: &'a [u8], cut: Cut) -> Vec<Piece<'a>> {
+        guarded(|| self.cut_into_pieces(bytes, cut)).unwrap_or_else(|panic| {
+            tracing::error!(feed = self.feed, "{PANICKED} ({panic})");
+            vec![Piece { at: 0, bytes, of: None, fault: Some(PANICKED) }]
+        })
+    }
+
+    fn cut_into_pieces<'a>(&'a self, bytes: &'a [u8], cut: Cut) -> Vec<Piece<'a>> {
+        #[cfg(test)]
+        super::guarded::panic_if_told(bytes, super::guarded::PANICS[0]);
         let in_lines = cut == Cut::Lines;
         match &self.format {
             Format::Platform(Platform::Onence | Platform::Emnify | Platform::ControlCenter) => {
@@ -267,6 +285,17 @@ impl Decoder {
         if let Some(fault) = piece.fault {
             return Err(Unreadable::Fault(fault));
         }
+        guarded(move || self.read_as_written(piece, buffers))
+            .unwrap_or_else(|panic| Err(Unreadable::Panicked(panic)))
+    }
+
+    fn read_as_written<'a>(
+        &'a self,
+        piece: &Piece<'a>,
+        buffers: &'a mut Buffers,
+    ) -> Result<(Said<'a>, Option<Numbered<'a>>), Unreadable> {
+        #[cfg(test)]
+        super::guarded::panic_if_told(piece.bytes, super::guarded::PANICS[1]);
         let platform = match &self.format {
             Format::Mapped(mapping) => {
                 return Ok(mapping.read(piece, &self.feed, &mut buffers.notes)?);

@@ -5,6 +5,8 @@
 
 use super::RecordType;
 use crate::ingest::ber::Reader;
+use crate::ingest::formats::PANICKED;
+use crate::ingest::guarded::guarded;
 use crate::limits::BER_RECORD_BYTES_MAX;
 
 /// How records stand in a file.
@@ -31,6 +33,8 @@ pub struct Piece<'a> {
 pub enum Broken {
     Unreadable,
     CutShort,
+    /// The program has panicked.
+    Panicked,
     /// `Data Record Format` of the CDR header (TS 32.297 clause 6.1.2).
     Format(u8),
 }
@@ -42,6 +46,7 @@ impl Broken {
         match self {
             Self::Unreadable => "is no usage record; skipped to the next one",
             Self::CutShort => "ends before its CDR header says: the file is cut short",
+            Self::Panicked => PANICKED,
             Self::Format(2) => "is no BER (the CDR header says unaligned PER): ask the carrier for BER",
             Self::Format(3) => "is no BER (the CDR header says aligned PER): ask the carrier for BER",
             Self::Format(4) => "is no BER (the CDR header says XER): ask the carrier for BER",
@@ -257,9 +262,14 @@ impl<'a> Iterator for Pieces<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.framing {
+        let from = self.at;
+        guarded(|| match self.framing {
             Framing::Plain => self.plain(),
             Framing::Headers { .. } => self.framed(),
-        }
+        })
+        .unwrap_or_else(|panic| {
+            tracing::error!(byte = from, "{PANICKED} ({panic})");
+            self.take(from, self.file.len(), Some(Broken::Panicked))
+        })
     }
 }

@@ -80,6 +80,35 @@ fn a_message_of_many_records_is_finished_by_the_last_and_each_has_one_outcome() 
 }
 
 #[test]
+fn what_a_decoder_panics_on_is_a_dead_letter_and_nothing_else_is_held_up() {
+    let mut run = Run::with_feed(Platform::Onence);
+    run.register(1, None);
+    let [cutting, reading] =
+        crate::ingest::guarded::PANICS.map(|told| String::from_utf8(told.to_vec()).unwrap());
+    run.put(RAW, 0, &format!("[{},{{\"no\":\"{reading}\"}},{}]", of_card(1), of_card(2)));
+    run.put(RAW, 0, &format!("[{},\"{cutting}\"]", of_card(3)));
+    run.put(RAW, 0, &of_card(4));
+    run.settle();
+    assert_eq!((run.outcomes(), run.committed(RAW, 0)), ([3, 0, 2, 0], 3));
+    assert_eq!(run.logged(), texts(&["cdr 1", "cdr 2", "cdr 4"]));
+    assert!(
+        run.header(Topic::DeadLetter, "reason").contains("the program panicked as it read this (as told)")
+    );
+}
+
+#[test]
+fn a_message_of_more_records_than_any_is_one_dead_letter() {
+    let mut run = Run::with_feed(Platform::Onence);
+    let message = "1,".repeat(crate::limits::MESSAGE_RECORDS_MAX);
+    run.put(RAW, 0, &format!("[{message}1]"));
+    run.put(RAW, 0, &of_card(1));
+    run.register(1, None);
+    run.settle();
+    assert_eq!((run.outcomes(), run.committed(RAW, 0)), ([1, 0, 1, 0], 2));
+    assert!(run.header(Topic::DeadLetter, "reason").contains("holds 16385 records, more than 16384"));
+}
+
+#[test]
 fn a_record_of_an_unknown_number_waits_in_its_canonical_form() {
     let mut run = Run::with_feed(Platform::Onence);
     run.put(RAW, 0, &of_number(7));

@@ -26,6 +26,7 @@ use super::backoff::Backoff;
 use super::ingest::Shared;
 use super::{SharedDirectory, wall_ms};
 use crate::api::metrics::{FeedMetrics, IngestMetrics};
+use crate::guard::caught;
 use crate::ingest::file::Out;
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::gaps::{Gaps, Watch};
@@ -195,8 +196,14 @@ impl<L: IngestLog> Turn<'_, L> {
             let supplied = self.options.clock == Clock::Supplied;
             let mut reach = Reach { out: &mut self.out, gaps: &mut self.gaps, now_ms, supplied };
             let Some(one) = self.folders.ones.get_mut(index) else { continue };
-            if !one.step(&mut reach) {
-                continue;
+            match caught(|| one.step(&mut reach)) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(panicked) => {
+                    // What it was handing over may be half there: all of this turn goes, and is read again.
+                    one.condemn(&panicked.to_string(), now_ms);
+                    return Err(LogError::Fatal(format!("feed {}: {panicked}", one.id())));
+                }
             }
             moved = true;
             self.post_told();

@@ -47,6 +47,8 @@ pub(super) struct One {
     kept_at: u64,
     pub(super) trouble: Option<String>,
     retry_ms: i64,
+    /// The file as it was read when that panicked, and what was said: it is set aside unread.
+    panicked: Option<(Place, String)>,
 }
 
 /// A file that is read.
@@ -81,6 +83,7 @@ impl One {
             kept_at: 0,
             trouble: None,
             retry_ms: 0,
+            panicked: None,
         }
     }
 
@@ -106,7 +109,18 @@ impl One {
 
     /// A new log follows: what it has not acknowledged is read again.
     pub(super) fn anew(&mut self) {
-        (self.open, self.keeper, self.retry_ms) = (None, None, 0);
+        (self.open, self.keeper) = (None, None);
+    }
+
+    /// A turn of it has panicked, past what a decoder's panic costs. What was handed over in that turn is thrown away by
+    /// whoever calls this; the file is set aside in the next, or it would only panic again.
+    pub(super) fn condemn(&mut self, why: &str, now_ms: i64) {
+        self.panicked = self.file.clone().map(|file| (file, why.to_owned()));
+        self.say(Some(format!(
+            "{}: reading it panicked ({why}); please report it",
+            self.folder.path.display()
+        )));
+        self.retry_ms = now_ms.saturating_add(FOLDER_RETRY_MS);
     }
 
     /// Reads on by one window. Everything handed to `reach.out` must be acknowledged before [`Self::settle`] is called.
@@ -206,10 +220,16 @@ impl One {
             let skipped = open.stream.skip_to(position, &self.feed.decoder);
             skipped.map_err(|error| self.io(&name, error))?;
         }
+        let is_it = |(file, _): &mut (Place, String)| file.name == name && file.look == look;
+        let panicked = self.panicked.take_if(is_it).map(|(_, why)| why);
         tracing::info!(feed = self.id(), file = name, position, "reading a file");
         reach.gaps.arrival(self.feed.decoder.feed(), reach.now_ms);
-        self.file = Some(Place { name, look, position, read });
-        (self.open, self.kept_at) = (Some(open), position);
+        let file = Place { name, look, position, read };
+        if let Some(why) = panicked {
+            let why = format!("the program panicked as it read on ({why}): please report it with the file");
+            open.break_off(self.feed.decoder.feed(), &file, &why, reach);
+        }
+        (self.file, self.open, self.kept_at) = (Some(file), Some(open), position);
         Ok(true)
     }
 
