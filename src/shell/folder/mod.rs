@@ -15,7 +15,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
@@ -31,7 +33,7 @@ use crate::ingest::file::Out;
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::gaps::{Gaps, Watch};
 use crate::ingest::{Clock, Options};
-use crate::limits::{GAPS_LOOK_EVERY_MS, STATUS_EVERY_MS};
+use crate::limits::{FOLDER_NEWS_MAX, GAPS_LOOK_EVERY_MS, STATUS_EVERY_MS};
 use crate::log::{IngestLog, LogError};
 use crate::shell::board::{FeedStatus, FolderStatus};
 
@@ -49,7 +51,7 @@ pub fn run<L: IngestLog>(
     shared: &Shared,
     mut make: impl FnMut() -> Result<(L, SharedDirectory), LogError>,
 ) {
-    let (tell, told) = channel();
+    let (tell, told) = sync_channel(FOLDER_NEWS_MAX);
     let mut folders = Folders::new(feeds, tell);
     let mut metrics = (IngestMetrics::new(), FeedMetrics::default());
     let mut backoff = Backoff::default();
@@ -70,23 +72,52 @@ pub fn run<L: IngestLog>(
     }
 }
 
-/// A file was renamed into a folder, or something else happened in one.
+/// Something happened in a folder.
 struct Told {
     path: PathBuf,
-    renamed: bool,
+    news: News,
+}
+
+/// What happened to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// It was renamed into the folder.
+    Renamed,
+    Made,
+    Written,
+    /// Whoever wrote it has closed it.
+    Closed,
+    Other,
+}
+
+impl News {
+    /// `None`: nothing that matters here.
+    fn of(kind: EventKind) -> Option<Self> {
+        Some(match kind {
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Self::Renamed,
+            EventKind::Create(_) => Self::Made,
+            EventKind::Modify(ModifyKind::Data(_)) => Self::Written,
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => Self::Closed,
+            EventKind::Modify(_) => Self::Other,
+            _ => return None,
+        })
+    }
 }
 
 struct Folders {
     ones: Vec<One>,
-    tell: Sender<Told>,
+    tell: SyncSender<Told>,
+    /// Some news could not be told.
+    missed: Arc<AtomicBool>,
     watcher: Option<notify::RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
 }
 
 impl Folders {
-    fn new(feeds: &[Feed], tell: Sender<Told>) -> Self {
+    fn new(feeds: &[Feed], tell: SyncSender<Told>) -> Self {
         let one = |feed: &Feed| Some(One::new(feed.clone(), feed.folder.clone()?));
-        Self { ones: feeds.iter().filter_map(one).collect(), tell, watcher: None, watched: BTreeSet::new() }
+        let ones = feeds.iter().filter_map(one).collect();
+        Self { ones, tell, missed: Arc::default(), watcher: None, watched: BTreeSet::new() }
     }
 
     fn gaps(&self, clock: Clock) -> Gaps {
@@ -99,8 +130,8 @@ impl Folders {
     /// Watches the folders that are there and are not watched yet. Without it files are found by looks alone.
     fn watch(&mut self) {
         if self.watcher.is_none() {
-            let tell = self.tell.clone();
-            let watcher = notify::recommended_watcher(move |event| tell_of(&tell, event));
+            let (tell, missed) = (self.tell.clone(), Arc::clone(&self.missed));
+            let watcher = notify::recommended_watcher(move |event| tell_of(&tell, &missed, event));
             self.watcher = watcher.inspect_err(|error| tracing::warn!(%error, "no news of files")).ok();
         }
         let Some(watcher) = &mut self.watcher else { return };
@@ -117,26 +148,42 @@ impl Folders {
                 continue;
             }
             let name = told.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if told.renamed {
-                one.scan.renamed(name);
+            match told.news {
+                News::Renamed => one.scan.renamed(name),
+                News::Made => one.scan.opened(name, false),
+                News::Written => one.scan.opened(name, true),
+                News::Closed => one.scan.closed(name),
+                News::Other => {}
             }
-            if !name.starts_with('.') {
+            // What is written goes on to be: its close is looked at.
+            if !name.starts_with('.') && told.news != News::Written {
+                one.wake();
+            }
+        }
+    }
+
+    /// Looks at once, and takes no file for open, if not all was told.
+    fn hear_what_was_missed(&mut self) {
+        if self.missed.swap(false, Ordering::Relaxed) {
+            for one in &mut self.ones {
+                one.scan.missed_news();
                 one.wake();
             }
         }
     }
 }
 
-fn tell_of(tell: &Sender<Told>, event: notify::Result<notify::Event>) {
+/// While the log is waited for nobody hears; what is too much then is missed.
+fn tell_of(tell: &SyncSender<Told>, missed: &AtomicBool, event: notify::Result<notify::Event>) {
     let Ok(event) = event else { return };
-    let renamed = matches!(event.kind, EventKind::Modify(ModifyKind::Name(RenameMode::To)));
-    let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
-    if !(matches!(event.kind, EventKind::Create(_) | EventKind::Modify(_)) || event.kind == written) {
-        return;
+    if event.need_rescan() {
+        missed.store(true, Ordering::Relaxed);
     }
+    let Some(news) = News::of(event.kind) else { return };
     for path in event.paths {
-        // Nobody hears after the thread's end.
-        drop(tell.send(Told { path, renamed }));
+        if tell.try_send(Told { path, news }).is_err() {
+            missed.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -255,12 +302,10 @@ impl<L: IngestLog> Turn<'_, L> {
     /// Waits for news of files, unless there is something to read.
     fn listen(&mut self, moved: bool) {
         let mut wait = if moved { Duration::ZERO } else { WAIT };
-        loop {
-            match self.told.recv_timeout(std::mem::take(&mut wait)) {
-                Ok(told) => self.folders.hear(&told),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
-            }
+        while let Ok(told) = self.told.recv_timeout(std::mem::take(&mut wait)) {
+            self.folders.hear(&told);
         }
+        self.folders.hear_what_was_missed();
     }
 
     fn status(&self, (ingest, feeds): &mut (IngestMetrics, FeedMetrics)) {

@@ -199,7 +199,11 @@ impl One {
             self.next_look_ms = reach.now_ms.saturating_add(FOLDER_LOOK_EVERY_MS);
             self.scan.look(&self.folder, reach.now_ms).map_err(|error| self.io("", error))?;
         }
-        let Some((name, _)) = self.scan.next(reach.now_ms) else { return Ok(false) };
+        // The file in hand first, whatever older ones have come since: its place would be lost.
+        let in_hand = self.file.as_ref().filter(|file| self.scan.waits(&file.name, file.look));
+        let next = in_hand.map(|file| file.name.clone());
+        let next = next.or_else(|| self.scan.next(reach.now_ms).map(|(name, _)| name));
+        let Some(name) = next else { return Ok(false) };
         let file = match File::open(self.folder.path.join(&name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.scan.forget(&name);

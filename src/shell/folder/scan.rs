@@ -1,4 +1,4 @@
-//! Which files of a folder are complete: renamed into it, or unchanged for a while.
+//! Which files of a folder are complete: renamed into it, or unchanged for a while and open for writing to nobody here.
 //!
 //! Names that begin with a dot, or end as names of files that are being written do, are nobody's business. What is left
 //! is the feed's by its pattern.
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::Look;
 use crate::ingest::formats::folder::{Done, Folder};
-use crate::limits::{FOLDER_FILES_MAX, FOLDER_SETTLE_MS};
+use crate::limits::{FOLDER_FILES_MAX, FOLDER_HELD_MS, FOLDER_SETTLE_MS};
 
 /// Endings of files that are being written.
 const UNFINISHED: [&str; 3] = [".tmp", ".part", ".filepart"];
@@ -29,8 +29,10 @@ pub(super) struct Scan {
     seen: BTreeMap<(i64, String), (Look, i64)>,
     /// Files that wait beyond those, by the last look.
     beyond: usize,
-    /// Files that were renamed into the folder since the last look: they are whole.
+    /// Files that were renamed into the folder and are not taken yet: they are whole.
     renamed: BTreeSet<String>,
+    /// Files that were made or written and not closed yet, as far as was told; and whether anything was written.
+    open: BTreeMap<String, bool>,
     bounds: Bounds,
 }
 
@@ -44,16 +46,34 @@ struct Bounds {
 impl Default for Scan {
     fn default() -> Self {
         let bounds = Bounds { files: FOLDER_FILES_MAX, marks: FOLDER_FILES_MAX };
-        Self { seen: BTreeMap::new(), beyond: 0, renamed: BTreeSet::new(), bounds }
+        Self { seen: BTreeMap::new(), beyond: 0, renamed: BTreeSet::new(), open: BTreeMap::new(), bounds }
     }
 }
 
 impl Scan {
     /// A file was renamed into the folder.
     pub(super) fn renamed(&mut self, name: &str) {
+        self.open.remove(name);
         if self.renamed.len() < self.bounds.files {
             self.renamed.insert(name.to_owned());
         }
+    }
+
+    /// A file was made, or written (and has bytes to show for it): somebody has it open.
+    pub(super) fn opened(&mut self, name: &str, written: bool) {
+        if self.open.len() < self.bounds.files {
+            *self.open.entry(name.to_owned()).or_default() |= written;
+        }
+    }
+
+    /// It was closed.
+    pub(super) fn closed(&mut self, name: &str) {
+        self.open.remove(name);
+    }
+
+    /// Not all was told: who has what open is not known.
+    pub(super) fn missed_news(&mut self) {
+        self.open.clear();
     }
 
     /// Looks at the folder.
@@ -80,15 +100,32 @@ impl Scan {
                 beyond += 1;
             }
         }
+        // What is gone, or is none of ours, must not pass for whole when its name comes again.
+        if !self.renamed.is_empty() || !self.open.is_empty() {
+            let names: HashSet<&String> = found.keys().map(|(_, name)| name).collect();
+            self.renamed.retain(|name| names.contains(name));
+            self.open.retain(|name, _| names.contains(name));
+        }
         (self.seen, self.beyond) = (found, beyond);
         Ok(())
     }
 
+    /// Whether a file still waits, and looks as it did.
+    pub(super) fn waits(&self, name: &str, look: Look) -> bool {
+        self.seen.get(&(look.changed_ns, name.to_owned())).is_some_and(|(seen, _)| *seen == look)
+    }
+
+    /// Whether a file is whole by now, as it has looked since then.
+    fn is_complete(&self, name: &str, (look, since_ms): (Look, i64), now_ms: i64) -> bool {
+        // A file that was linked in was made and never opened; an empty one may get its first bytes yet.
+        let is_open = self.open.get(name).is_some_and(|written| *written || look.bytes == 0);
+        let settled_ms = if is_open { FOLDER_HELD_MS } else { FOLDER_SETTLE_MS };
+        self.renamed.contains(name) || now_ms.saturating_sub(since_ms) >= settled_ms
+    }
+
     /// The complete file that was changed first, and by name among those.
     pub(super) fn next(&mut self, now_ms: i64) -> Option<(String, Look)> {
-        let complete = self.seen.iter().find(|((_, name), (_, since_ms))| {
-            self.renamed.contains(name) || now_ms.saturating_sub(*since_ms) >= FOLDER_SETTLE_MS
-        });
+        let complete = self.seen.iter().find(|((_, name), seen)| self.is_complete(name, **seen, now_ms));
         complete.map(|((_, name), (look, _))| (name.clone(), *look))
     }
 
@@ -96,6 +133,7 @@ impl Scan {
     pub(super) fn forget(&mut self, name: &str) {
         self.seen.retain(|(_, seen), _| seen != name);
         self.renamed.remove(name);
+        self.open.remove(name);
     }
 
     /// Files that wait, complete or not, as far as they are known.
@@ -251,6 +289,43 @@ mod tests {
         put(&folder, "g.dat", "x");
         scan.renamed("g.dat");
         assert_eq!(next(&mut scan, &folder, 0).as_deref(), Some("g.dat"));
+    }
+
+    #[test]
+    fn a_name_that_was_renamed_into_the_folder_and_away_is_not_whole_when_it_comes_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = folder(&directory, Done::Move);
+        let mut scan = Scan::default();
+        scan.renamed("g.dat");
+        assert_eq!(next(&mut scan, &folder, 0), None);
+        put(&folder, "g.dat", "half");
+        assert_eq!(next(&mut scan, &folder, 100), None, "nobody says that it is whole");
+    }
+
+    #[test]
+    fn a_file_that_is_open_for_writing_waits_until_it_is_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = folder(&directory, Done::Move);
+        let mut scan = Scan::default();
+        put(&folder, "j.dat", "half");
+        scan.opened("j.dat", false);
+        scan.opened("j.dat", true);
+        assert_eq!(next(&mut scan, &folder, 0), None);
+        assert_eq!(next(&mut scan, &folder, FOLDER_HELD_MS - 1), None);
+        scan.closed("j.dat");
+        assert_eq!(next(&mut scan, &folder, FOLDER_HELD_MS - 1).as_deref(), Some("j.dat"));
+        scan.opened("j.dat", true);
+        assert_eq!(next(&mut scan, &folder, FOLDER_HELD_MS).as_deref(), Some("j.dat"), "held for too long");
+        // Made and not written: linked in, or waiting for its first bytes.
+        scan.opened("j.dat", false);
+        scan.missed_news();
+        scan.opened("j.dat", false);
+        assert_eq!(next(&mut scan, &folder, 5_000).as_deref(), Some("j.dat"));
+        put_aside(&folder, "j.dat", Aside::Done).unwrap();
+        put(&folder, "k.dat", "");
+        scan.opened("k.dat", false);
+        assert_eq!(next(&mut scan, &folder, 10_000), None);
+        assert_eq!(next(&mut scan, &folder, 15_000), None);
     }
 
     #[test]
