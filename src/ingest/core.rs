@@ -6,7 +6,7 @@ use super::intake::Intake;
 use super::ledger::IngestLedger;
 use super::options::{Bounds, Options, Report};
 use super::push::{Kept, Push, Refused, Ticket};
-use crate::limits::GAPS_LOOK_EVERY_MS;
+use crate::limits::{GAPS_LOOK_BEHIND, GAPS_LOOK_BEHIND_MS, GAPS_LOOK_EVERY_MS};
 use crate::log::{IngestLog, IngestPolled, LogError, PollBudget, Topic};
 
 /// One ingest: a member of the group on the outside topics, with a producer of its own.
@@ -24,6 +24,8 @@ pub struct Ingest<L, D = PlainDirectory> {
     committed_ms: Option<i64>,
     /// When feeds were last looked at for gaps.
     watched_ms: Option<i64>,
+    /// How far the feeds' topics reach behind what was read of them, and since when it has been so.
+    behind: Option<(u64, i64)>,
 }
 
 /// Whether batches are taken.
@@ -65,6 +67,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
             directory_read: false,
             committed_ms: None,
             watched_ms: None,
+            behind: None,
         }
     }
 
@@ -139,7 +142,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
     /// Outside messages not read yet, where the log tells.
     #[must_use]
     pub fn lag(&self) -> Option<u64> {
-        self.log.lag()
+        self.log.lag(&|_| true)
     }
 
     /// The log, for a simulation that looks into it.
@@ -239,11 +242,24 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
     /// Looks for feeds that are silent, unless there is something to read still.
     fn watch(&mut self, now_ms: i64, read: usize) {
         let paced = self.watched_ms.is_some_and(|at| now_ms.saturating_sub(at) < GAPS_LOOK_EVERY_MS);
-        if paced || read > 0 || self.reads_nothing() || self.log.lag().is_some_and(|lag| lag > 0) {
+        if read > 0 {
+            self.behind = None;
+        }
+        if paced || read > 0 || self.reads_nothing() || !self.feeds_are_read(now_ms) {
             return;
         }
         self.watched_ms = Some(now_ms);
         self.intake.watch(now_ms);
+    }
+
+    /// Whether all that feeds have sent was read, whatever waits in other topics. A few places that stay behind the last message
+    /// hold none: they are the ends of transactions.
+    fn feeds_are_read(&mut self, now_ms: i64) -> bool {
+        let behind = self.log.lag(&|topic| matches!(topic, Topic::Raw(_))).unwrap_or_default();
+        let since_ms =
+            self.behind.filter(|(known, _)| *known == behind).map_or(now_ms, |(_, since_ms)| since_ms);
+        self.behind = Some((behind, since_ms));
+        behind == 0 || (behind <= GAPS_LOOK_BEHIND && now_ms.saturating_sub(since_ms) >= GAPS_LOOK_BEHIND_MS)
     }
 
     fn commit(&mut self, now_ms: i64) -> Result<(), LogError> {

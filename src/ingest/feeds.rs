@@ -11,6 +11,7 @@ use super::intake::{Intake, Taken};
 use super::ledger::IngestOutcome;
 use super::letters::{self, Raw};
 use super::options::{Clock, Options};
+use super::packer::When;
 use super::parking::Kind;
 use super::place::{Placed, outside_cdr, outside_reading};
 use crate::limits::{FUTURE_S_MAX, MESSAGE_RECORDS_MAX};
@@ -116,6 +117,15 @@ impl<D: Directory> Intake<D> {
         self.tell_gaps();
     }
 
+    /// When a message came: by its own time, unless that is still to come. A sender whose clock runs ahead would have its
+    /// feed pass for heard until then.
+    fn heard_ms(&self, when: When) -> i64 {
+        match self.options.clock {
+            Clock::Log => when.outside_ms.min(when.now_ms),
+            Clock::Supplied => when.outside_ms,
+        }
+    }
+
     fn tell_gaps(&mut self) {
         for told in self.gaps.take() {
             tracing::warn!(gap = told.name(), change = ?told.change, "a gap of a feed");
@@ -133,7 +143,7 @@ impl<D: Directory> Intake<D> {
         };
         let origin = taken.raw.origin;
         let place = (origin.partition, origin.offset);
-        let numbers = self.gaps.message(feed.decoder.feed(), place, taken.when.outside_ms);
+        let numbers = self.gaps.message(feed.decoder.feed(), place, self.heard_ms(taken.when));
         let taken = &Taken { numbers, ..*taken };
         let pieces = feed.decoder.pieces(taken.raw.bytes);
         let acks = match u32::try_from(pieces.len()) {
@@ -204,7 +214,7 @@ impl<D: Directory> Intake<D> {
             (taken.numbers, number, said)
         {
             let seen = Seen { kind: gaps::Kind::Records, node, number: *number, at: Some(cdr.start) };
-            self.gaps.number_in(feed, taken.raw.origin.partition, seen, taken.when.outside_ms);
+            self.gaps.number_in(feed, taken.raw.origin.partition, seen, self.heard_ms(taken.when));
         }
     }
 

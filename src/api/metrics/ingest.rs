@@ -1,6 +1,6 @@
 //! What ingest and the readers of folders tell: records by outcome, and how feeds stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use metrics::{Counter, Gauge, counter, gauge};
 
@@ -97,6 +97,8 @@ impl Default for IngestMetrics {
 pub struct FeedMetrics {
     /// Gaps opened that were told already.
     told: BTreeMap<String, u64>,
+    /// Feeds whose state was told last: their gauges are this reader's.
+    known: BTreeSet<String>,
 }
 
 impl FeedMetrics {
@@ -113,10 +115,15 @@ impl FeedMetrics {
             // Made at zero, so that the first gap is an increase.
             counter!("tidegauge_feed_gaps_total", &label()).increment(feed.opened.saturating_sub(*told));
             *told = feed.opened;
-            // A reader that has none of its partitions knows nothing of it.
+            // A reader that has none of its partitions knows nothing of it; what it knew is another's to tell.
             if feed.last_ms.is_none() && feed.newest.is_none() && feed.series == 0 {
+                if self.known.remove(&feed.feed) {
+                    gauge!("tidegauge_feed_gaps_open", &label()).set(0.0);
+                    gauge!("tidegauge_feed_silent", &label()).set(0.0);
+                }
                 continue;
             }
+            self.known.insert(feed.feed.clone());
             gauge!("tidegauge_feed_gaps_open", &label()).set(feed.open.len() as f64);
             gauge!("tidegauge_feed_silent", &label())
                 .set(f64::from(u8::from(feed.silent_since_ms.is_some())));
@@ -136,5 +143,38 @@ impl FeedMetrics {
         gauge!("tidegauge_feed_file_read_bytes", &label).set(read as f64);
         gauge!("tidegauge_feed_file_bytes", &label).set(size as f64);
         gauge!("tidegauge_feed_folder_trouble", &label).set(f64::from(u8::from(folder.trouble.is_some())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn what_was_told_of_a_feed_ends_with_its_last_partition() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let says = |value| {
+            let text = handle.render();
+            let series = format!("{}{{feed=\"f\"}} {value}", "tidegauge_feed_silent");
+            assert!(text.contains(&series), "{text}");
+        };
+        let silent = Standing {
+            feed: "f".to_owned(),
+            last_ms: Some(1),
+            silent_since_ms: Some(1),
+            series: 1,
+            ..Standing::default()
+        };
+        metrics::with_local_recorder(&recorder, || {
+            let mut metrics = FeedMetrics::default();
+            metrics.stand(&[silent], 0);
+            says(1);
+            metrics.anew();
+            metrics.stand(&[Standing { feed: "f".to_owned(), ..Standing::default() }], 0);
+        });
+        says(0);
     }
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::told::{Change, Reason};
 use crate::limits::{
-    DAY_S, GAP_GIVEN_UP_MS, GAP_JUMP_MAX, GAP_RANGES_MAX, GAPS_PER_SERIES_MAX, NUMBERS_ANEW_MAX,
-    NUMBERS_ANEW_RUN, NUMBERS_ANEW_STEP,
+    DAY_S, FUTURE_S_MAX, GAP_GIVEN_UP_MS, GAP_JUMP_MAX, GAP_RANGES_MAX, GAPS_PER_SERIES_MAX,
+    NUMBERS_ANEW_MAX, NUMBERS_ANEW_RUN, NUMBERS_ANEW_STEP,
 };
 use crate::model::UnixTime;
 
@@ -154,6 +154,10 @@ impl Series {
         if self.restarts.0 != today {
             self.restarts = (today, 0);
         }
+        // By a clock that runs ahead everything that is made later would be older.
+        let right = |at: &UnixTime| *at <= now_ms.div_euclid(1_000).saturating_add(FUTURE_S_MAX);
+        let at = at.filter(right);
+        self.top_at = self.top_at.filter(right);
         if !self.numbers.has(number) || self.is_unreliable() {
             return;
         }
@@ -164,7 +168,10 @@ impl Series {
         let ahead = (number - self.numbers.first + period - top % period) % period;
         if ahead == 1 {
             self.advance(top.saturating_add(1), at);
-        } else if let Some(place) = self.missing_place(number) {
+        } else if let Some(place) =
+            self.missing_place(number).filter(|(_, place)| top.saturating_sub(*place) <= ahead)
+        {
+            // Of two laps that it may be of, the nearer.
             self.fill(place, now_ms, changes);
         } else if (1..=self.jump_max()).contains(&ahead) {
             self.skip(top, ahead, at, now_ms);
@@ -208,11 +215,12 @@ impl Series {
 
     /// A number that is neither next nor missing: it came before, or the numbers begin anew.
     fn stray(&mut self, number: u64, at: Option<UnixTime>) {
-        // What was made before the newest is sent again. Of what has no time, only a beginning is a new one.
+        // What was not made after the newest is sent again: many records begin in one second, as at midnight. Of what has no
+        // time, only a beginning is a new one.
         let goes_on =
             self.anew.filter(|anew| (1..=NUMBERS_ANEW_STEP).contains(&number.wrapping_sub(anew.last)));
         let is_new = match (at, self.top_at) {
-            (Some(at), Some(top_at)) => at >= top_at,
+            (Some(at), Some(top_at)) => at > top_at,
             _ => goes_on.is_some() || number - self.numbers.first <= 1,
         };
         if !is_new {

@@ -9,6 +9,8 @@ use crate::limits::GAPS_PER_SERIES_MAX;
 
 const MIN: i64 = 60_000;
 const NODE: &str = "pgw-1";
+/// Behind all that is numbered here, whose number is its time: none is from the future.
+const START_MS: i64 = (1 << 33) * 1_000;
 
 fn watch() -> Watch {
     Watch { pace: Pace { after_ms: 10 * MIN, window: 1_000_000 }, ..Watch::default() }
@@ -21,7 +23,7 @@ struct Run {
 
 impl Run {
     fn new(watch: Watch) -> Self {
-        Self { gaps: Gaps::new([("f".to_owned(), watch)]), now_ms: 0 }
+        Self { gaps: Gaps::new([("f".to_owned(), watch)]), now_ms: START_MS }
     }
 
     /// Numbers of records, each made when its number says.
@@ -135,6 +137,48 @@ fn a_gateway_that_counts_anew_is_believed_once_others_follow() {
     anew(23..=24, 6_001);
     run.wait(10);
     assert_eq!(run.told(), ["+21-22"]);
+}
+
+#[test]
+fn a_file_sent_again_whose_records_begin_in_one_second_is_no_beginning() {
+    let mut run = Run::new(watch());
+    let mut midnight = |numbers: std::ops::RangeInclusive<u64>| {
+        for number in numbers {
+            let seen = Seen { kind: Kind::Records, node: NODE, number, at: Some(86_400) };
+            run.gaps.number("f", seen, run.now_ms);
+        }
+    };
+    midnight(1_000..=1_100);
+    midnight(1_000..=1_050);
+    midnight(1_101..=1_110);
+    run.wait(60);
+    assert_eq!(run.told(), [""; 0]);
+}
+
+#[test]
+fn a_record_from_the_future_does_not_make_all_that_follow_old() {
+    let mut run = Run::new(watch());
+    run.see(5_000..=5_010);
+    let ahead = Some(START_MS / 1_000 + 100 * 365 * 86_400);
+    let seen = Seen { kind: Kind::Records, node: NODE, number: 5_011, at: ahead };
+    run.gaps.number("f", seen, run.now_ms);
+    for number in (1..=20).chain([23]) {
+        let seen = Seen { kind: Kind::Records, node: NODE, number, at: Some(6_000) };
+        run.gaps.number("f", seen, run.now_ms);
+    }
+    run.wait(10);
+    assert_eq!(run.told(), ["+21-22"]);
+}
+
+#[test]
+fn a_number_that_is_missing_of_a_lap_long_gone_is_the_next_of_this_one() {
+    let files = Numbers { first: 1, last: 99 };
+    let mut run = Run::new(Watch { files, ..watch() });
+    run.files((1..=99).filter(|n| *n != 50)).wait(10);
+    assert_eq!(run.told(), ["+50-50"]);
+    // Of the next lap 49 is missing: 50 is not the one that was missing before.
+    run.files((1..=60).filter(|n| *n != 49)).wait(10);
+    assert_eq!(run.told(), ["+49-49"]);
 }
 
 #[test]

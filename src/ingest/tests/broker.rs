@@ -135,6 +135,8 @@ pub(in crate::ingest) struct TestLog {
     /// The directory is not yet read to its end.
     pub directory_behind: bool,
     pub change: IngestPolled,
+    /// What is said to wait of raw topics, and of others.
+    pub lag: (u64, u64),
 }
 
 impl TestLog {
@@ -153,6 +155,7 @@ impl TestLog {
             calls_left: u64::MAX,
             directory_behind: false,
             change: IngestPolled { assigned: places.collect(), ..IngestPolled::default() },
+            lag: (0, 0),
         }
     }
 
@@ -224,6 +227,11 @@ impl IngestLog for TestLog {
             Self::hand_over(&self.broker, (*place, next), usize::MAX, each);
         }
         Ok(!self.directory_behind)
+    }
+
+    fn lag(&self, of: &dyn Fn(Topic) -> bool) -> Option<u64> {
+        let part = |topic, lag| if of(topic) { lag } else { 0 };
+        Some(part(RAW, self.lag.0) + part(Topic::Parked, self.lag.1))
     }
 
     fn produce(&mut self, token: u64, output: &Output) -> Result<(), LogError> {

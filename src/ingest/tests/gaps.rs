@@ -143,6 +143,47 @@ fn a_silence_is_ended_under_its_name_by_whoever_reads_after_a_restart() {
 }
 
 #[test]
+fn a_message_whose_time_is_still_to_come_does_not_hide_that_nothing_follows() {
+    let mut run = begin(&Broker::new());
+    run.register(1, None);
+    run.settle();
+    let ahead_ms = 1_000_000_000;
+    run.broker.borrow_mut().now_ms += ahead_ms;
+    run.numbered(0, "a", [1]);
+    run.broker.borrow_mut().now_ms -= ahead_ms;
+    run.settle();
+    run.broker.borrow_mut().now_ms += 61_000;
+    run.second();
+    run.second();
+    let told = run.told();
+    assert!(told.len() == 1 && told[0].starts_with("opened/f/silence/"), "{told:?}");
+}
+
+#[test]
+fn a_silence_is_told_while_other_topics_wait_and_behind_the_ends_of_transactions() {
+    let mut run = begin(&Broker::new());
+    run.register(1, None);
+    let silent = |run: &mut Run, number, waits| {
+        run.numbered(0, "a", [number]);
+        run.second();
+        run.broker.borrow_mut().now_ms += 61_000;
+        run.log().lag = waits;
+        run.second();
+    };
+    silent(&mut run, 1, (0, 200_000));
+    assert_eq!(run.told().len(), 1);
+    // It is resumed; whether those are messages is not known at first, and none comes.
+    silent(&mut run, 2, (2, 0));
+    assert_eq!(run.told().len(), 2);
+    (0..6).for_each(|_| run.second());
+    assert_eq!(run.told().len(), 3);
+    // So many are no ends of transactions.
+    silent(&mut run, 3, (1_000, 0));
+    (0..9).for_each(|_| run.second());
+    assert_eq!(run.told().len(), 4);
+}
+
+#[test]
 fn a_partition_that_moves_takes_its_numbers_with_it() {
     let mut run = begin(&Broker::new());
     run.register(1, None);

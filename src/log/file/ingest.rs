@@ -130,11 +130,11 @@ impl IngestLog for FileIngestLog {
         }
     }
 
-    fn lag(&self) -> Option<u64> {
+    fn lag(&self, of: &dyn Fn(Topic) -> bool) -> Option<u64> {
         let behind = |(at, place): (&TopicPartition, &LogOffset)| {
             self.store.end(at.topic, at.partition).0.saturating_sub(place.0)
         };
-        Some(self.places.iter().map(behind).sum())
+        Some(self.places.iter().filter(|(at, _)| of(at.topic)).map(behind).sum())
     }
 
     fn commit_offsets(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {

@@ -124,8 +124,8 @@ impl IngestLog for KafkaIngestLog {
         }
     }
 
-    fn lag(&self) -> Option<u64> {
-        self.reader.as_ref().map(KafkaReader::lag)
+    fn lag(&self, of: &dyn Fn(Topic) -> bool) -> Option<u64> {
+        self.reader.as_ref().map(|reader| reader.lag(of))
     }
 
     fn commit_offsets(&mut self, next: &[(TopicPartition, LogOffset)]) -> Result<(), LogError> {

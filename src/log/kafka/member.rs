@@ -236,13 +236,13 @@ impl Member {
         Ok(())
     }
 
-    /// Messages not handed over yet, as far as is known without asking.
-    pub(super) fn lag(&self) -> u64 {
+    /// Messages of such topics not handed over yet, as far as is known without asking.
+    pub(super) fn lag(&self, of: impl Fn(Topic) -> bool) -> u64 {
         let behind = |(at, next): (&TopicPartition, &u64)| {
             let end = high_watermark(self.consumer(), self.name_of(at.topic), at.partition)?;
             Some(end.saturating_sub(*next))
         };
-        self.positions.iter().filter_map(behind).sum()
+        self.positions.iter().filter(|(at, _)| of(at.topic)).filter_map(behind).sum()
     }
 
     /// Hands over messages until the budget is spent or nothing is there.

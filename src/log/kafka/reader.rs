@@ -76,10 +76,10 @@ impl KafkaReader {
         Ok(polled)
     }
 
-    /// Messages of its partitions that were not handed over yet, by the ends that the brokers' last answers told.
+    /// Messages of its partitions of such topics that were not handed over yet, by the ends that the brokers' last answers told.
     #[must_use]
-    pub fn lag(&self) -> u64 {
-        self.member.lag()
+    pub fn lag(&self, of: impl Fn(Topic) -> bool) -> u64 {
+        self.member.lag(of)
     }
 
     fn answer(&mut self, note: &Note, polled: &mut IngestPolled) -> Result<(), LogError> {
