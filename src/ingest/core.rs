@@ -81,6 +81,7 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         let mut report = Report { acked: self.collect(self.wait_for_acks_ms(now_ms))?, ..Report::default() };
         report.directory_ready = self.follow_directory()?;
         if report.directory_ready {
+            self.intake.tell_conflicts();
             self.intake.settle_parked(now_ms);
         }
         self.halt_at_bounds();

@@ -17,6 +17,9 @@ pub trait Directory {
     /// The card that holds a number in a second.
     fn holder(&self, number: Number, at: UnixTime) -> Option<CardId>;
 
+    /// The entries of a number that overlap, each pair once.
+    fn conflicts(&self, number: Number) -> Vec<(DirectoryEntry, DirectoryEntry)>;
+
     /// Whether a card has ever been registered.
     fn knows(&self, card: CardId) -> bool;
 }
@@ -63,6 +66,14 @@ impl Holders {
         self.0.iter().filter(move |held| held.holds_at(time)).map(|held| held.card)
     }
 
+    /// Those that overlap, each pair once.
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<(DirectoryEntry, DirectoryEntry)> {
+        let pairs =
+            self.0.iter().enumerate().flat_map(|(at, a)| self.0.iter().skip(at + 1).map(move |b| (*a, *b)));
+        pairs.filter(|(a, b)| overlap(a, b)).collect()
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -98,6 +109,10 @@ impl Directory for PlainDirectory {
 
     fn holder(&self, number: Number, at: UnixTime) -> Option<CardId> {
         self.numbers.get(&number)?.at(at)
+    }
+
+    fn conflicts(&self, number: Number) -> Vec<(DirectoryEntry, DirectoryEntry)> {
+        self.numbers.get(&number).map(Holders::conflicts).unwrap_or_default()
     }
 
     fn knows(&self, card: CardId) -> bool {
@@ -156,6 +171,7 @@ mod tests {
             let mut directory = directory(&[entry(1, first.0, first.1)]);
             let change = directory.set(CardName::Number(IMSI), card(2), Some(entry(2, second.0, second.1)));
             assert_eq!(!change.overlaps.is_empty(), conflict, "{first:?} {second:?}");
+            assert_eq!(directory.conflicts(IMSI).len(), usize::from(conflict));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is in ingest's hands: records taken, placed, parked, given up. Knows the log's messages and none of its calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::directory::Directory;
 use super::feeds::watched;
@@ -18,9 +18,9 @@ use super::sources::{Ref, Sources};
 use crate::codec::canonical;
 use crate::codec::directory as entries;
 use crate::codec::json::{self, CommandIn, Scratch};
-use crate::limits::{CONFLICTS_QUEUED_MAX, OUTSIDE_BYTES_MAX};
+use crate::limits::{CONFLICTS_DOUBTED_MAX, CONFLICTS_QUEUED_MAX, OUTSIDE_BYTES_MAX};
 use crate::log::{Message, Output, Topic, TopicPartition};
-use crate::model::{CardName, Origin, Record};
+use crate::model::{CardName, Number, Origin, Record};
 
 /// See the module.
 pub(super) struct Intake<D> {
@@ -34,6 +34,8 @@ pub(super) struct Intake<D> {
     pub options: Options,
     /// Identities that the directory has spoken of and that hold parked records.
     named: BTreeSet<CardName>,
+    /// Numbers that two cards seem to hold, and when the last of them said so.
+    doubted: BTreeMap<Number, i64>,
     /// The greatest time of an outside message: the only clock of a deployment that supplies it.
     outside_ms: i64,
     scratch: Scratch,
@@ -62,6 +64,7 @@ impl<D: Directory> Intake<D> {
             packer: Packer::new(partitions, options.clock, options.bounds.linger_ms),
             options,
             named: BTreeSet::new(),
+            doubted: BTreeMap::new(),
             outside_ms: 0,
             scratch: Scratch::default(),
         }
@@ -93,10 +96,22 @@ impl<D: Directory> Intake<D> {
         if self.parking.holds(name) {
             self.named.insert(name);
         }
-        let Some(entry) = entry else { return };
-        for other in change.overlaps {
-            if self.outbox.len() < CONFLICTS_QUEUED_MAX {
-                self.post(letters::conflict(&self.options.deployment, &entry, &other), None, message.time_ms);
+        if let CardName::Number(number) = name
+            && !change.overlaps.is_empty()
+            && self.doubted.len() < CONFLICTS_DOUBTED_MAX
+        {
+            self.doubted.insert(number, message.time_ms);
+        }
+    }
+
+    /// Tells of numbers that two cards hold at the same time. To be called when the directory has been read to its end: the
+    /// entry by which a number was released may stand behind the one that claims it.
+    pub(super) fn tell_conflicts(&mut self) {
+        for (number, time_ms) in std::mem::take(&mut self.doubted) {
+            for (a, b) in self.directory.conflicts(number) {
+                if self.outbox.len() < CONFLICTS_QUEUED_MAX {
+                    self.post(letters::conflict(&self.options.deployment, &a, &b), None, time_ms);
+                }
             }
         }
     }

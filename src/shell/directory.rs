@@ -46,6 +46,10 @@ impl Directory for SharedDirectory {
         self.numbers.get(&number)?.at(at)
     }
 
+    fn conflicts(&self, number: Number) -> Vec<(DirectoryEntry, DirectoryEntry)> {
+        self.numbers.get(&number).map(|holders| holders.conflicts()).unwrap_or_default()
+    }
+
     fn knows(&self, card: CardId) -> bool {
         self.cards.contains(&card)
     }

@@ -58,6 +58,10 @@ impl Directory for Mined {
         self.0.holder(number, at)
     }
 
+    fn conflicts(&self, number: Number) -> Vec<(DirectoryEntry, DirectoryEntry)> {
+        self.0.conflicts(number)
+    }
+
     fn knows(&self, card: CardId) -> bool {
         self.0.knows(card)
     }

@@ -15,7 +15,7 @@ pub(super) use broker::{Broker, PARTITIONS, Shared, TestLog};
 
 use super::*;
 use crate::log::{IngestPolled, Topic};
-use crate::model::CardId;
+use crate::model::{CardId, CardName, DirectoryEntry, Number, NumberKind};
 
 const IMSI: u64 = 460_041_234_567_890;
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
@@ -371,4 +371,23 @@ fn ingest_that_stops_finishes_what_it_has_and_reads_no_more() {
     let report = run.steps(5);
     assert!(report.idle);
     assert_eq!((run.logged(), run.committed(Topic::Cdr, 0)), (texts(&["cdr a"]), 1));
+}
+
+#[test]
+fn a_number_that_was_released_before_it_was_claimed_is_no_conflict_in_whatever_order_that_is_read() {
+    let mut run = Run::new();
+    let number = Number { kind: NumberKind::Imsi, digits: IMSI };
+    let say = |run: &mut Run, n, valid_from, valid_to| {
+        let entry = DirectoryEntry { name: CardName::Number(number), card: card(n), valid_from, valid_to };
+        run.broker.borrow_mut().append(crate::codec::directory::output(&entry, None));
+    };
+    // The claim stands before the release, which stands in another partition.
+    say(&mut run, 2, 20, None);
+    say(&mut run, 1, 0, None);
+    say(&mut run, 1, 0, Some(20));
+    run.settle();
+    assert_eq!(run.count(Topic::FeedEvents), 0);
+    say(&mut run, 3, 10, None);
+    run.settle();
+    assert_eq!(run.count(Topic::FeedEvents), 2, "one with each");
 }
