@@ -201,10 +201,12 @@ pub fn feeds(answer: &Value) -> String {
 
 fn trouble(feed: &str, reader: &Value, out: &mut String) {
     for gap in list(reader, "gaps_open") {
+        let node = gap["node"].as_str().unwrap_or("it");
         let what = match (gap["first"].as_u64(), gap["last"].as_u64()) {
-            (Some(first), Some(last)) => {
-                format!("{first} to {last} of {} are missing", gap["node"].as_str().unwrap_or("it"))
+            (Some(file), _) if gap["kind"] == "lost" => {
+                format!("{node} has lost {} records or more, as its file {file} says", count(&gap["missing"]))
             }
+            (Some(first), Some(last)) => format!("{first} to {last} of {node} are missing"),
             _ => format!("silent since {}", text(&gap["since"])),
         };
         let _ = writeln!(out, "{feed}: {what}, noticed {}", text(&gap["noticed"]));

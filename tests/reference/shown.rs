@@ -145,6 +145,7 @@ fn feeds_for_the_eye() {
     let mut troubled = reader.clone();
     troubled["gaps_open"] = json!([
         {"feed": "east-pgw", "kind": "records", "noticed": "2026-08-01T08:00:00Z", "node": "10.1.2.3", "first": 12, "last": 14, "missing": 3},
+        {"feed": "east-pgw", "kind": "lost", "noticed": "2026-08-01T08:10:00Z", "node": "10.1.2.3", "first": 7, "last": 7, "missing": 2},
         {"feed": "east-pgw", "kind": "silence", "noticed": "2026-08-01T08:30:00Z", "since": "2026-08-01T07:00:00Z"},
     ]);
     troubled["folder"] = json!({"path": "/srv/east", "waiting": 3, "trouble": "permission denied: chown it"});

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tidegauge::codec::{canonical, directory, event, json::write, quarantine};
-use tidegauge::ingest::gaps::{Change, Gaps, Kind, Seen, Watch};
+use tidegauge::ingest::gaps::{Change, Gaps, Kind, Lost, Seen, Watch};
 use tidegauge::log::Output;
 use tidegauge::model::{
     Broadcast, CardName, CommandBody, CounterKind, DirectoryEntry, Event, Outcome, Reading, Record, Slice,
@@ -93,6 +93,7 @@ fn what_is_told_of_gaps_is_valid() {
         see(&mut gaps, Kind::Records, number);
         see(&mut gaps, Kind::Files, number);
     }
+    gaps.lost("f", Lost { node: "n".to_owned(), number: 7, opened: 1, count: 2, noticed_ms: 0 });
     gaps.arrival("f", 0);
     gaps.tick(86_400_000);
     see(&mut gaps, Kind::Records, 2);
@@ -100,7 +101,7 @@ fn what_is_told_of_gaps_is_valid() {
     gaps.arrival("f", 86_400_000_000);
     let told = gaps.take();
     let reasons = told.iter().filter(|told| matches!(told.change, Change::Closed(_))).count();
-    assert_eq!((told.len(), reasons), (6, 3), "{told:?}");
+    assert_eq!((told.len(), reasons), (8, 4), "{told:?}");
     for told in told {
         let written = value(told.output("prod-1").value.as_deref().unwrap());
         let kind = if told.change == Change::Opened { "opened" } else { "closed" };

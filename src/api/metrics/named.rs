@@ -108,7 +108,7 @@ pub const METRICS: &[Metric] = &[
         "tidegauge_feed_gaps_total",
         Counter,
         &["feed"],
-        "gaps opened: numbers that nodes or files skipped, and silences",
+        "gaps opened: numbers that nodes or files skipped, records that nodes say they lost, and silences",
     ),
     metric("tidegauge_feed_gaps_open", Gauge, &["feed"], "gaps of a feed that are open, silence included"),
     metric(

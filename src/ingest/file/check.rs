@@ -9,6 +9,7 @@ use super::reader::{Content, FileReader, Format, Written};
 use crate::codec::json::{CdrIn, ReadingIn};
 use crate::codec::time;
 use crate::ingest::formats::Notes;
+use crate::ingest::pgw::{FileHeader, Framing};
 use crate::limits::FILE_PROBLEMS_SHOWN;
 use crate::model::{CardName, UnixTime};
 
@@ -41,6 +42,8 @@ pub struct Summary {
     /// Bytes of all but the repeats.
     pub up: u64,
     pub down: u64,
+    /// Records that the file's header says its node has lost, at least.
+    pub lost: Option<u64>,
     /// First start and last end.
     pub first: Option<UnixTime>,
     pub last: Option<UnixTime>,
@@ -76,6 +79,7 @@ impl Summary {
             other_feeds: 0,
             up: 0,
             down: 0,
+            lost: None,
             first: None,
             last: None,
             problems: Vec::new(),
@@ -155,7 +159,22 @@ pub fn check(file: &[u8], written: Written<'_>) -> Summary {
         }
     }
     (summary.names, summary.local_times) = (known.names.len(), reader.notes());
+    if let Some(header) = header_of(file, written) {
+        summary.lost = header.lost();
+        if let Some(why) = header.shortfall(file.len() as u64) {
+            summary.problem(file, (file.len(), 0), why);
+        }
+    }
     summary
+}
+
+/// The header of a TS 32.297 file.
+pub(super) fn header_of(file: &[u8], written: Written<'_>) -> Option<FileHeader> {
+    let is_of_nodes = match written {
+        Written::Known { .. } => Format::of(file) != Format::Lines,
+        Written::Feed(decoder) => decoder.gateway().is_some(),
+    };
+    FileHeader::of(file, Framing::of(file)).filter(|_| is_of_nodes)
 }
 
 impl Known {
@@ -211,6 +230,12 @@ impl fmt::Display for Summary {
         writeln!(f, "usage     {} bytes up, {} bytes down", self.up, self.down)?;
         if let (Some(first), Some(last)) = (self.first, self.last) {
             writeln!(f, "time      {} to {}", time::text(first), time::text(last))?;
+        }
+        if let Some(lost) = self.lost {
+            writeln!(
+                f,
+                "lost      {lost} records or more, as the file's header says: ask the carrier for them"
+            )?;
         }
         let Notes { twice, skipped } = self.local_times;
         if twice + skipped > 0 {

@@ -7,6 +7,7 @@
 use super::super::directory::Directory;
 use super::super::ledger::IngestLedger;
 use super::super::options::{Clock, Options};
+use super::check::header_of;
 use super::out::Out;
 use super::reader::{FileReader, Written};
 use crate::ingest::formats::Decoder;
@@ -33,6 +34,8 @@ pub struct FileImport<'f, D> {
     out: Out<D>,
     directory_ready: bool,
     read_all: bool,
+    /// What its header says against its length.
+    cut_short: Option<String>,
     progress: Progress,
 }
 
@@ -49,8 +52,10 @@ impl<'f, D: Directory> FileImport<'f, D> {
         };
         out.begin(file.name, time_ms);
         let progress = Progress { bytes_of: file.bytes.len(), ..Progress::default() };
+        let header = header_of(file.bytes, file.written);
+        let cut_short = header.and_then(|header| header.shortfall(file.bytes.len() as u64));
         let reader = FileReader::new(file.bytes, file.written);
-        Self { reader, out, directory_ready: false, read_all: false, progress }
+        Self { reader, out, directory_ready: false, read_all: false, cut_short, progress }
     }
 
     /// Reads and sends some records; call it until [`Progress::done`], waiting a little when nothing has moved. The log
@@ -86,6 +91,9 @@ impl<'f, D: Directory> FileImport<'f, D> {
             let Some(record) = self.reader.record() else {
                 self.read_all = true;
                 self.out.met(self.reader.notes());
+                if let Some(why) = &self.cut_short {
+                    self.out.broken_off(self.progress.bytes_of as u64, why, now_ms);
+                }
                 self.progress.bytes = self.progress.bytes_of;
                 self.out.close();
                 return;

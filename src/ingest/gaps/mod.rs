@@ -24,7 +24,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{FEED_SERIES_MAX, GAP_AFTER_MIN_DEFAULT, GAP_WINDOW_DEFAULT};
+use crate::limits::{
+    FEED_SERIES_MAX, GAP_AFTER_MIN_DEFAULT, GAP_WINDOW_DEFAULT, GAPS_PER_SERIES_MAX, LOST_TOLD_MS,
+};
 use crate::model::UnixTime;
 
 /// How one feed is watched.
@@ -95,6 +97,9 @@ pub struct Known {
     /// By kind and node.
     records: BTreeMap<String, Series>,
     files: BTreeMap<String, Series>,
+    /// What headers of files say was lost, oldest first; older versions did not keep it.
+    #[serde(default)]
+    lost: Vec<Lost>,
     /// End of the newest record.
     newest: Option<UnixTime>,
     /// Series that were forgotten for others, at the bound.
@@ -102,6 +107,18 @@ pub struct Known {
     /// Gaps opened since this reader began.
     #[serde(skip)]
     opened: u64,
+}
+
+/// Records that a node has lost, as the header of a file says. Nothing tells that they have come after all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    pub node: String,
+    /// The file, by its number and by when it was opened.
+    pub number: u32,
+    pub opened: u32,
+    /// How many at least.
+    pub count: u64,
+    pub noticed_ms: i64,
 }
 
 /// How a feed stands.
@@ -169,7 +186,7 @@ impl Gaps {
         let Watched { watch, known, .. } = watched;
         let (of_kind, numbers) = match seen.kind {
             Kind::Files => (&mut known.files, watch.files),
-            Kind::Records | Kind::Silence => (&mut known.records, watch.records),
+            Kind::Records | Kind::Lost | Kind::Silence => (&mut known.records, watch.records),
         };
         let mut changes = Vec::new();
         let (series, forgotten) = series_of(of_kind, seen.node, numbers, now_ms);
@@ -177,6 +194,20 @@ impl Gaps {
         known.forgotten = known.forgotten.saturating_add(u64::from(forgotten));
         known.note(&changes);
         self.told.extend(changes.into_iter().map(|change| Told::of(feed, seen.kind, seen.node, change)));
+    }
+
+    /// The header of a file says that records were lost. Read again, it says nothing new.
+    pub fn lost(&mut self, feed: &str, lost: Lost) {
+        let Some(Watched { known, .. }) = self.feeds.get_mut(feed) else { return };
+        let name = |lost: &Lost| (lost.node.clone(), lost.number, lost.opened);
+        if known.lost.iter().any(|known| name(known) == name(&lost)) {
+            return;
+        }
+        self.told.push(Told::lost(feed, &lost, Change::Opened, lost.noticed_ms));
+        known.opened = known.opened.saturating_add(1);
+        let now_ms = lost.noticed_ms;
+        known.lost.push(lost);
+        known.give_up_lost(feed, now_ms, &mut self.told);
     }
 
     /// Time passes: gaps that were waited for long enough are opened, and feeds silent for too long are told.
@@ -218,6 +249,7 @@ impl Watched {
                 part.changed |= tick(Kind::Records, node, series);
             }
         }
+        self.known.give_up_lost(feed, now_ms, told);
         if self.watch.listens
             && let Some(silence) = self.known.rhythm.tick(now_ms, self.watch.silence_ms)
         {
@@ -237,6 +269,7 @@ impl Watched {
             .iter()
             .flat_map(|(kind, node, series)| series.open().map(|gap| Told::of(feed, *kind, node, gap)))
             .collect();
+        open.extend(known.lost.iter().map(|lost| Told::lost(feed, lost, Change::Opened, lost.noticed_ms)));
         let silent = known.rhythm.silent();
         open.extend(silent.map(|silence| Told::silent(feed, silence, silence.told_ms)));
         open.sort_by_key(|told| told.noticed_ms);
@@ -277,6 +310,16 @@ impl Known {
     fn note(&mut self, changes: &[series::Changed]) {
         let opened = changes.iter().filter(|change| change.change == Change::Opened).count();
         self.opened = self.opened.saturating_add(opened as u64);
+    }
+
+    /// Speaks no longer of what is too old, or too much.
+    fn give_up_lost(&mut self, feed: &str, now_ms: i64, told: &mut Vec<Told>) {
+        while self.lost.len() > GAPS_PER_SERIES_MAX
+            || self.lost.first().is_some_and(|lost| now_ms.saturating_sub(lost.noticed_ms) > LOST_TOLD_MS)
+        {
+            let lost = self.lost.remove(0);
+            told.push(Told::lost(feed, &lost, Change::Closed(Reason::GivenUp), now_ms));
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = (Kind, &str, &Series)> {

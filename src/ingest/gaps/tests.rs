@@ -214,6 +214,39 @@ fn what_is_known_survives_a_restart_and_is_told_under_the_same_name() {
 }
 
 #[test]
+fn what_a_header_says_was_lost_is_told_once_and_given_up_when_it_is_old() {
+    let mut run = Run::new(watch());
+    let lost = |number, now_ms| Lost {
+        node: "10.0.0.1".to_owned(),
+        number,
+        opened: 7,
+        count: 3,
+        noticed_ms: now_ms,
+    };
+    for number in [42, 42, 43] {
+        run.gaps.lost("f", lost(number, run.now_ms));
+    }
+    let names = |told: Vec<Told>| -> Vec<(String, u64)> {
+        told.into_iter().map(|told| (told.name(), told.missing)).collect()
+    };
+    let both = ["f/lost/10.0.0.1/7/42", "f/lost/10.0.0.1/7/43"].map(|name| (name.to_owned(), 3));
+    assert_eq!(names(run.gaps.take()), both);
+    assert_eq!(
+        (names(run.gaps.standing()[0].open.clone()), run.gaps.standing()[0].opened),
+        (both.to_vec(), 2)
+    );
+    let kept = serde_json::to_vec(run.gaps.known("f").unwrap()).unwrap();
+    let mut again = Run::new(watch());
+    again.gaps.restore("f", serde_json::from_slice(&kept).unwrap());
+    again.gaps.lost("f", lost(42, again.now_ms));
+    assert_eq!(again.gaps.take(), [], "read again");
+    again.wait(9 * 24 * 60);
+    let told = again.gaps.take();
+    assert!(told.iter().all(|told| told.change == Change::Closed(Reason::GivenUp)), "{told:?}");
+    assert_eq!((names(told), again.gaps.standing()[0].open.len()), (both.to_vec(), 0));
+}
+
+#[test]
 fn silence_is_learnt_from_the_greatest_distance() {
     let mut run = Run::new(watch());
     let hear = |run: &mut Run, minutes: i64| {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::Lost;
 use super::rhythm::Silence;
 use super::series::Changed;
 use crate::codec::event::CloudEvent;
@@ -15,6 +16,8 @@ pub enum Kind {
     Records,
     /// Files of a series, by the numbers in their names or headers.
     Files,
+    /// Records that their node has lost, as the header of a file says.
+    Lost,
     /// Anything at all.
     Silence,
 }
@@ -25,6 +28,7 @@ impl Kind {
         match self {
             Self::Records => "records",
             Self::Files => "files",
+            Self::Lost => "lost",
             Self::Silence => "silence",
         }
     }
@@ -67,10 +71,11 @@ pub struct Told {
     pub change: Change,
     /// Who numbers; empty where nobody does.
     pub node: String,
-    /// First and last number missing; of a silence its begin and how long it may be, milliseconds.
+    /// First and last number missing; of lost records the file's number, twice; of a silence its begin and how long it may be,
+    /// milliseconds.
     pub first: u64,
     pub last: u64,
-    /// How often the numbers had begun anew before.
+    /// How often the numbers had begun anew before; of lost records when the file was opened, packed.
     pub lap: u64,
     /// How many are missing still.
     pub missing: u64,
@@ -83,6 +88,22 @@ impl Told {
         let Changed { change, first, last, lap, missing, noticed_ms, at_ms } = changed;
         let (feed, node) = (feed.to_owned(), node.to_owned());
         Self { feed, kind, change, node, first, last, lap, missing, noticed_ms, at_ms }
+    }
+
+    pub(super) fn lost(feed: &str, lost: &Lost, change: Change, at_ms: i64) -> Self {
+        let Lost { node, number, opened, count, noticed_ms } = lost;
+        Self {
+            feed: feed.to_owned(),
+            kind: Kind::Lost,
+            change,
+            node: node.clone(),
+            first: u64::from(*number),
+            last: u64::from(*number),
+            lap: u64::from(*opened),
+            missing: *count,
+            noticed_ms: *noticed_ms,
+            at_ms,
+        }
     }
 
     pub(super) fn silent(feed: &str, silence: Silence, now_ms: i64) -> Self {
@@ -110,7 +131,9 @@ impl Told {
         let Self { feed, kind, node, lap, first, .. } = self;
         match kind {
             Kind::Silence => format!("{feed}/silence/{first}"),
-            Kind::Records | Kind::Files => format!("{feed}/{}/{node}/{lap}/{first}", kind.name()),
+            Kind::Records | Kind::Files | Kind::Lost => {
+                format!("{feed}/{}/{node}/{lap}/{first}", kind.name())
+            }
         }
     }
 

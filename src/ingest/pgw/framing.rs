@@ -87,11 +87,16 @@ impl Framing {
         let fits = length.map_or(said as usize >= start.len(), |length| u64::from(said) == length);
         let length_fits = fits || said == LENGTH_UNKNOWN;
         let first = header as usize;
-        if length_fits && first > FILE_HEADER && first <= start.len() {
-            Self::Headers { first }
-        } else {
-            Self::Plain
+        if first <= FILE_HEADER || first > start.len() {
+            return Self::Plain;
         }
+        let framing = Self::Headers { first };
+        // A file that is not whole, or whose length was written wrong, has its CDR headers all the same.
+        let holds = || {
+            let pieces = Pieces::of(start, framing);
+            pieces.header_at(first).is_some_and(|header| pieces.holds(&header))
+        };
+        if length_fits || holds() { framing } else { Self::Plain }
     }
 }
 
@@ -102,11 +107,19 @@ pub struct FileHeader {
     pub number: u32,
     /// IP address of the node that made it, as its octets stand there.
     node: [u8; NODE_BYTES],
+    /// When it was opened, packed as it stands there: two files of a node with one number are told apart by it.
+    pub opened: u32,
+    /// Its length; `None` if it was not closed.
+    length: Option<u32>,
+    /// Lost CDR indicator.
+    lost: u8,
 }
 
 /// Where in the header the file sequence number stands, and the node's address.
 const NUMBER_AT: usize = 22;
 const NODE_AT: usize = 27;
+const OPENED_AT: usize = 10;
+const LOST_AT: usize = 47;
 const NODE_BYTES: usize = 20;
 
 impl FileHeader {
@@ -115,9 +128,30 @@ impl FileHeader {
     pub fn of(start: &[u8], framing: Framing) -> Option<Self> {
         let Framing::Headers { first } = framing else { return None };
         let header = start.get(..first)?;
-        let number = u32::from_be_bytes(header.get(NUMBER_AT..NUMBER_AT + 4)?.try_into().ok()?);
+        let word = |at: usize| Some(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?));
         let node = header.get(NODE_AT..NODE_AT + NODE_BYTES)?.try_into().ok()?;
-        Some(Self { number, node })
+        let length = word(0).filter(|length| *length != LENGTH_UNKNOWN);
+        Some(Self {
+            number: word(NUMBER_AT)?,
+            node,
+            opened: word(OPENED_AT)?,
+            length,
+            lost: *header.get(LOST_AT)?,
+        })
+    }
+
+    /// How many CDRs the node has lost of this file at least; `None`: none.
+    #[must_use]
+    pub fn lost(&self) -> Option<u64> {
+        // The highest bit says whether the others are all of them; 128 is some.
+        (self.lost != 0).then(|| u64::from(self.lost & 0x7F).max(1))
+    }
+
+    /// What is wrong with a file that ends at this byte: it should be longer.
+    #[must_use]
+    pub fn shortfall(&self, end: u64) -> Option<String> {
+        let said = self.length.filter(|said| u64::from(*said) > end)?;
+        Some(format!("the file is cut short: its header says that it has {said} bytes, and it has {end}"))
     }
 
     /// The node's address as people write it, where it is one of IPv6, or of IPv4 within, behind four octets FF; else the

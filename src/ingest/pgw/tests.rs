@@ -181,6 +181,45 @@ fn a_damaged_length_in_a_header_costs_that_record_only() {
 }
 
 #[test]
+fn a_framed_file_whose_length_is_wrong_is_read_by_its_headers_and_says_if_it_should_be_longer() {
+    let one = record();
+    let whole = framed(&[&one, &one, &one]);
+    for end in [50 + 5 + one.len(), whole.len() - 1, whole.len()] {
+        let file = &whole[..end];
+        assert_eq!(Framing::of(file), Framing::Headers { first: 50 }, "{end}");
+        let good = Pieces::new(file).filter(|piece| piece.broken.is_none()).count();
+        assert_eq!(good, (end - 50) / (5 + one.len()), "{end}");
+        let header = FileHeader::of(file, Framing::of(file)).unwrap();
+        let said = header.shortfall(end as u64);
+        assert_eq!(said.is_some(), end < whole.len());
+        assert!(
+            said.is_none_or(|said| said.contains(&format!("has {} bytes, and it has {end}", whole.len())))
+        );
+    }
+    // Longer than it says: what is there is read.
+    let longer = [whole.as_slice(), &whole[50..]].concat();
+    assert_eq!(Pieces::new(&longer).filter(|piece| piece.broken.is_none()).count(), 6);
+}
+
+#[test]
+fn a_header_says_how_many_records_were_lost_at_least() {
+    let mut file = framed(&[&record()]);
+    for (octet, lost) in [
+        (0, None),
+        (1, Some(1)),
+        (127, Some(127)),
+        (128, Some(1)),
+        (129, Some(1)),
+        (254, Some(126)),
+        (255, Some(127)),
+    ] {
+        file[47] = octet;
+        let header = FileHeader::of(&file, Framing::of(&file)).unwrap();
+        assert_eq!(header.lost(), lost, "{octet}");
+    }
+}
+
+#[test]
 fn a_framed_file_that_is_cut_short_says_so() {
     let one = record();
     let mut file = framed(&[&one, &one]);

@@ -139,7 +139,8 @@ mod tests {
     fn what_an_older_version_has_kept_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let keeper = Keeper::new(directory.path()).unwrap();
-        let old = r#"{"file":{"name":"a.dat","look":{"inode":7,"bytes":9,"changed_ns":5},"position":4}}"#;
+        let old = r#"{"file":{"name":"a.dat","look":{"inode":7,"bytes":9,"changed_ns":5},"position":4},"watch":{"rhythm":
+            {"first_ms":1,"last_ms":2,"distances":1,"days":[[0,1]],"silent":null},"records":{},"files":{},"newest":3,"forgotten":0}}"#;
         fs::write(directory.path().join(FOLDER).join(STATE), old).unwrap();
         let file = keeper.load().unwrap().file.unwrap();
         assert_eq!((file.name.as_str(), file.position, file.read), ("a.dat", 4, Read::default()));

@@ -12,7 +12,7 @@ use super::scan::{Aside, Scan, put_aside};
 use crate::ingest::file::{Content, Out, Stream, StreamError};
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::formats::folder::Folder;
-use crate::ingest::gaps::{Gaps, Kind, Seen};
+use crate::ingest::gaps::{Gaps, Kind, Lost, Seen};
 use crate::limits::{
     FOLDER_KEEP_EVERY_BYTES, FOLDER_KEEP_EVERY_MS, FOLDER_LOOK_EVERY_MS, FOLDER_RETRY_MS,
     FOLDER_TELL_EVERY_MS,
@@ -274,6 +274,12 @@ impl One {
             let seen = Seen { kind: Kind::Files, node: &node, number, at: None };
             reach.gaps.number(self.feed.decoder.feed(), seen, reach.now_ms);
         }
+        let lost = header.and_then(|header| Some((header, header.lost()?)));
+        if let Some((header, count)) = lost {
+            let (number, opened) = (header.number, header.opened);
+            let lost = Lost { node: header.node(), number, opened, count, noticed_ms: reach.now_ms };
+            reach.gaps.lost(self.feed.decoder.feed(), lost);
+        }
     }
 
     /// Everything read is acknowledged: keeps the place, and puts aside a file that is done.
@@ -392,7 +398,12 @@ impl Open {
         })?;
         let notes = self.stream.notes();
         reach.out.met(notes.since(before));
-        if !more {
+        if !more
+            && let Some(why) =
+                self.stream.file_header().and_then(|header| header.shortfall(self.stream.position()))
+        {
+            self.break_off(id, file, &why, reach);
+        } else if !more {
             // A file of which nothing could be read is kept as broken; of others each dead letter has its piece.
             let nothing = self.read.broken > 0 && self.read.broken == self.read.records;
             self.read.ended = Some(if nothing { Aside::Broken } else { Aside::Done });
