@@ -130,6 +130,8 @@ pub(crate) fn follow(brokers: &str, prefix: &str, topic: Topic) -> anyhow::Resul
         .set("isolation.level", "read_committed")
         .set("auto.offset.reset", "earliest")
         .set("fetch.wait.max.ms", "10")
+        // Of topics just made not all partitions may be known when they are shared out.
+        .set("topic.metadata.refresh.interval.ms", "1000")
         .create()?;
     consumer.subscribe(&[&format!("{prefix}{}", topic.name())])?;
     let (to, seen) = mpsc::channel();

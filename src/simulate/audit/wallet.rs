@@ -253,12 +253,21 @@ impl Wallet {
     fn chain_from(&self, scene: &Scene<'_>, lives: impl Fn(&Package) -> bool) -> Option<UnixTime> {
         let bases = self.packages.iter().filter(|p| p.order.spec.kind == PackageKind::Base);
         let mut chain = bases.filter(|p| lives(p)).map(|p| p.to).max()?;
-        for mode in [Mode::NextCycle, Mode::Renewal] {
-            for (_, order) in self.queue.iter().filter(|(_, order)| order.mode == mode) {
-                let from = if mode == Mode::NextCycle { self.cycle_edge } else { Some(chain) };
-                if let Some(from) = from.filter(|_| order.spec.kind == PackageKind::Base) {
-                    chain = chain.max(end(order.spec.validity, from, scene.zone));
+        let queued = |mode| self.queue.iter().map(|(_, order)| order).filter(move |order| order.mode == mode);
+        let ends = |order: &Order, from: UnixTime, chain: UnixTime| match order.spec.kind {
+            PackageKind::Base => chain.max(end(order.spec.validity, from, scene.zone)),
+            PackageKind::Booster => chain,
+        };
+        let (mut edge, mut renewals) = (self.cycle_edge, queued(Mode::Renewal));
+        // What comes first: the end of the last base, or the next cycle. In one second the renewal does.
+        loop {
+            let order = if edge.is_some_and(|edge| edge < chain) { None } else { renewals.next() };
+            match (order, edge.take_if(|_| order.is_none())) {
+                (Some(order), _) => chain = ends(order, chain, chain),
+                (None, Some(edge)) => {
+                    chain = queued(Mode::NextCycle).fold(chain, |chain, order| ends(order, edge, chain));
                 }
+                (None, None) => break,
             }
         }
         Some(chain)
