@@ -5,11 +5,14 @@
 //! changes, its days and what they burnt are final. Below zero nothing goes: what is too much to take away
 //! is left over, and said. Invariant: a reference has one effect, whoever sends it and under however many commands.
 
+use std::borrow::Cow;
+
 use super::book;
 use super::card::Card;
 use super::cdr;
 use super::command::Refusal;
 use super::ctx::{Because, Ctx};
+use super::cycle::Cycle;
 use super::dates::{DaySpan, Ruler};
 use super::due;
 use super::effects::Effects;
@@ -86,9 +89,11 @@ fn restate(
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
     card.unpack(day);
-    let Some(cycle) = card.usage.closed_cycle(day) else { return Err(final_figures(day)) };
+    let Some(mut cycle) = restatable(card, day, ctx) else { return Err(final_figures(day)) };
     let taken = cycle.restate(asked.bytes, ctx.position.offset);
-    let cycle = cycle.clone();
+    if taken != 0 {
+        card.usage.put_closed(cycle.clone());
+    }
     let body = EventBody::UsageAdjusted {
         reference: asked.reference.to_owned(),
         bytes: taken,
@@ -115,10 +120,20 @@ fn restate(
     Ok(())
 }
 
-/// Whether a day is of a cycle that is closed and may be restated.
+/// The cycle of a day, if it is closed and may be restated. One in which nothing is known of the card has closed with its
+/// last day all the same; those before it came in mid-life are not its own.
+fn restatable(card: &Card, day: Day, ctx: &Ctx<'_>) -> Option<Cycle> {
+    let (calendar, horizon_s) = (ctx.calendar(), ctx.index.horizon_s);
+    let missed = || {
+        let bounds = calendar.cycle_of(day).filter(|(first, _)| card.owns(*first))?;
+        Cycle::empty_by(bounds, calendar, horizon_s, ctx.now)
+    };
+    let cycle = card.cycle_or_past(day).map(Cow::into_owned).or_else(missed)?;
+    cycle.is_restatable(calendar, horizon_s, ctx.now).then_some(cycle)
+}
+
 fn is_restatable(card: &Card, day: Day, ctx: &Ctx<'_>) -> bool {
-    let held = card.cycle_or_past(day);
-    held.is_some_and(|cycle| cycle.is_restatable(ctx.calendar(), ctx.index.horizon_s, ctx.now))
+    restatable(card, day, ctx).is_some()
 }
 
 fn final_figures(day: Day) -> Refusal {

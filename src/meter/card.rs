@@ -39,8 +39,8 @@ pub(super) struct Card {
     pub channel: NameId,
     /// Hashes of the estimating feeds met, in the order of their first record; 0 = none.
     estimates: [u64; ESTIMATES_MAX],
-    /// Sources whose feeds tell totals of this card, not records: a bit each.
-    by_totals: u8,
+    /// Sources whose feeds tell totals of this card, not records, a bit each; and [`Self::OPENED`].
+    marks: u8,
     pub usage: Usage,
     pub ids: Ids,
     pub account: Account,
@@ -78,6 +78,8 @@ pub(super) struct SoldAs {
 impl Card {
     pub(super) const NEVER: LogOffset = LogOffset(u64::MAX);
     pub(super) const NO_TIMER: UnixTime = UnixTime::MAX;
+    /// Came in mid-life, and the cycle in which it did is held.
+    const OPENED: u8 = 1 << 7;
 
     pub(super) fn new(id: CardId, sold: SoldAs) -> Self {
         Self {
@@ -91,7 +93,7 @@ impl Card {
             plan: sold.plan,
             channel: sold.channel,
             estimates: [0; ESTIMATES_MAX],
-            by_totals: 0,
+            marks: 0,
             usage: Usage::default(),
             ids: Ids::default(),
             account: Account::default(),
@@ -160,13 +162,29 @@ impl Card {
 
     /// The first cycle of them.
     pub(super) fn first_past(&self) -> Option<Day> {
-        self.past().first().map(|past| past.cycle.start)
+        self.cold.as_ref()?.past.first()
     }
 
     /// The cycle of a day, packed away or not.
     pub(super) fn cycle_or_past(&self, day: Day) -> Option<Cow<'_, Cycle>> {
         let held = self.usage.cycle(day).map(Cow::Borrowed);
         held.or_else(|| Some(Cow::Owned(self.cold.as_ref()?.past.of(day)?)))
+    }
+
+    /// The first cycle whose figures are held, packed away or not.
+    fn first_held(&self) -> Option<Day> {
+        let held = self.usage.cycles().first().map(|cycle| cycle.start);
+        held.into_iter().chain(self.first_past()).min()
+    }
+
+    /// It came in mid-life: the cycles before are another system's.
+    pub(super) fn note_opening(&mut self) {
+        self.marks |= Self::OPENED;
+    }
+
+    /// Whether a cycle of which nothing is held is the card's own.
+    pub(super) fn owns(&self, cycle: Day) -> bool {
+        self.marks & Self::OPENED == 0 || self.first_held().is_none_or(|first| first < cycle)
     }
 
     /// Brings the packed cycle of a day back, if there is one.
@@ -180,7 +198,13 @@ impl Card {
     /// Packs away what is closed and flushed and `stays`, and drops what no longer does.
     pub(super) fn pack(&mut self, closed: Vec<Cycle>, stays: impl Fn(&Cycle) -> bool) {
         if let Some(cold) = &mut self.cold {
+            let first = |past: &Past| (self.marks & Self::OPENED != 0).then(|| past.first());
+            let before = first(&cold.past);
             cold.past.retain(&stays);
+            if first(&cold.past) != before {
+                // The cycle of the opening is final, and those before it have been for longer.
+                self.marks &= !Self::OPENED;
+            }
         }
         let past =
             closed.into_iter().map(|cycle| PastCycle { burnt: self.account.drop_cycle(cycle.start), cycle });
@@ -261,12 +285,11 @@ impl Card {
 
     /// Whether a feed tells totals of this card: records of it would count twice.
     pub(super) fn is_by_totals(&self, source: Source, feed: u64) -> bool {
-        self.by_totals & 1 << source as u8 != 0
-            && self.totals().is_some_and(|totals| totals.are_by(source, feed))
+        self.marks & 1 << source as u8 != 0 && self.totals().is_some_and(|totals| totals.are_by(source, feed))
     }
 
     pub(super) fn note_totals(&mut self, source: Source) {
-        self.by_totals |= 1 << source as u8;
+        self.marks |= 1 << source as u8;
     }
 
     /// Whether packages or own rules were ever set: without, nothing can burn or alert.

@@ -120,6 +120,17 @@ impl Cycle {
         self.closed && now < closes.saturating_add(RESTATED_S_MAX)
     }
 
+    /// A cycle in which nothing is known of the card, as it stands when it is over and its last day has closed.
+    pub(super) fn empty_by(
+        bounds: (Day, Day),
+        calendar: &Calendar,
+        horizon_s: i64,
+        now: UnixTime,
+    ) -> Option<Self> {
+        let cycle = Self::new(bounds);
+        cycle.closes_by(calendar, horizon_s, now).then_some(Self { closed: true, ..cycle })
+    }
+
     /// Corrects a closed cycle by a signed figure, not below zero; answers what was taken of it. The correction is no complete
     /// day's: what was settled stays, as far as so much is left.
     pub(super) fn restate(&mut self, bytes: i64, offset: LogOffset) -> i64 {

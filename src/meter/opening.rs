@@ -201,6 +201,7 @@ pub(super) fn open(
     effects: &mut Effects,
 ) {
     card.usage.open(ctx.calendar(), figures.cycle, figures.used, ctx.position.offset);
+    card.note_opening();
     if opening.credits > 0 {
         let added = card.purse().add(opening.credits);
         assert!(added.is_ok(), "credits were looked over");

@@ -36,6 +36,11 @@ impl Past {
         unpacked.map(|(cycles, _)| cycles).expect("it was packed here, and chunks have checksums")
     }
 
+    /// First day of the oldest.
+    pub(super) fn first(&self) -> Option<Day> {
+        self.cycles().first().map(|past| past.cycle.start)
+    }
+
     pub(super) fn of(&self, day: Day) -> Option<Cycle> {
         let holds = |past: &PastCycle| past.cycle.start <= day && day < past.cycle.end;
         self.cycles().into_iter().find(holds).map(|past| past.cycle)

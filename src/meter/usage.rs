@@ -393,6 +393,15 @@ impl Usage {
         dropped
     }
 
+    /// Notes other figures of a closed cycle, which may be one that the card had no line of.
+    pub(super) fn put_closed(&mut self, cycle: Cycle) {
+        self.closed_through = self.closed_through.max(cycle.end - 1);
+        match self.closed_cycle(cycle.start) {
+            Some(held) => *held = cycle,
+            None => self.recall(cycle),
+        }
+    }
+
     /// Takes a closed cycle back that was dropped.
     pub(super) fn recall(&mut self, cycle: Cycle) {
         let at = self.cycles.partition_point(|held| held.start < cycle.start);

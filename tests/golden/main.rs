@@ -82,6 +82,7 @@ scripts! {
     corrections
     restated
     restated_when_idle
+    restated_without_line
     restated_mark
     posted_before_close
     left_at_the_end

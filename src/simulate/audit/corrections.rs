@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::fold::{Cause, Expected, follow_usage};
-use super::line::{Line, Terms};
+use super::line::{Cycle, Line, Terms};
 use super::logbook::Cdr;
 use super::obey::{emit, look};
 use crate::codec::quarantine::Qid;
@@ -46,6 +46,10 @@ impl Line {
         let used = self.used_of_cycle(terms.zone, cycle).0 as i64;
         let taken = bytes.max(-used);
         if taken != 0 {
+            if let Some((first, next)) = terms.zone.cycle(cycle) {
+                let held = self.cycles.entry(first).or_insert(Cycle { next, closed: true });
+                self.closed_through = self.closed_through.max(held.next - 1);
+            }
             let new = Restated { bytes: 0, revision: 0, least: u64::MAX };
             let held = self.restated.entry(cycle).or_insert(new);
             held.bytes += taken;
@@ -180,9 +184,10 @@ pub(super) fn adjust(
 /// The cycle of a day, if it has closed in the last ninety days.
 fn restatable(line: &Line, day: Day, terms: Terms<'_>) -> Option<Day> {
     let (cycle, next) = terms.zone.cycle(day)?;
-    let closed = line.cycles.get(&cycle).is_some_and(|held| held.closed);
-    let until = terms.zone.start(next) + terms.horizon() + 90 * 86_400;
-    (closed && terms.now < until).then_some(cycle)
+    // A cycle closes with its last day, whether the card was used in it or not; the cycles before its opening are another's.
+    let closes = terms.zone.start(next) + terms.horizon();
+    let own = line.cycles.contains_key(&cycle) || line.brought.is_none_or(|brought| cycle >= brought.cycle);
+    (own && closes <= terms.now && terms.now < closes + 90 * 86_400).then_some(cycle)
 }
 
 /// A closed cycle gets another sum, which is said.
