@@ -212,12 +212,12 @@ fn recharge(
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
     let order = order_of(card, body, ctx);
-    let had = Had::just_before(card, because.at);
     let (outcome, left) =
         book::ask(card, ctx, because, effects, |account, told, out| account.recharge(told, &order, out));
     match outcome {
         OrderOutcome::Applied => {
-            book::follow(card, ctx, (had, left), because, effects);
+            // What is bought ends no base.
+            book::follow(card, ctx, (Had::NoBase, left), because, effects);
             Ok(())
         }
         OrderOutcome::Repeated => Ok(()),

@@ -113,6 +113,7 @@ scripts! {
     states
     stopped_when_empty
     suspended_by_expiry
+    same_second
     carrier_confirms
     cancelled
     cancelled_corrected
