@@ -69,6 +69,9 @@ pub const RESTART_DIVISOR_DEFAULT: u32 = 8;
 pub const NUMBERS_MAX: usize = 16;
 /// Bytes of all sources that a card's cycles may hold: sums of a card stay far from 2^64.
 pub const CARD_BYTES_MAX: u64 = 1 << 60;
+/// Declarations of settling feeds that a shard holds one by one until all of its cards have heard of them; beyond, as one of
+/// each feed.
+pub const DECLARED_HELD_MAX: usize = 256;
 /// Cards of a shard that a sweep looks at whenever log time enters a new second.
 pub const SWEPT_PER_SECOND: usize = 256;
 /// A card whose last base package has ended is cancelled so many calendar months later (`domain.md` S1) ...

@@ -9,6 +9,7 @@ use super::book::{self, Had};
 use super::card::Card;
 use super::ctx::{Because, Ctx};
 use super::effects::Effects;
+use super::index::WholeThrough;
 use super::life;
 use super::state::CardState;
 use crate::model::{EventBody, UnixTime};
@@ -30,24 +31,24 @@ pub(super) fn catch_up(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
                 card.due
             );
         }
-        if !has_news(card, ctx) {
-            return;
-        }
-        complete(card, ctx, effects);
+        let Some(whole) = news(card, ctx) else { return };
+        complete(card, whole, ctx, effects);
     }
 }
 
-/// Whether the settling feed has declared what the card does not know of.
-fn has_news(card: &Card, ctx: &Ctx<'_>) -> bool {
-    ctx.terms.complete_through > card.usage.complete_through()
+/// The first that the settling feed has declared and the card does not know of.
+fn news(card: &Card, ctx: &Ctx<'_>) -> Option<WholeThrough> {
+    let known = card.usage.complete_through();
+    // Every record asks, and hardly any finds something.
+    if ctx.terms.complete_through > known { ctx.terms.declared_after(known) } else { None }
 }
 
 /// Fires what is due first. Days close before packages end: what ended pays for the day that closes in the same second. If
 /// a declaration that comes before makes something else due first, that is for the next call.
 pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
     let because = Because::timer(card.due);
-    if ctx.terms.declared_at <= because.at && has_news(card, ctx) {
-        complete(card, ctx, effects);
+    while let Some(whole) = news(card, ctx).filter(|whole| whole.at <= because.at) {
+        complete(card, whole, ctx, effects);
         if card.due != because.at {
             return;
         }
@@ -126,10 +127,10 @@ fn close_cycles(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: 
 }
 
 /// Takes what the settling feed has declared, as of its declaration: a package that has ended since is still in force.
-fn complete(card: &mut Card, ctx: &Ctx<'_>, effects: &mut Effects) {
-    if card.usage.complete(ctx.calendar(), ctx.terms.complete_through, ctx.position.offset) {
+fn complete(card: &mut Card, whole: WholeThrough, ctx: &Ctx<'_>, effects: &mut Effects) {
+    if card.usage.complete(ctx.calendar(), whole.through, ctx.position.offset) {
         ctx.changed(card, effects);
-        book::evaluate(card, ctx, &Because::timer(ctx.terms.declared_at), effects);
+        book::evaluate(card, ctx, &Because::timer(whole.at), effects);
         reschedule(card, ctx);
     }
 }

@@ -11,8 +11,8 @@ use super::FoldError;
 use super::account::Watch;
 use crate::limits::DAY_S;
 use crate::model::{
-    Carrier, Catalogue, CounterRules, CreditsPolicy, Day, Feed, FeedName, FeedRole, Plan, Rule, RulesPolicy,
-    UnixTime,
+    Calendar, Carrier, Catalogue, CounterRules, CreditsPolicy, Day, Feed, FeedName, FeedRole, Plan, Rule,
+    RulesPolicy, UnixTime,
 };
 
 /// The feed of `usage.modem`: known without being named in the catalogue.
@@ -169,8 +169,17 @@ pub(super) struct Terms {
     pub settling: Option<u64>,
     /// Through which day that feed has declared days whole.
     pub complete_through: Day,
-    /// Log time of the last declaration.
-    pub declared_at: UnixTime,
+    /// By which declarations, each of more days than those before.
+    declared: Vec<WholeThrough>,
+}
+
+/// Days of a carrier that are whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WholeThrough {
+    /// This day and all before.
+    pub through: Day,
+    /// Since when.
+    pub at: UnixTime,
 }
 
 impl Terms {
@@ -179,13 +188,21 @@ impl Terms {
         let carrier = index.catalogue.carriers.iter().position(|carrier| carrier.name == name)?;
         let named = index.catalogue.carriers.get(carrier)?;
         let settling = named.settling_feed.as_ref().map(|feed| FeedName::new(feed).hash);
-        let through = declared.iter().find(|declared| Some(declared.feed) == settling);
-        Some(Self {
-            carrier,
-            settling,
-            complete_through: through.map_or(Day::MIN, |declared| declared.through),
-            declared_at: through.map_or(UnixTime::MIN, |declared| declared.at),
-        })
+        let mut terms = Self { carrier, settling, complete_through: Day::MIN, declared: Vec::new() };
+        for said in declared.iter().filter(|declared| Some(declared.feed) == settling) {
+            let (through, at) = (said.within(&named.calendar), said.at);
+            if through > terms.complete_through {
+                terms.complete_through = through;
+                terms.declared.push(WholeThrough { through, at });
+            }
+        }
+        Some(terms)
+    }
+
+    /// The first declaration of more days than are known: a card that two of them have passed by takes one after the other,
+    /// each as of its own second.
+    pub(super) fn declared_after(&self, known: Day) -> Option<WholeThrough> {
+        self.declared.iter().find(|whole| whole.through > known).copied()
     }
 
     pub(super) fn carrier<'a>(&self, index: &'a CatalogueIndex) -> &'a Carrier {
@@ -202,4 +219,23 @@ pub(super) struct Declared {
     pub through: Day,
     /// Log time of the declaration.
     pub at: UnixTime,
+}
+
+impl Declared {
+    /// Through which day of a calendar it holds. A feed may settle in several zones: no day is whole that was not over.
+    fn within(&self, calendar: &Calendar) -> Day {
+        self.through.min(calendar.day_of(self.at).saturating_sub(1))
+    }
+
+    /// Whether it says more than others of the same feed, of any carrier's days.
+    pub(super) fn says_more(&self, held: &[Self], index: &CatalogueIndex) -> bool {
+        let settled = |carrier: &&Carrier| {
+            carrier.settling_feed.as_ref().is_some_and(|feed| FeedName::new(feed).hash == self.feed)
+        };
+        index.catalogue.carriers.iter().filter(settled).any(|carrier| {
+            let of_feed = held.iter().filter(|other| other.feed == self.feed);
+            let known = of_feed.map(|other| other.within(&carrier.calendar)).max();
+            known.is_none_or(|known| known < self.within(&carrier.calendar))
+        })
+    }
 }

@@ -22,7 +22,7 @@ use super::state::CardState;
 use super::step::{self, Input};
 use super::table::{Place, Table};
 use super::timers::{Order, Timers};
-use crate::limits::{SWEPT_PER_SECOND, TIMERS_PER_SECOND};
+use crate::limits::{DECLARED_HELD_MAX, SWEPT_PER_SECOND, TIMERS_PER_SECOND};
 use crate::model::{
     CardCommand, CardId, Day, Ledger, LogOffset, Origin, Outcome, Position, Record, UnixTime,
 };
@@ -47,7 +47,7 @@ pub(super) struct Shard {
 pub(super) struct Said {
     pub ledger: Ledger,
     pub names: Names,
-    /// What settling feeds have declared, in the order of their first declaration.
+    /// What settling feeds have declared, in order; those of which every card has heard as one.
     pub declared: Vec<Declared>,
     pub flushed_through: Option<LogOffset>,
     pub sweep: Option<Sweep>,
@@ -121,9 +121,7 @@ impl Shard {
             _ => unreachable!("only usage comes here"),
         };
         let verdict = match self.table.sure(card, likely) {
-            Some(place) => {
-                self.with(place, moment, effects, |card, ctx, effects| step::step(card, &input, ctx, effects))
-            }
+            Some(place) => self.step(place, &input, moment, effects),
             None => Verdict::new(Outcome::Unknown, bytes, "no such card"),
         };
         self.said.ledger.add(kind, verdict.outcome, verdict.bytes);
@@ -161,8 +159,24 @@ impl Shard {
                 Err(reason) => return refuse_unknown(command, reason, moment, effects),
             },
         };
-        let input = Input::Command { command, received_ms: origin.received_ms };
-        self.with(place, moment, effects, |card, ctx, effects| step::step(card, &input, ctx, effects))
+        self.step(place, &Input::Command { command, received_ms: origin.received_ms }, moment, effects)
+    }
+
+    /// Folds a record into a card. What a new catalogue changes comes before it, though the sweep has not come to the card: rules
+    /// that are new are measured by what was used until then (`domain.md` A4).
+    fn step(
+        &mut self,
+        place: Place,
+        input: &Input<'_>,
+        moment: &Moment<'_>,
+        effects: &mut Effects,
+    ) -> Verdict {
+        let awaits =
+            |sweep: Sweep| sweep.why == SweepFor::Catalogue && sweep.next <= Table::<Card>::rank(place);
+        if self.said.sweep.is_some_and(awaits) {
+            self.with(place, moment, effects, due::adopt);
+        }
+        self.with(place, moment, effects, |card, ctx, effects| step::step(card, input, ctx, effects))
     }
 
     /// Does something with a card; its timer and the counts follow.
@@ -247,14 +261,28 @@ impl Shard {
 
     /// A settling feed has declared days whole, as of a second that may be over.
     pub(super) fn declare(&mut self, feed: u64, through: Day, now: UnixTime, index: &CatalogueIndex) {
-        let at = self.said.declared.iter().position(|declared| declared.feed == feed);
-        match at.and_then(|at| self.said.declared.get_mut(at)) {
-            Some(declared) if declared.through >= through => return,
-            Some(declared) => (declared.through, declared.at) = (through, now.max(declared.at)),
-            None => self.said.declared.push(Declared { feed, through, at: now }),
+        let last = self.said.declared.iter().rev().find(|declared| declared.feed == feed);
+        let new = Declared { feed, through, at: last.map_or(now, |last| now.max(last.at)) };
+        if !new.says_more(&self.said.declared, index) {
+            return;
         }
+        if self.said.sweep.is_none() || self.said.declared.len() >= DECLARED_HELD_MAX {
+            self.forget_declared();
+        }
+        self.said.declared.push(new);
         self.renew_terms(index);
         self.start_sweep(SweepFor::Declaration);
+    }
+
+    /// Of each feed only what all of its declarations come to: every card has heard of them.
+    fn forget_declared(&mut self) {
+        let all = std::mem::take(&mut self.said.declared);
+        for declared in all {
+            match self.said.declared.iter_mut().find(|held| held.feed == declared.feed) {
+                Some(held) => (held.through, held.at) = (held.through.max(declared.through), declared.at),
+                None => self.said.declared.push(declared),
+            }
+        }
     }
 
     /// Another catalogue is in force: every card is looked at.

@@ -10,13 +10,13 @@ use crate::words::Words;
 
 /// `catalogue version=1 zone=+08:00 anchor=27 from=2026-06 months=8 …` → a catalogue with one carrier, `carrier`, settled
 /// by `pgw` (or `settling=pgw2`, `settling=none`), and the estimating feeds `probe` and `other`; plans `plain` and `strict`
-/// (suspends when exhausted).
+/// (suspends when exhausted). `second=-05:00`: beside it `west`, settled by the same feed, whose days are of another zone.
 pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
     let feed = |name: &str, role| Feed { name: name.to_owned(), role, stale_after_minutes: None };
     Ok(Catalogue {
         version: words.number("version", 1)?,
         deployment: "golden".to_owned(),
-        carriers: vec![carrier(words)?],
+        carriers: carriers(words)?,
         feeds: vec![
             Feed { stale_after_minutes: words.optional("stale")?, ..feed("pgw", FeedRole::Settling) },
             feed("pgw2", FeedRole::Settling),
@@ -46,6 +46,18 @@ pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
 
 fn plan(name: &str, suspend_on_exhaustion: bool, rules: Vec<Rule>) -> Plan {
     Plan { name: name.to_owned(), rules, suspend_on_exhaustion }
+}
+
+fn carriers(words: &mut Words) -> Result<Vec<Carrier>, String> {
+    let second = words.take("second");
+    let mut carriers = vec![carrier(words)?];
+    if let Some(zone) = second {
+        let Carrier { calendar, .. } = &carriers[0];
+        let offsets = vec![OffsetFrom { from: 0, offset_s: offset(&zone)? }];
+        let calendar = Calendar { offsets, ..calendar.clone() };
+        carriers.push(Carrier { name: "west".to_owned(), calendar, ..carriers[0].clone() });
+    }
+    Ok(carriers)
 }
 
 fn carrier(words: &mut Words) -> Result<Carrier, String> {

@@ -79,6 +79,9 @@ scripts! {
     closing
     calendars
     whole_by_rule
+    declared
+    declared_in_time
+    whole_in_two_zones
     corrections
     restated
     restated_when_idle
@@ -94,6 +97,7 @@ scripts! {
     alert_kinds
     alerts_by_time
     rules_anew
+    rules_at_once
     silent_for_long
     silent_while_stopped
     forecast

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::declared::{Declarations, Declared};
 use super::follow::follow;
 use super::life;
 use super::line::{Line, State, Terms, Verdict};
@@ -30,13 +31,6 @@ pub(super) struct Expected {
     pub(super) forgettable: bool,
 }
 
-/// A declaration of a settling feed.
-#[derive(Debug, Clone, Copy)]
-struct Declared {
-    through: Day,
-    at: UnixTime,
-}
-
 /// What a record that moves no total says of its card.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Sign {
@@ -58,10 +52,10 @@ pub(super) struct Fold {
     pub(super) kept: BTreeMap<Position, Outcome>,
     pub(super) ledger: Ledger,
     pub(super) end: LogOffset,
-    declared: BTreeMap<String, Declared>,
+    declarations: Declarations,
     zones: BTreeMap<String, Zone>,
     pub(super) heard: Heard,
-    /// A catalogue has come; every card is looked at in the next second.
+    /// A catalogue has come; every card is looked at before its next record, and in the next second.
     adopting: bool,
 }
 
@@ -107,10 +101,7 @@ impl Fold {
             let days = zones.first().map(|zone| zone.day(self.now) - 40..=zone.day(self.now));
             let Some(through) = days.and_then(|mut days| days.rfind(|day| is_whole(day))) else { continue };
             let at = due(through).unwrap_or(self.now);
-            let held = self.declared.entry(feed).or_insert(Declared { through, at });
-            if held.through < through {
-                *held = Declared { through, at: at.max(held.at) };
-            }
+            self.declarations.declare(&feed, Declared { through, at });
         }
     }
 
@@ -120,9 +111,7 @@ impl Fold {
         let cards: Vec<CardId> = self.lines.keys().copied().collect();
         for card in cards {
             self.catch_up(card);
-            if self.adopting {
-                self.adopt(card);
-            }
+            self.adopt(card);
         }
         self.adopting = false;
     }
@@ -219,6 +208,7 @@ impl Fold {
         count: impl FnOnce(&mut Line, Terms<'_>) -> Verdict,
     ) -> Option<Verdict> {
         self.catch_up(card);
+        self.adopt(card);
         let now = self.now;
         self.lend(card, |line, terms, out| {
             let before = line.moves;
@@ -237,23 +227,24 @@ impl Fold {
 
     /// What was due for a card happens in order of its due time.
     fn catch_up(&mut self, card: CardId) {
-        let declared = self.declaration(card);
         let now = self.now;
         loop {
             let due = self.next_due(card).filter(|due| *due <= now);
             // What a declaration makes due is as of when it was made.
-            if declared.is_some_and(|d| due.is_none_or(|due| d.at <= due)) && self.complete(card, declared) {
-                continue;
+            match (self.declaration(card).filter(|declared| due.is_none_or(|due| declared.at <= due)), due) {
+                (Some(declared), _) => self.complete(card, declared),
+                (None, Some(due)) => self.fire(card, due),
+                (None, None) => return,
             }
-            let Some(due) = due else { return };
-            self.fire(card, due);
         }
     }
 
+    /// The first declaration that a card does not know of, as it holds in the card's zone.
     fn declaration(&self, card: CardId) -> Option<Declared> {
-        let carrier = &self.lines.get(&card)?.carrier;
-        let carrier = self.catalogue.as_ref()?.carriers.iter().find(|c| c.name == *carrier)?;
-        self.declared.get(carrier.settling_feed.as_ref()?).copied()
+        let line = self.lines.get(&card)?;
+        let carrier = self.catalogue.as_ref()?.carriers.iter().find(|c| c.name == line.carrier)?;
+        let feed = carrier.settling_feed.as_ref()?;
+        self.declarations.after(line.complete_through, feed, self.zones.get(&line.carrier)?)
     }
 
     fn next_due(&mut self, card: CardId) -> Option<UnixTime> {
@@ -265,22 +256,15 @@ impl Fold {
         })?
     }
 
-    /// Declared days become whole as of the declaration; whether the card did not know of it.
-    fn complete(&mut self, card: CardId, declared: Option<Declared>) -> bool {
-        let Some(declared) = declared else { return false };
-        let told = self.lend(card, |line, terms, out| {
-            let is_new = declared.through > line.complete_through;
-            if declared.through > line.complete_through {
-                let told = line.complete_through;
-                line.complete_through = declared.through;
-                let moved = |day: &Day| *day > told && *day <= declared.through && *day > line.closed_through;
-                if line.days().iter().any(moved) {
-                    look(card, line, Cause { at: declared.at, position: None, command: None }, terms, out);
-                }
+    /// Declared days become whole as of the declaration.
+    fn complete(&mut self, card: CardId, declared: Declared) {
+        self.lend(card, |line, terms, out| {
+            let told = std::mem::replace(&mut line.complete_through, declared.through);
+            let moved = |day: &Day| *day > told && *day <= declared.through && *day > line.closed_through;
+            if line.days().iter().any(moved) {
+                look(card, line, Cause { at: declared.at, position: None, command: None }, terms, out);
             }
-            is_new
         });
-        told.unwrap_or(false)
     }
 
     fn fire(&mut self, card: CardId, due: UnixTime) {
@@ -315,6 +299,9 @@ impl Fold {
 
     /// The rules may be others.
     fn adopt(&mut self, card: CardId) {
+        if !self.adopting {
+            return;
+        }
         let now = self.now;
         self.lend(card, |line, terms, out| {
             if line.state == State::Cancelled {
@@ -349,11 +336,7 @@ impl Fold {
             if !settled_by.any(|c| self.zones.get(&c.name).is_some_and(is_over)) {
                 return Outcome::Rejected;
             }
-            let declared = Declared { through: *day, at: self.now };
-            let held = self.declared.entry(feed.clone()).or_insert(declared);
-            if held.through < *day {
-                *held = declared;
-            }
+            self.declarations.declare(feed, Declared { through: *day, at: self.now });
         }
         Outcome::Counted
     }
@@ -365,6 +348,7 @@ impl Fold {
             return self.refuse_unknown(command, cause);
         }
         self.catch_up(card);
+        self.adopt(card);
         let answered = self.lend(card, |line, terms, out| obey(card, line, command, json, cause, terms, out));
         answered.unwrap_or(Outcome::Unknown)
     }

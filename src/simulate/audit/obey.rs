@@ -166,14 +166,14 @@ fn recharge(
         say(card, line, said, cause, terms, out);
         return before;
     }
-    let covered_before = line.wallet.has_base(cause.at - 1);
     let taken = line.with_wallet(terms, cause.at, |wallet, scene| wallet.recharge(scene, order, &mut said));
     if taken.is_err() {
         said.push(EventBody::RechargeRefused { order: id, payment, reason: String::new() });
     }
     let exhausted = say(card, line, said, cause, terms, out);
     if taken == Ok(true) {
-        follow(card, line, (covered_before, "expiry", exhausted), cause, terms, out);
+        // What is bought ends nothing.
+        follow(card, line, (false, "recharge", exhausted), cause, terms, out);
     }
     taken.is_ok()
 }
