@@ -100,6 +100,7 @@ scripts! {
     rules_at_once
     silent_for_long
     silent_while_stopped
+    silent_or_not
     forecast
     credits
     recharges
@@ -113,6 +114,7 @@ scripts! {
     cycle_totals
     one_source
     told_days
+    told_cycles
     commands
     states
     stopped_when_empty

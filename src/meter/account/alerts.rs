@@ -112,9 +112,8 @@ impl Alerts {
         self.arming = self.arming.saturating_add(1);
         let mut resolved = Vec::new();
         for state in &mut self.states {
-            let still_told = state.is_told_of_now(level);
             state.hold(level);
-            let is_over = state.stance == Stance::Armed || !still_told;
+            let is_over = state.stance == Stance::Armed || !state.holds_still(level);
             if let Some(told) = is_over.then(|| state.told.take()).flatten() {
                 resolved.push(level.data(&state.watch, told, state.occasion(level)));
             }
@@ -370,9 +369,14 @@ impl State {
         }
     }
 
-    /// Whether what was told speaks of the occasion of now.
-    fn is_told_of_now(&self, level: &Level<'_>) -> bool {
-        !has_occasions(self.watch.kind) || self.which() == i64::from(level.current(self.watch.kind))
+    /// Whether what was told of a day or a cycle holds still: it is that of now, and as much is used of it.
+    fn holds_still(&self, level: &Level<'_>) -> bool {
+        let (RuleKind::UsedBytes(limit) | RuleKind::UsedDayBytes(limit)) = self.watch.kind else {
+            return true;
+        };
+        let current = level.current(self.watch.kind);
+        let is_used = |used: &Used| used.day == current && used.bytes >= limit;
+        self.which() == i64::from(current) && level.occasions(self.watch.kind).iter().any(is_used)
     }
 
     fn note_silence(&mut self, level: &Level<'_>) {

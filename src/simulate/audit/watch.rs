@@ -279,7 +279,8 @@ impl Sight<'_> {
         self.measure(watch);
         let Some(told) = watch.told else { return };
         let is_over = if speaks_of_days(watch.rule.kind) {
-            told.1 != i64::from(self.today(watch.rule.kind))
+            // Another day or cycle has begun, or less was used of this one than was told.
+            told.1 != i64::from(self.today(watch.rule.kind)) || !self.is_used_now(watch.rule.kind)
         } else {
             watch.stance == Stance::Armed
         };
@@ -332,6 +333,17 @@ impl Sight<'_> {
         match kind {
             RuleKind::UsedDayBytes(_) => self.scene.zone.day(self.scene.at),
             _ => self.scene.cycle,
+        }
+    }
+
+    /// Whether as much as the rule says was used of today, or of the running cycle.
+    fn is_used_now(&self, kind: RuleKind) -> bool {
+        match kind {
+            RuleKind::UsedDayBytes(limit) => {
+                self.scene.open_days().any(|(day, used)| day == self.today(kind) && used >= limit)
+            }
+            RuleKind::UsedBytes(limit) => self.scene.used >= limit,
+            _ => false,
         }
     }
 
