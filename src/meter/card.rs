@@ -197,14 +197,13 @@ impl Card {
 
     /// Packs away what is closed and flushed and `stays`, and drops what no longer does.
     pub(super) fn pack(&mut self, closed: Vec<Cycle>, stays: impl Fn(&Cycle) -> bool) {
+        let mut is_final = closed.iter().any(|cycle| !stays(cycle));
         if let Some(cold) = &mut self.cold {
-            let first = |past: &Past| (self.marks & Self::OPENED != 0).then(|| past.first());
-            let before = first(&cold.past);
-            cold.past.retain(&stays);
-            if first(&cold.past) != before {
-                // The cycle of the opening is final, and those before it have been for longer.
-                self.marks &= !Self::OPENED;
-            }
+            is_final |= cold.past.retain(&stays);
+        }
+        if is_final {
+            // So are all before it, and with them those before an opening.
+            self.marks &= !Self::OPENED;
         }
         let past =
             closed.into_iter().map(|cycle| PastCycle { burnt: self.account.drop_cycle(cycle.start), cycle });

@@ -65,13 +65,16 @@ impl Past {
         Some(taken)
     }
 
-    pub(super) fn retain(&mut self, stays: impl Fn(&Cycle) -> bool) {
+    /// Keeps what stays; answers whether any did not.
+    pub(super) fn retain(&mut self, stays: impl Fn(&Cycle) -> bool) -> bool {
         let mut cycles = self.cycles();
         let before = cycles.len();
         cycles.retain(|past| stays(&past.cycle));
-        if cycles.len() != before {
+        let any_went = cycles.len() != before;
+        if any_went {
             self.pack(cycles);
         }
+        any_went
     }
 
     fn pack(&mut self, mut cycles: Vec<PastCycle>) {
@@ -119,9 +122,10 @@ mod tests {
         assert_eq!((packed.of(29), packed.of(120)), (None, None));
         assert_eq!(packed.take(60), Some(unchanged(past(60, 10_000_000))));
         assert_eq!(packed.take(60), None);
-        packed.retain(|cycle| cycle.start > 30);
+        assert!(packed.retain(|cycle| cycle.start > 30));
+        assert!(!packed.retain(|cycle| cycle.start > 30));
         assert_eq!(packed.cycles(), [unchanged(past(90, u64::MAX))]);
-        packed.retain(|_| false);
+        assert!(packed.retain(|_| false));
         assert_eq!(packed, Past::default());
     }
 
