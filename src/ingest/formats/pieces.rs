@@ -89,8 +89,12 @@ impl<'a> Walk<'a> {
     fn string(&mut self) -> Option<()> {
         self.at += 1;
         loop {
-            while self.rest().and_then(<[u8]>::first_chunk).is_some_and(|word| !holds_mark(*word)) {
-                self.at += size_of::<u64>();
+            while let Some(word) = self.rest().and_then(<[u8]>::first_chunk::<8>) {
+                let marks = marks(*word);
+                self.at += marks.trailing_zeros() as usize / 8;
+                if marks != 0 {
+                    break;
+                }
             }
             match self.byte()? {
                 b'"' => break,
@@ -225,16 +229,16 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether one of the bytes is a quote or a backslash.
+/// The high bit of each byte that is a quote or a backslash; exact up to the lowest one.
 #[inline]
-fn holds_mark(word: [u8; 8]) -> bool {
+fn marks(word: [u8; 8]) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
     let word = u64::from_le_bytes(word);
     let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & HIGHS;
     let quote = word ^ u64::from_le_bytes([b'"'; 8]);
     let backslash = word ^ u64::from_le_bytes([b'\\'; 8]);
-    zero(quote) | zero(backslash) != 0
+    zero(quote) | zero(backslash)
 }
 
 /// The pieces found so far.
