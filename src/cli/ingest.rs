@@ -16,6 +16,7 @@ use crate::ingest::{Clock, IngestOutcome, Options, Source};
 use crate::log::kafka::{KafkaIngestLog, KafkaLook};
 use crate::log::{IngestLog as _, LogError};
 use crate::model::Catalogue;
+use crate::shell::folder::content;
 use crate::shell::{Clocks, SharedDirectory, wall_ms};
 use crate::stdout::say;
 
@@ -30,7 +31,7 @@ pub(super) fn run(command: &IngestCommand, path: Option<&Path>, json: bool) -> R
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failed> {
-    Ok(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?)
+    Ok(content(file).with_context(|| format!("cannot read {}", file.display()))?)
 }
 
 /// The feed's own format, if it has one.

@@ -13,6 +13,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+pub use open::content;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;

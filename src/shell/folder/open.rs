@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::path::Path;
 use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
@@ -72,6 +73,17 @@ impl Source {
     pub(super) fn progress(&self) -> Progress {
         Progress(Rc::clone(&self.disk))
     }
+}
+
+/// All of a file's content, decompressed by the ending of its name, within the same bounds.
+///
+/// # Errors
+/// Of the disk, or what is wrong with the archive.
+pub fn content(path: &Path) -> io::Result<Vec<u8>> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut content = Vec::new();
+    Source::new(File::open(path)?, &name)?.read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// Whether a file is compressed.
@@ -185,6 +197,19 @@ mod tests {
         assert!(matches!(read("x.zst", b"no archive"), Err(Trouble::Content(_))));
         let whole = zstd::encode_all(b"some text that is longer than a header".as_slice(), 3).unwrap();
         assert!(matches!(read("x.zst", &whole[..whole.len() - 5]), Err(Trouble::Content(_))));
+    }
+
+    #[test]
+    fn all_of_a_file_is_read_by_its_ending() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, bytes) in [("a.csv", b"text".to_vec()), ("a.csv.gz", gzip(b"text"))] {
+            let path = directory.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(content(&path).unwrap(), b"text", "{name}");
+        }
+        std::fs::write(directory.path().join("b.gz"), b"no archive").unwrap();
+        let error = content(&directory.path().join("b.gz")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot be decompressed"), "{error}");
     }
 
     #[test]
