@@ -176,6 +176,24 @@ fn a_transaction_that_could_not_be_fenced_is_not_sent() {
     assert_eq!(log.bounds(Topic::Checkpoint, 0).unwrap(), (LogOffset(0), LogOffset(0)));
 }
 
+/// At the end of a month packages of very many cards end in one second: one message of the log makes more outputs than
+/// librdkafka takes at once (100,000 unless it is told otherwise, as here).
+#[test]
+fn a_transaction_larger_than_the_clients_queue_is_committed_whole() {
+    const MESSAGES: usize = 20_000;
+    let cluster = Cluster::make("large", 2);
+    let mut config = cluster.config("meter", "w");
+    config.extra.insert("queue.buffering.max.messages".to_owned(), "500".to_owned());
+    let mut log = KafkaWorkerLog::open(config).unwrap();
+    let generation = join(&cluster, &mut log);
+    let outputs = (0..MESSAGES).map(|number| chunk(0, &number.to_string(), "1")).collect();
+    let offsets = vec![(0, at(1)), (1, at(0))];
+    commit(&cluster, &mut log, Transaction { generation, outputs, offsets });
+    assert_eq!(stable(&cluster, &mut log, 0), at(1));
+    let found = scan(&mut log, Topic::Checkpoint, 0);
+    assert!((0..MESSAGES).map(|number| number.to_string()).eq(found.into_iter().map(|(key, _)| key)));
+}
+
 #[test]
 fn a_place_that_is_not_in_the_log_is_named() {
     let cluster = Cluster::make("range", 2);

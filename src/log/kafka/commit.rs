@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::Producer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -17,7 +18,7 @@ use super::deadline::Deadline;
 use super::error::is_retriable;
 use super::ffi::{self, GroupMetadata};
 use super::producer::{Producer, send};
-use crate::log::{CommitResult, LogError, Topic, Transaction};
+use crate::log::{CommitResult, LogError, Output, Topic, Transaction};
 
 /// One transaction with its fence.
 pub(super) struct Job {
@@ -80,17 +81,32 @@ impl Thread {
     }
 
     fn commit(&self, job: &Job) -> Result<(), Trouble> {
-        let deadline = Deadline::after(self.config.timeouts.commit);
+        let deadline = Deadline::after(self.config.timeouts.commit_of(job.transaction.outputs.len()));
         self.producer.begin_transaction().map_err(|e| format!("beginning: {e}"))?;
         for (token, output) in (0..).zip(&job.transaction.outputs) {
-            send(&self.producer, &self.config, output, token)
-                .map_err(|e| format!("queueing a message for {}: {e}", output.topic))?;
+            self.queue(output, token, deadline)?;
         }
         self.drain(deadline)?;
         let offsets = self.offsets(&job.transaction)?;
         ffi::send_offsets(&self.producer, &offsets, &job.metadata, deadline.left())
             .map_err(|e| format!("sending the offsets of {} partitions: {e}", offsets.count()))?;
         self.end(deadline)
+    }
+
+    /// Queues a message; where the queue is full, as soon as the brokers have taken some of it.
+    fn queue(&self, output: &Output, token: u64, deadline: Deadline) -> Result<(), Trouble> {
+        loop {
+            match send(&self.producer, &self.config, output, token) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::MessageProduction(Code::QueueFull)) if !deadline.is_over() => {
+                    self.producer.poll(ROOM_EVERY);
+                    if let Some(error) = self.failure() {
+                        return Err(error.to_string());
+                    }
+                }
+                Err(error) => return Err(format!("queueing a message for {}: {error}", output.topic)),
+            }
+        }
     }
 
     /// Waits for the brokers to have every message.
@@ -143,3 +159,5 @@ impl Thread {
 
 /// How often failures are looked for while messages are in flight.
 const REPORTS_EVERY: Duration = Duration::from_millis(20);
+/// How often room is looked for in a queue that is full.
+const ROOM_EVERY: Duration = Duration::from_millis(5);

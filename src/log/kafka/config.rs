@@ -40,7 +40,7 @@ pub struct Timeouts {
     pub request: Duration,
     /// How long [`stable_offset`](crate::log::WorkerLog::stable_offset) waits for an open transaction to end.
     pub stable: Duration,
-    /// A commit without an answer for this long is unresolved, and its producer is given up.
+    /// A commit without an answer for this long, and longer by its messages, is unresolved, and its producer is given up.
     pub commit: Duration,
     /// The broker ends a transaction that is open for longer. Less than a broker takes to come back fences workers that
     /// are well (10 s did).
@@ -69,6 +69,19 @@ impl Default for Timeouts {
         }
     }
 }
+
+impl Timeouts {
+    /// How long a commit of so many messages may take: brokers take twenty thousand a second when they are slow.
+    pub(super) fn commit_of(&self, messages: usize) -> Duration {
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+        self.commit + MESSAGE.saturating_mul(messages).min(MESSAGES_MOST)
+    }
+}
+
+/// What a message adds to the time of a commit ...
+const MESSAGE: Duration = Duration::from_micros(50);
+/// ... and all of them at most: the worker's own watchdog comes after.
+const MESSAGES_MOST: Duration = Duration::from_secs(14);
 
 /// What a group member does where the group has no offset, or one that is not in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -186,7 +186,8 @@ impl WorkerLog for KafkaWorkerLog {
                 unreachable!("a transaction is begun only when the former one has its result")
             }
             (TransactionalProducer::Ready(committer), Ok(job)) => {
-                let deadline = Deadline::after(self.config.timeouts.commit);
+                let within = self.config.timeouts.commit_of(transaction.outputs.len());
+                let deadline = Deadline::after(within);
                 if committer.begin(job) {
                     TransactionalProducer::Busy(committer, deadline)
                 } else {
