@@ -311,6 +311,11 @@ impl KafkaWorkerLog {
             }
         };
         ticks.poll(Duration::ZERO);
+        // Failures alone are reported. They must be taken, or they would gather for as long as the brokers are away.
+        let failed = ticks.context().take();
+        if let Some((_, Err(error))) = failed.first() {
+            tracing::warn!(%error, ticks = failed.len(), "ticks are lost; the next ones make up for them");
+        }
         let sent = producer::send(ticks, &self.config, output, 0);
         let failed = ticks.client().fatal_error().is_some();
         sent.map_err(|e| from_kafka("appending a tick", &e)).inspect_err(|_| {
