@@ -33,8 +33,13 @@ pub const SEAL_QUIET_MS: i64 = 200;
 pub const SEAL_RECORDS_MAX: usize = 100_000;
 /// Bytes of output in one seal.
 pub const SEAL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// Messages in one transaction: librdkafka answers QueueFull at 100,000 in flight.
+/// Messages in one seal.
 pub const SEAL_MESSAGES_MAX: usize = 60_000;
+/// In the middle of a poll so many times these two are a bound, too: what was fetched and not folded has to be fetched again,
+/// which ordinary messages should not cost. Beyond it goes but one message of the log, with all that is due in one second
+/// ([`TIMERS_PER_SECOND`] in each shard); such a transaction is larger than the client's queue and goes out piece by piece.
+pub const SEAL_BYTES_OVER: usize = 16;
+pub const SEAL_MESSAGES_OVER: usize = 2;
 /// Sealed commits waiting; beyond, the worker reads nothing and goes on polling.
 pub const SEALED_MAX: usize = 2;
 
@@ -130,7 +135,6 @@ const _: () = assert!(PACK_BYTES_MAX < HISTORY_BYTES_MAX);
 const _: () = assert!(PUSH_BODY_BYTES_MAX <= PUSH_BYTES_MAX && PUSH_BYTES_MAX < IN_FLIGHT_BYTES_MAX);
 const _: () = assert!(INSERT_ROWS_MIN < INSERT_ROWS_MAX && INSERT_ROWS_MAX < FLUSH_ROWS_QUEUED_MAX);
 const _: () = assert!(CHUNK_PART_BYTES_MAX < PACK_BYTES_MAX);
-const _: () = assert!(SEAL_MESSAGES_MAX < 100_000);
 const _: () = assert!(SHARDS.is_power_of_two());
 const _: () = assert!(CARD_BYTES_MAX / 4 > RECORD_BYTES_MAX && CARD_BYTES_MAX < u64::MAX / 8);
 const _: () = assert!(CARD_BYTES_MAX / 4 > QUOTA_BYTES_MAX);

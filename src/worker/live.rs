@@ -100,6 +100,8 @@ pub(super) struct FoldContext<'a> {
     pub clock: Clock,
     pub now_ms: i64,
     pub clock_ms: i64,
+    /// What is unsealed is at its bound.
+    pub crowded: bool,
     pub faults: Faults,
 }
 
@@ -177,11 +179,14 @@ impl Live {
         if message.offset < self.meter.position() {
             return Taken::Passed;
         }
-        if !self.runs() {
+        // What was missed comes first: behind it nothing is folded, whatever was fetched already.
+        if !self.runs() || self.missed || context.crowded {
             self.missed = true;
             return Taken::Passed;
         }
-        if let Some(halted) = self.obstacle(message, context).or_else(|| self.unflushed(message)) {
+        if let Some(halted) =
+            self.gap(message).or_else(|| self.obstacle(message, context)).or_else(|| self.unflushed(message))
+        {
             self.halt(halted);
             return Taken::Halted;
         }
@@ -197,6 +202,13 @@ impl Live {
     pub(super) fn halt(&mut self, halted: Halted) {
         self.halted = Some(halted);
         self.missed = true;
+    }
+
+    /// The log has an offset for each message of its own and none for anything else: what is passed over is lost.
+    fn gap(&self, message: &Message<'_>) -> Option<Halted> {
+        let at = self.meter.position();
+        let why = || format!("the log goes on at {}", message.offset.0);
+        (message.offset > at).then(|| Halted::Gone { at, why: why() })
     }
 
     fn obstacle(&self, message: &Message<'_>, context: FoldContext<'_>) -> Option<Halted> {

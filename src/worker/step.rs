@@ -113,13 +113,14 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             bytes: POLL_BYTES_MAX,
             wait_ms: partitions.wait_ms,
         };
-        let context = FoldContext {
+        let mut context = FoldContext {
             deployment: &self.settings.deployment,
             clock: self.settings.clock,
             now_ms: self.now.ms,
             clock_ms: self.now.clock_ms,
             faults: self.settings.faults,
         };
+        let (mut load, bounds) = (self.load(), self.settings.seal);
         let report = &mut self.report;
         let mut condemned: Vec<(u32, (LogOffset, String))> = Vec::new();
         let polled = self.log.poll(budget, &mut |message| {
@@ -132,6 +133,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             };
             match live.take(&message, context) {
                 Taken::Folded { records } => {
+            crowded: false,
                     report.messages += 1;
                     report.records += records;
                 }
@@ -144,10 +146,13 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             self.condemn(partition, stop_at);
         }
         self.polled(polled)
+            let before = live.unsealed.load();
     }
 
     fn polled(&mut self, polled: Result<Option<GroupEvent>, LogError>) -> Result<(), WorkerError> {
         match polled {
+                    load.grow(before, live.unsealed.load());
+                    context.crowded = load.is_crowded(bounds);
             Ok(None) => Ok(()),
             Ok(Some(event)) => self.group_event(event),
             Err(LogError::Retriable(why)) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::mailbox::{OrderError, Reply};
 use super::settings::SealBounds;
 use crate::codec;
-use crate::limits::{SEAL_AFTER_MS, SEAL_QUIET_MS};
+use crate::limits::{SEAL_AFTER_MS, SEAL_BYTES_OVER, SEAL_MESSAGES_OVER, SEAL_QUIET_MS};
 use crate::log::Output;
 use crate::meter::Effects;
 use crate::model::UnixTime;
@@ -132,6 +132,19 @@ impl Load {
         self.messages += other.messages;
         self.since_ms = earlier(self.since_ms, other.since_ms);
         self.told_ms = earlier(self.told_ms, other.told_ms);
+    }
+
+    /// Notes how far the unsealed work of one partition has grown.
+    pub(super) fn grow(&mut self, before: Self, after: Self) {
+        self.messages += after.messages.saturating_sub(before.messages);
+        self.bytes += after.bytes.saturating_sub(before.bytes);
+    }
+
+    /// In the middle of a poll: not even what was fetched may be folded before a seal. One message may make very many
+    /// outputs, where time fires what is due; many such messages must not come together in one transaction.
+    pub(super) fn is_crowded(&self, bounds: SealBounds) -> bool {
+        self.messages >= bounds.messages.saturating_mul(SEAL_MESSAGES_OVER)
+            || self.bytes >= bounds.bytes.saturating_mul(SEAL_BYTES_OVER)
     }
 
     /// At a bound: no more may be folded before a seal.

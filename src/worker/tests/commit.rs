@@ -1,8 +1,10 @@
 //! How the end of a commit is found out, and what follows from it.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::limits::{COMMIT_WATCHDOG_MS, SEAL_RECORDS_MAX, SEALED_MAX};
-use crate::log::Committed;
+use crate::limits::{COMMIT_WATCHDOG_MS, SEAL_MESSAGES_OVER, SEAL_RECORDS_MAX, SEALED_MAX};
+use crate::log::{Committed, Transaction};
 
 #[test]
 fn a_commit_moves_outputs_checkpoint_and_offset_together() {
@@ -144,6 +146,42 @@ fn at_most_two_commits_are_sealed_then_it_reads_nothing_and_goes_on_polling() {
     kit.settle();
     let messages = kit.broker().messages(Topic::Log, 0).len() as u64;
     assert_eq!(kit.broker().committed(0), Some(messages));
+}
+
+/// A worker whose seals hold five outputs at most, and what it has quarantined with each commit of a backlog of twenty.
+fn crowded(change: impl FnOnce(&mut Kit)) -> (Kit, Vec<usize>) {
+    let mut small = settings(2);
+    small.seal.messages = 5;
+    let mut kit = Kit::with(small);
+    let before = kit.broker().sent.len();
+    for id in 0..10 {
+        kit.cdr(0, &format!("{id}"));
+        kit.cdr(1, &format!("{id}"));
+    }
+    change(&mut kit);
+    kit.settle();
+    let told = |t: &Arc<Transaction>| t.outputs.iter().filter(|o| o.topic == Topic::Quarantine).count();
+    let told = kit.broker().sent[before..].iter().map(told).filter(|count| *count > 0).collect();
+    (kit, told)
+}
+
+#[test]
+fn a_poll_does_not_make_much_more_than_a_seal_may_hold() {
+    let (kit, told) = crowded(|_| ());
+    assert_eq!(told, [5 * SEAL_MESSAGES_OVER; 2]);
+    assert_eq!((kit.broker().committed(0), kit.broker().committed(1)), (Some(10), Some(10)));
+    assert_eq!(kit.quarantined(), 20);
+}
+
+#[test]
+fn behind_what_was_passed_over_nothing_is_folded_before_it_has_come() {
+    let (kit, told) = crowded(|kit| {
+        kit.broker_mut().seeks_fail = 7;
+        kit.step(10);
+        kit.cdr(1, "behind them");
+    });
+    assert_eq!(told.iter().sum::<usize>(), 21);
+    assert_eq!((kit.broker().committed(0), kit.broker().committed(1)), (Some(10), Some(11)));
 }
 
 /// As many records as one seal takes.

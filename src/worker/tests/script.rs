@@ -62,6 +62,10 @@ pub(crate) struct Broker {
     /// How often the next calls of `renew_producer` and `bounds` fail.
     pub renewals_fail: u32,
     pub bounds_fail: u32,
+    /// ... and in a way that does not look like passing.
+    pub bounds_fatal: u32,
+    /// How often seeks fail.
+    pub seeks_fail: u32,
     /// The producer has a transaction whose end it does not know.
     unresolved: bool,
 }
@@ -122,6 +126,8 @@ impl Script {
             out_of_range: None,
             renewals_fail: 0,
             bounds_fail: 0,
+            bounds_fatal: 0,
+            seeks_fail: 0,
             unresolved: false,
         })))
     }
@@ -244,6 +250,10 @@ impl WorkerLog for Script {
 
     fn seek(&mut self, partition: u32, to: LogOffset) -> Result<(), LogError> {
         let mut broker = self.0.borrow_mut();
+        if broker.seeks_fail > 0 {
+            broker.seeks_fail -= 1;
+            return Err(LogError::Retriable("no leader".to_owned()));
+        }
         broker.calls.push(format!("seek {partition}@{}", to.0));
         broker.fetching.insert(partition, to.0);
         Ok(())
@@ -312,6 +322,10 @@ impl WorkerLog for Script {
         if broker.bounds_fail > 0 {
             broker.bounds_fail -= 1;
             return Err(LogError::Retriable("no leader".to_owned()));
+        }
+        if broker.bounds_fatal > 0 {
+            broker.bounds_fatal -= 1;
+            return Err(LogError::Fatal("unknown topic".to_owned()));
         }
         let first = broker.starts.get(&(topic, partition)).copied().unwrap_or(0);
         let open = topic == Topic::Checkpoint && broker.barred.contains(&partition);
