@@ -75,6 +75,8 @@ pub const ROUND_S_MIN: u64 = 120;
 pub const RESTORE_MESSAGES_PER_STEP: usize = 2_000;
 /// Longest rest after a partition was asked for in vain: as long as the longest request.
 pub const RESTORE_REST_MS_MAX: i64 = 10_000;
+/// How soon a partition is restored anew that was refused since the log could not be read.
+pub const REFUSED_AGAIN_MS: i64 = 30_000;
 /// Bytes of checkpoint chunks in one commit.
 pub const CHUNK_BYTES_PER_SEAL: usize = 4 * 1_024 * 1_024;
 /// Bytes of one checkpoint record's header and content, as `bincode` may read them.

@@ -67,8 +67,10 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         let now_ms = self.now.ms;
         let state = self.partitions.get(&partition).map(Partition::state);
         let Some(state) = state else { return reply(Err(OrderError::NotHere(partition))) };
+        // One that came back parked is sealed for once it is fetched.
+        let held = self.group.holds(partition);
         let live = self.partitions.get_mut(&partition).and_then(Partition::live_mut);
-        if let Some(live) = live.filter(|live| live.may_skip(skip.offset)) {
+        if let Some(live) = live.filter(|live| held && live.may_skip(skip.offset)) {
             return live.skip(skip, reply, now_ms);
         }
         let state = state.name().to_owned();
@@ -85,10 +87,16 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         }
     }
 
+    /// What is being restored is drained when it lives: its chunks are of many offsets still.
     pub(super) fn is_drained(&self) -> bool {
-        let mut lives = self.partitions.values().filter_map(Partition::live);
-        self.commits.is_empty()
-            && lives.all(|l| l.unsealed.since_ms.is_none() && l.marks.behind(l.meter.position()) == 0)
+        let drained = |partition: &Partition| match partition {
+            Partition::Live(live) => {
+                live.unsealed.since_ms.is_none() && live.marks.behind(live.meter.position()) == 0
+            }
+            Partition::Restoring(_) => false,
+            Partition::Refused { .. } | Partition::Lost => true,
+        };
+        self.commits.is_empty() && self.partitions.values().all(drained)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::live::{Hold, Live};
 use super::parked::Parked;
 use super::report::StateName;
-use crate::checkpoint::{Expected, Progress, Restore, Restored};
+use crate::checkpoint::{Expected, Progress, Refused, Restore, Restored};
 use crate::limits::UNSTABLE_OFFSET_MS;
 use crate::log::{LogError, WorkerLog};
 use crate::model::LogOffset;
@@ -16,6 +16,8 @@ pub(super) enum Partition {
     Refused {
         why: String,
         committed: LogOffset,
+        /// When it is tried again, where it was the log that could not be read; what is wrong with the state stays wrong.
+        again_ms: Option<i64>,
     },
     /// Another member has committed for it; the group has not told us yet.
     Lost,
@@ -38,7 +40,7 @@ pub(super) enum Restoration {
     Going,
     Waiting(String),
     Live(Box<Live>),
-    Refused(String),
+    Refused(Refused),
 }
 
 impl Partition {
@@ -96,7 +98,7 @@ impl Restoring {
         Ok(match self.restore.step(log, expected, budget)? {
             Progress::Going => Restoration::Going,
             Progress::Waiting(why) => Restoration::Waiting(why),
-            Progress::Refused(refused) => Restoration::Refused(refused.to_string()),
+            Progress::Refused(refused) => Restoration::Refused(refused),
             Progress::Done(restored) => Restoration::Live(Box::new(self.live(*restored, budget.now_ms))),
         })
     }

@@ -21,7 +21,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     pub fn status(&self, now: Now) -> Vec<PartitionStatus> {
         let of = |(partition, state): (&u32, &Partition)| match state {
             Partition::Live(live) => self.live_status(state.state(), live, now),
-            Partition::Refused { why, committed } => PartitionStatus {
+            Partition::Refused { why, committed, .. } => PartitionStatus {
                 halted: why.clone(),
                 committed: *committed,
                 ..bare(*partition, state.state())

@@ -5,9 +5,9 @@ use super::mailbox::Mailbox;
 use super::partition::{Partition, Restoration, Restoring};
 use super::report::{Now, Report};
 use super::shelf::Lent;
-use super::{Worker, WorkerError};
-use crate::checkpoint::Budget;
-use crate::limits::{POLL_BYTES_MAX, POLL_MESSAGES_MAX};
+use super::{Stop, Worker, WorkerError};
+use crate::checkpoint::{Budget, Refused, Why};
+use crate::limits::{POLL_BYTES_MAX, POLL_MESSAGES_MAX, REFUSED_AGAIN_MS};
 use crate::log::{GroupEvent, LogError, PollBudget, Topic, WorkerLog};
 use crate::model::LogOffset;
 use crate::rollup::RowSink;
@@ -41,6 +41,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     /// A piece of one restore.
     fn restore(&mut self) -> Result<(), WorkerError> {
         self.turns.begin(self.now.ms);
+        self.try_again();
         let Some(partition) = self.next_to_restore() else { return Ok(()) };
         let expected = self.settings.expected();
         let budget = Budget { messages: self.settings.restore_messages, now_ms: self.now.ms };
@@ -56,7 +57,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
                 self.turns.in_vain(partition, self.now.ms);
                 self.report.troubles.push(format!("restoring partition {partition}: {why}"));
             }
-            Restoration::Refused(why) => self.refused(partition, why)?,
+            Restoration::Refused(refused) => self.refused(partition, &refused)?,
             Restoration::Live(live) => {
                 let took_ms = self.now.ms - restoring.since_ms;
                 self.restored(live, took_ms);
@@ -67,7 +68,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
 
     /// Whose turn it is. What is sealed of a partition comes first: its end says where to restore to.
     fn next_to_restore(&self) -> Option<u32> {
-        if self.stopping.is_some() {
+        if self.stopping == Some(Stop::Now) {
             return None;
         }
         let rests = self.turns.rests(self.now.ms);
@@ -92,20 +93,34 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     }
 
     /// A partition that cannot be restored still has to be assigned: at its committed offset, and paused.
-    fn refused(&mut self, partition: u32, why: String) -> Result<(), WorkerError> {
+    fn refused(&mut self, partition: u32, refused: &Refused) -> Result<(), WorkerError> {
         let committed = match self.log.stable_offset(partition) {
             Ok(committed) => committed.map(|c| c.offset),
             Err(LogError::Fenced(text)) => return Err(WorkerError::Fenced(text)),
             Err(_) => None,
         };
         let committed = committed.unwrap_or(LogOffset(0));
+        let why = refused.to_string();
         self.report.troubles.push(why.clone());
-        self.partitions.insert(partition, Partition::Refused { why, committed });
+        let again_ms = matches!(refused.why, Why::Log(_)).then_some(self.now.ms + REFUSED_AGAIN_MS);
+        self.partitions.insert(partition, Partition::Refused { why, committed, again_ms });
         Ok(())
+    }
+
+    /// A log that could not be read may be read now: a broker that comes back does not know its topics for a moment, rights
+    /// are given. Nothing but time tells.
+    fn try_again(&mut self) {
+        let now_ms = self.now.ms;
+        for (partition, state) in &mut self.partitions {
+            if matches!(state, Partition::Refused { again_ms: Some(at), .. } if *at <= now_ms) {
+                *state = Partition::Restoring(Box::new(Restoring::new(*partition, None, now_ms)));
+            }
+        }
     }
 
     fn poll(&mut self, wait_ms: u64, mailbox: &dyn Mailbox) -> Result<(), WorkerError> {
         let (staleness, wait_ms) = (self.staleness(), self.may_wait(wait_ms));
+        let (mut load, bounds) = (self.load(), self.settings.seal);
         let mut partitions = Lent::new(&mut self.partitions, staleness, mailbox, wait_ms);
         let budget = PollBudget {
             // The group is served all the same. A pause would throw away what was fetched.
@@ -118,9 +133,9 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             clock: self.settings.clock,
             now_ms: self.now.ms,
             clock_ms: self.now.clock_ms,
+            crowded: false,
             faults: self.settings.faults,
         };
-        let (mut load, bounds) = (self.load(), self.settings.seal);
         let report = &mut self.report;
         let mut condemned: Vec<(u32, (LogOffset, String))> = Vec::new();
         let polled = self.log.poll(budget, &mut |message| {
@@ -131,11 +146,13 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             else {
                 return;
             };
+            let before = live.unsealed.load();
             match live.take(&message, context) {
                 Taken::Folded { records } => {
-            crowded: false,
                     report.messages += 1;
                     report.records += records;
+                    load.grow(before, live.unsealed.load());
+                    context.crowded = load.is_crowded(bounds);
                 }
                 Taken::Condemned { at, why } => condemned.push((message.partition, (at, why))),
                 Taken::Passed | Taken::Halted => {}
@@ -146,13 +163,10 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             self.condemn(partition, stop_at);
         }
         self.polled(polled)
-            let before = live.unsealed.load();
     }
 
     fn polled(&mut self, polled: Result<Option<GroupEvent>, LogError>) -> Result<(), WorkerError> {
         match polled {
-                    load.grow(before, live.unsealed.load());
-                    context.crowded = load.is_crowded(bounds);
             Ok(None) => Ok(()),
             Ok(Some(event)) => self.group_event(event),
             Err(LogError::Retriable(why)) => {

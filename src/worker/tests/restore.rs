@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::checkpoint::{self, Head, Key};
+use crate::limits::REFUSED_AGAIN_MS;
 use crate::log::Committed;
 
 fn fast(settings: &mut Settings) {
@@ -75,6 +76,24 @@ fn a_restore_reads_the_checkpoint_from_the_oldest_live_chunk_only() {
 }
 
 #[test]
+fn a_drain_waits_for_what_is_being_restored() {
+    let kit = Kit::running(2);
+    kit.cdr(1, "a");
+    kit.broker_mut().unstable.insert(1);
+    let mut kit = kit.restarted(|_| ());
+    let (tell, told) = std::sync::mpsc::channel();
+    let reply: Reply<_> = Box::new(move |answer| tell.send(answer).expect("heard"));
+    kit.mailbox.push_back(Request::Drain { reply });
+    kit.settle();
+    assert_eq!((kit.state(0), kit.state(1)), (StateName::Drained, StateName::Restoring));
+    assert!(told.try_recv().is_err(), "partition 1 is not drained");
+    kit.broker_mut().unstable.clear();
+    kit.settle();
+    assert_eq!((kit.state(1), told.try_recv()), (StateName::Drained, Ok(Ok(()))));
+    assert_eq!(kit.status(1).replay_debt_records, 0);
+}
+
+#[test]
 fn after_a_drain_nothing_is_left_to_replay_and_folding_waits_for_the_word() {
     let mut kit = aged();
     let answer = kit.ask(|reply| Request::Drain { reply });
@@ -87,33 +106,24 @@ fn after_a_drain_nothing_is_left_to_replay_and_folding_waits_for_the_word() {
     assert!(kit.broker().committed(0) > Some(at));
 }
 
+/// The dead writer had sent its offsets: these are unstable. Or it had not sent them yet: these are stable, and what it has
+/// written bars the way in the checkpoint alone.
 #[test]
-fn an_unstable_offset_is_waited_for_then_the_dead_writers_transaction_is_ended() {
-    let kit = aged();
-    rewrite_head(&kit, |head| head.writer = "worker-b".to_owned());
-    kit.broker_mut().unstable.insert(0);
-    let mut kit = kit.restarted(|_| ());
-    assert_eq!(kit.state(0), StateName::Restoring);
-    assert!(!kit.broker().calls.iter().any(|c| c.starts_with("end")));
-    kit.seconds(4);
-    assert!(kit.broker().calls.contains(&"end worker-b".to_owned()));
-    kit.settle();
-    assert_eq!(kit.state(0), StateName::Running, "{}", kit.status(0).halted);
-}
-
-/// The dead writer had not sent its offsets yet: these are stable, and what it has written bars the way.
-#[test]
-fn a_transaction_that_is_open_in_the_checkpoint_alone_is_ended_too() {
-    let kit = aged();
-    rewrite_head(&kit, |head| head.writer = "worker-b".to_owned());
-    kit.broker_mut().barred.insert(0);
-    let mut kit = kit.restarted(|_| ());
-    assert_eq!(kit.state(0), StateName::Restoring);
-    assert!(!kit.broker().calls.iter().any(|c| c.starts_with("end")));
-    kit.seconds(4);
-    assert!(kit.broker().calls.contains(&"end worker-b".to_owned()));
-    kit.settle();
-    assert_eq!(kit.state(0), StateName::Running, "{}", kit.status(0).halted);
+fn an_open_transaction_is_waited_for_then_ended_as_the_dead_writers() {
+    let open: [fn(&mut Broker) -> bool; 2] =
+        [|broker| broker.unstable.insert(0), |broker| broker.barred.insert(0)];
+    for open in open {
+        let kit = aged();
+        rewrite_head(&kit, |head| head.writer = "worker-b".to_owned());
+        assert!(open(&mut kit.broker_mut()));
+        let mut kit = kit.restarted(|_| ());
+        assert_eq!(kit.state(0), StateName::Restoring);
+        assert!(!kit.broker().calls.iter().any(|c| c.starts_with("end")));
+        kit.seconds(4);
+        assert!(kit.broker().calls.contains(&"end worker-b".to_owned()));
+        kit.settle();
+        assert_eq!(kit.state(0), StateName::Running, "{}", kit.status(0).halted);
+    }
 }
 
 #[test]
@@ -142,6 +152,24 @@ fn a_broker_that_is_away_for_a_moment_does_not_end_a_restore() {
         let kit = kit.restarted(|_| ());
         assert_eq!(kit.state(0), StateName::Running, "{fail}: {}", kit.status(0).halted);
     }
+}
+
+/// A broker that comes back does not know its topics for a moment.
+#[test]
+fn a_log_that_could_not_be_read_is_tried_again_and_nothing_is_lost() {
+    let kit = aged();
+    let before = kit.quarantined();
+    kit.broker_mut().bounds_fatal = 1;
+    kit.cdr(0, "late");
+    let mut kit = kit.restarted(|_| ());
+    assert_eq!(kit.state(0), StateName::Halted);
+    assert!(kit.status(0).halted.contains("unknown topic"), "{}", kit.status(0).halted);
+    kit.step(REFUSED_AGAIN_MS);
+    kit.settle();
+    assert_eq!((kit.state(0), kit.quarantined()), (StateName::Running, before + 1));
+    let at = kit.cdr(0, "later");
+    kit.settle();
+    assert!(kit.broker().committed(0) > Some(at));
 }
 
 type Spoil = fn(&Kit);
