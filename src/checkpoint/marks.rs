@@ -76,16 +76,39 @@ pub struct Marks {
     shards: Vec<Option<Mark>>,
     /// Work of folding since these marks were begun, see [`work`]: the measure of debt.
     records: u64,
-    /// Records and log time when the last chunk was written.
-    last_records: u64,
-    last_time: UnixTime,
+    /// Up to where chunks have been written for: what was folded since, in records, and the log time that has passed since, in
+    /// [`SHARDS`]ths of a second.
+    paid_records: u64,
+    paid_time: i64,
+}
+
+/// What makes one shard due.
+struct Step {
+    records: u64,
+    /// In [`SHARDS`]ths of a second.
+    time: i64,
+}
+
+impl Step {
+    fn records_of(&self, shards: usize) -> u64 {
+        self.records.saturating_mul(shards as u64)
+    }
+
+    fn time_of(&self, shards: usize) -> i64 {
+        self.time.saturating_mul(shards as i64)
+    }
+}
+
+/// A time in [`SHARDS`]ths of a second.
+fn fine(time: UnixTime) -> i64 {
+    time.saturating_mul(SHARDS as i64)
 }
 
 impl Marks {
     /// No chunk is written yet: all are due.
     #[must_use]
     pub fn none() -> Self {
-        Self { shards: vec![None; SHARDS], records: 0, last_records: 0, last_time: UnixTime::MIN }
+        Self { shards: vec![None; SHARDS], records: 0, paid_records: 0, paid_time: i64::MIN }
     }
 
     /// Marks of chunks as found, none of them replayed from yet.
@@ -93,7 +116,7 @@ impl Marks {
     pub fn found(chunks: impl Iterator<Item = (ChunkInfo, u64, LogOffset)>) -> Self {
         let mut marks = Self::none();
         for (info, bytes, place) in chunks {
-            marks.last_time = marks.last_time.max(info.log_time);
+            marks.paid_time = marks.paid_time.max(fine(info.log_time));
             marks.set(
                 usize::from(info.shard),
                 Mark {
@@ -128,13 +151,14 @@ impl Marks {
         for mark in self.shards.iter_mut().flatten().filter(|m| m.offset > offset) {
             mark.records = now;
         }
-        self.last_records = now;
+        self.paid_records = now;
     }
 
     /// Notes a chunk that has been sealed: so many parts and bytes.
     pub fn written(&mut self, info: &ChunkInfo, (parts, bytes): (u16, u64), place: LogOffset) {
-        self.last_records = self.records;
-        self.last_time = info.log_time;
+        if self.is_new() {
+            (self.paid_records, self.paid_time) = (self.records, fine(info.log_time));
+        }
         self.set(
             usize::from(info.shard),
             Mark {
@@ -147,6 +171,24 @@ impl Marks {
                 place,
             },
         );
+    }
+
+    /// Notes that so many of the shards that were due have been written. What was due and had no room, and what was folded
+    /// towards the next, is not forgotten: else rounds would take longer than the pace has it.
+    pub fn paid(&mut self, shards: usize, pace: Pace, log_time: UnixTime) {
+        let (step, now) = (self.step(pace), fine(log_time));
+        // More than a round behind is a round behind: then every shard is due.
+        let records = self.paid_records.max(self.records.saturating_sub(step.records_of(SHARDS)));
+        self.paid_records = records.saturating_add(step.records_of(shards)).min(self.records);
+        let time = self.paid_time.max(now.saturating_sub(step.time_of(SHARDS)));
+        self.paid_time = time.saturating_add(step.time_of(shards)).min(now);
+    }
+
+    fn step(&self, pace: Pace) -> Step {
+        let bytes = self.shards.iter().flatten().map(|mark| mark.bytes).sum();
+        let records = (pace.round_records(bytes) / SHARDS as u64).max(1);
+        // A round's seconds are a shard's SHARDSths of a second.
+        Step { records, time: i64::try_from(pace.round_s(bytes)).unwrap_or(i64::MAX) }
     }
 
     /// Parts of the live chunk of a shard.
@@ -175,19 +217,17 @@ impl Marks {
         self.shards.iter().any(Option::is_none)
     }
 
-    /// How many shards are due now. All that have none; else as many steps of the pace as have gone by since the last.
+    /// How many shards are due now. All that have none; else as many steps of the pace as have gone by and were not [`Self::paid`].
     #[must_use]
     pub fn due(&self, pace: Pace, log_time: UnixTime) -> usize {
         let missing = self.shards.iter().filter(|m| m.is_none()).count();
         if missing > 0 {
             return missing;
         }
-        let shards = self.shards.len() as u64;
-        let bytes = self.shards.iter().flatten().map(|mark| mark.bytes).sum();
-        let by_records = (self.records - self.last_records) / (pace.round_records(bytes) / shards).max(1);
-        let gone = log_time.saturating_sub(self.last_time).max(0) as u64;
-        let by_time = gone.saturating_mul(shards) / pace.round_s(bytes);
-        by_records.max(by_time).min(shards) as usize
+        let step = self.step(pace);
+        let by_records = (self.records - self.paid_records) / step.records;
+        let by_time = fine(log_time).saturating_sub(self.paid_time).max(0) / step.time;
+        by_records.max(by_time.unsigned_abs()).min(SHARDS as u64) as usize
     }
 
     /// Where a restore must begin to read the checkpoint partition.
@@ -274,8 +314,41 @@ mod tests {
         assert_eq!((marks.by_age()[0], marks.place()), (0, LogOffset(100)));
         marks.folded(10);
         marks.written(&info(0, 8, 1_002), (1, 100), LogOffset(400));
+        marks.paid(1, PACE, 1_002);
         assert_eq!((marks.by_age()[0], marks.by_age()[SHARDS - 1]), (1, 0));
         assert_eq!((marks.place(), marks.due(PACE, 1_002)), (LogOffset(101), 0));
+    }
+
+    /// Seals come when they come: now with less than a shard's records, now with almost two.
+    #[test]
+    fn a_round_takes_no_longer_than_the_pace_has_it_however_seals_fall() {
+        let mut marks = all_at(0, 1_000);
+        let mut offset = 0;
+        for seal in 0..2_000 {
+            let folded = if seal % 3 == 0 { 7 } else { 19 };
+            offset += 1;
+            marks.folded(folded);
+            let due: Vec<usize> = marks.by_age().into_iter().take(marks.due(PACE, 1_000)).collect();
+            for shard in &due {
+                marks.written(&info(*shard as u16, offset, 1_000), (1, 100), LogOffset(0));
+            }
+            marks.paid(due.len(), PACE, 1_000);
+            assert!(marks.debt_records() <= PACE.records + folded, "{} at seal {seal}", marks.debt_records());
+        }
+    }
+
+    #[test]
+    fn what_had_no_room_stays_due_up_to_a_round() {
+        let mut marks = all_at(5, 1_000);
+        marks.folded(50);
+        marks.written(&info(0, 8, 1_000), (1, 100), LogOffset(0));
+        marks.paid(1, PACE, 1_000);
+        assert_eq!(marks.due(PACE, 1_000), 4);
+        marks.folded(1_000_000);
+        marks.paid(SHARDS - 1, PACE, 1_000);
+        assert_eq!(marks.due(PACE, 1_000), 1, "of what lies further back nothing is owed");
+        marks.paid(1, PACE, 1_000);
+        assert_eq!(marks.due(PACE, 1_000), 0);
     }
 
     #[test]

@@ -114,16 +114,17 @@ impl Live {
         if wanted == 0 {
             return;
         }
-        let (mut bytes, mut written) = (Vec::new(), 0);
+        let (mut bytes, mut written, mut shards) = (Vec::new(), 0, 0);
         for shard in self.marks.by_age().into_iter().take(wanted) {
             bytes.clear();
             self.meter.encode_shard(shard, &mut bytes);
             self.write_chunk(shard, &bytes);
-            written += bytes.len();
+            (written, shards) = (written + bytes.len(), shards + 1);
             if written >= CHUNK_BYTES_PER_SEAL && !self.marks.is_new() {
                 break;
             }
         }
+        self.marks.paid(shards, settings.pace, self.meter.log_time());
         self.forget_catalogues();
     }
 
