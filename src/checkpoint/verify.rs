@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::chunk::{self, ChunkInfo, Part};
 use super::frame;
-use super::head::{Expected, New};
+use super::head::{Expected, New, Skip};
 use super::key::Key;
 use super::refused::{Refused, Why};
 use super::restore::{Budget, Progress, Restore, Restored, refold};
@@ -117,6 +117,8 @@ fn restore(log: &mut dyn WorkerLog, partition: u32, expected: &Expected) -> Resu
 struct History {
     shards: Vec<Vec<Version>>,
     catalogues: BTreeMap<u32, Arc<Catalogue>>,
+    /// Orders to pass over messages, those too that no live chunk is still to come to.
+    skips: BTreeMap<LogOffset, String>,
     /// Parts of chunks that are not complete yet, by shard.
     open: Vec<Vec<Option<Part>>>,
     first: LogOffset,
@@ -135,6 +137,7 @@ impl History {
         let mut history = Self {
             shards: (0..SHARDS).map(|_| Vec::new()).collect(),
             catalogues: BTreeMap::new(),
+            skips: BTreeMap::new(),
             open: (0..SHARDS).map(|_| Vec::new()).collect(),
             first: log.bounds(Topic::Log, partition).map_err(failed)?.0,
         };
@@ -162,7 +165,12 @@ impl History {
                     self.catalogues.insert(version, Arc::new(known));
                 }
             }
-            Key::Head | Key::Skip { .. } => {}
+            Key::Skip { .. } => {
+                if let Ok(skip) = frame::decode::<Skip>(value) {
+                    self.skips.insert(skip.offset, skip.reason);
+                }
+            }
+            Key::Head => {}
         }
     }
 
@@ -228,7 +236,7 @@ fn long_way(
         while let Some(version) = later.next_if(|(at, ..)| *at <= message.offset) {
             compare(&meter, version, report);
         }
-        failed = refold(&mut meter, &message, &short.skips, &mut effects).err();
+        failed = refold(&mut meter, &message, &history.skips, &mut effects).err();
         report.replayed += 1;
         failed.is_none()
     };

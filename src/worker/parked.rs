@@ -26,6 +26,8 @@ impl Parked {
         live.missed = false;
         live.last_message_ms = now_ms;
         live.last_tick_ms = now_ms;
+        // Who had it meanwhile may have written newer chunks at this very offset, and deleted what those need no more.
+        live.catalogues.iter_mut().for_each(|known| known.place = None);
         live.find_dirty();
         live
     }

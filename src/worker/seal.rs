@@ -4,7 +4,7 @@ use super::live::{Floor, Known, Live};
 use super::rows::Encoding;
 use super::sealed::{Released, SealedPart};
 use super::settings::Settings;
-use crate::checkpoint::{ChunkInfo, Head, Key, cut, encode, record};
+use crate::checkpoint::{ChunkInfo, Head, Key, Skip, cut, encode, record};
 use crate::limits::{CHUNK_BYTES_PER_SEAL, SHARDS};
 use crate::log::{Output, Topic};
 use crate::meter::FOLD_VERSION;
@@ -125,6 +125,7 @@ impl Live {
             }
         }
         self.marks.paid(shards, settings.pace, self.meter.log_time());
+        self.repeat_skips();
         self.forget_catalogues();
     }
 
@@ -144,6 +145,19 @@ impl Live {
         }
         self.marks.written(&info, (parts, bytes.len() as u64), self.floor.place);
         self.floor.chunks = self.floor.chunks.saturating_add(1);
+    }
+
+    /// Orders to pass over messages that these chunks are still to come to stand no further back than they: a restore begins
+    /// to read at the oldest chunk.
+    fn repeat_skips(&mut self) {
+        let order = |(offset, reason): (&LogOffset, &String)| {
+            let skip = Skip { offset: *offset, reason: reason.clone() };
+            record(self.partition, Key::Skip { offset: *offset }, Some(encode(&skip)))
+        };
+        let orders: Vec<Output> = self.skips.range(self.meter.position()..).map(order).collect();
+        for order in orders {
+            self.unsealed.push(order);
+        }
     }
 
     /// Deletes catalogues that no live chunk was made under any more; the one in force stays.

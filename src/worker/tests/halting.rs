@@ -138,3 +138,41 @@ fn a_place_that_the_log_has_deleted_halts_the_partition() {
     assert_eq!((kit.state(0), kit.state(1)), (StateName::Running, StateName::Halted));
     assert!(kit.status(1).halted.contains("offset 7: deleted"), "{}", kit.status(1).halted);
 }
+
+#[test]
+fn a_message_that_is_not_the_next_halts_the_partition_where_the_log_breaks_off() {
+    let mut kit = Kit::running(1);
+    for id in ["a", "b", "c"] {
+        kit.cdr(0, id);
+    }
+    // As when a log loses what nobody has read of it yet, and its reader does not say so.
+    kit.broker_mut().fetching.insert(0, 2);
+    kit.settle();
+    assert_eq!((kit.state(0), kit.broker().committed(0), kit.quarantined()), (StateName::Halted, Some(0), 0));
+    assert!(kit.status(0).halted.contains("offset 0: the log goes on at 2"), "{}", kit.status(0).halted);
+}
+
+/// All chunks may be written between the order and the message: then a restore begins to read behind the order.
+#[test]
+fn a_skip_is_found_however_late_its_message_is_passed_over() {
+    let mut slow = settings(1);
+    slow.pace = Pace { seconds: 100_000, bytes_per_s: 1, ..Pace::default() };
+    let mut kit = Kit::with(slow);
+    kit.cdr(0, "a");
+    kit.settle();
+    kit.cdr(0, "b");
+    let at = garbage(&kit, 0);
+    kit.settle();
+    kit.broker_mut().seeks_fail = 200;
+    assert_eq!(skip(&mut kit, 0, at), Some(Ok(())));
+    kit.ask(|reply| Request::Drain { reply });
+    assert_eq!((kit.state(0), kit.broker().committed(0)), (StateName::Drained, Some(at)));
+    let place: usize = kit.broker().offsets[&0].metadata.parse().expect("a place");
+    let order = kit.broker().messages(Topic::Checkpoint, 0).iter().position(|m| m.key.starts_with(b"skip/"));
+    assert!(order < Some(place), "{order:?} {place}");
+    kit.broker_mut().seeks_fail = 0;
+    kit.ask(|reply| Request::GoOn { reply });
+    assert!(kit.broker().committed(0) > Some(at));
+    let kit = kit.restarted(|_| ());
+    assert_eq!(kit.state(0), StateName::Running, "{}", kit.status(0).halted);
+}

@@ -80,6 +80,22 @@ fn parked_state_whose_offset_was_moved_is_not_resumed() {
     assert_eq!(kit.state(0), StateName::Halted);
 }
 
+/// Who had it meanwhile has written all chunks anew without folding anything, and deleted the catalogue that its own need no
+/// more: those of the parked state are of it still.
+#[test]
+fn parked_state_brings_its_catalogues_along() {
+    let mut kit = cards::with_card(|_| ());
+    revoke(&mut kit, 0);
+    kit.settle();
+    kit.broker_mut().append(Topic::Checkpoint, 0, b"catalogue/1", None);
+    give_back(&mut kit, 0);
+    assert_eq!(scans(&kit), 0, "it is resumed");
+    kit.cdr(0, "a");
+    kit.settle();
+    let kit = kit.restarted(|_| ());
+    assert_eq!(kit.state(0), StateName::Running, "{}", kit.status(0).halted);
+}
+
 #[test]
 fn parked_state_is_no_reason_to_wait_for_a_dead_writer() {
     let mut kit = Kit::running(1);
