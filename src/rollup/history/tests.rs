@@ -303,3 +303,14 @@ fn offsets_follow_the_messages_and_forget_partitions_that_went() {
     round.forget(&[at(0)]);
     assert_eq!(round.next(), [(at(1), LogOffset(4))]);
 }
+
+#[test]
+fn two_records_of_one_id_that_began_at_different_seconds_are_two() {
+    let mut writer = PackWriter::new();
+    for start in [AT, AT + 1] {
+        assert!(writer.push(&Record::Cdr(Cdr { start, ..cdr() })));
+    }
+    let kept = rows_of(pack_message(7, &writer.finish())).sealed().usage_records;
+    let starts: Vec<_> = kept.iter().map(|record| i64::from(record.start)).collect();
+    assert_eq!(starts, [AT, AT + 1], "in the order of the table");
+}

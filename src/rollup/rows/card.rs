@@ -110,7 +110,7 @@ impl Columns for CardMonth {
     ];
 
     fn key(&self) -> Key<'_> {
-        Key { card: self.card, day: self.cycle, rest: ("", "", 0) }
+        Key { card: self.card, day: self.cycle, at: 0, rest: ("", "", 0) }
     }
 
     fn version(&self) -> u64 {
@@ -186,7 +186,7 @@ impl Columns for CardDay {
     ];
 
     fn key(&self) -> Key<'_> {
-        Key { card: self.card, day: self.day, rest: ("", "", 0) }
+        Key { card: self.card, day: self.day, at: 0, rest: ("", "", 0) }
     }
 
     fn version(&self) -> u64 {

@@ -55,7 +55,7 @@ impl Columns for Alert {
     ];
 
     fn key(&self) -> Key<'_> {
-        Key { card: self.card, day: day_of(self.at), rest: (&self.id, "", 0) }
+        Key { card: self.card, day: day_of(self.at), at: self.at, rest: (&self.id, "", 0) }
     }
 
     fn version(&self) -> u64 {
@@ -113,7 +113,7 @@ impl Columns for Activation {
     ];
 
     fn key(&self) -> Key<'_> {
-        Key { card: self.card, day: day_of(self.at), rest: (&self.id, "", 0) }
+        Key { card: self.card, day: day_of(self.at), at: self.at, rest: (&self.id, "", 0) }
     }
 
     fn version(&self) -> u64 {
@@ -169,7 +169,7 @@ impl Columns for Lifecycle {
     ];
 
     fn key(&self) -> Key<'_> {
-        Key { card: self.card, day: day_of(self.at), rest: (&self.id, "", 0) }
+        Key { card: self.card, day: day_of(self.at), at: self.at, rest: (&self.id, "", 0) }
     }
 
     fn version(&self) -> u64 {

@@ -37,6 +37,8 @@ pub struct Key<'a> {
     pub card: CardText,
     /// Days since 1970 of the partition.
     pub day: u16,
+    /// Seconds since 1970 of what happened at one, 0 of what has no time.
+    pub at: u32,
     /// What else tells rows of a card apart.
     pub rest: (&'a str, &'a str, u64),
 }

@@ -49,7 +49,7 @@ impl Columns for Quarantine {
 
     fn key(&self) -> Key<'_> {
         // The table has no partitions: a repeat comes on another day and must meet the first.
-        Key { card: self.card, day: 0, rest: (&self.id, "", 0) }
+        Key { card: self.card, day: 0, at: 0, rest: (&self.id, "", 0) }
     }
 
     fn version(&self) -> u64 {

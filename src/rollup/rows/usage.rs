@@ -76,7 +76,12 @@ impl Columns for UsageRecord {
     ];
 
     fn key(&self) -> Key<'_> {
-        Key { card: self.card, day: day_of(self.start), rest: (&self.feed, &self.id, self.content) }
+        Key {
+            card: self.card,
+            day: day_of(self.start),
+            at: self.start,
+            rest: (&self.feed, &self.id, self.content),
+        }
     }
 
     fn version(&self) -> u64 {
