@@ -37,6 +37,8 @@ pub(super) struct Plan {
     pub(super) clock_jump: Chance,
     /// That a second process is started under the name of one that lives, a round.
     pub(super) twin: Chance,
+    /// That a worker is drained, to be stopped after it, a round.
+    pub(super) drain: Chance,
 }
 
 impl Plan {
@@ -71,6 +73,7 @@ impl Plan {
             kill,
             clock_jump,
             twin,
+            drain: Chance::NEVER,
         }
     }
 

@@ -1,12 +1,13 @@
 //! Processes of the simulated world: a worker or an ingest that is stepped, dies, sleeps and is started again.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::clickhouse::Sink;
 use crate::ingest::{Ingest, IngestLedger};
 use crate::log::LogError;
 use crate::log::sim::{Crashed, SimIngestLog, SimWorkerLog};
-use crate::worker::{Now, Worker, WorkerError};
+use crate::worker::{Now, Request, Worker, WorkerError};
 
 /// What runs in a process.
 pub(super) enum Program {
@@ -22,6 +23,10 @@ pub(super) struct Process {
     pub(super) asleep_until_ms: i64,
     /// How far its own clock is off, milliseconds.
     pub(super) skew_ms: i64,
+    /// Orders that it has not taken yet.
+    pub(super) orders: VecDeque<Request>,
+    /// It was ordered to drain, and is stopped at this virtual time, as one is that makes room for another version.
+    pub(super) stopped_ms: Option<i64>,
     /// What it had to say about its troubles in the last step.
     pub(super) troubles: Vec<String>,
 }
@@ -43,12 +48,18 @@ impl Process {
     pub(super) fn step(&mut self, now_ms: i64, started_ms: i64) -> Stepped {
         let clock = Now { ms: now_ms - started_ms, clock_ms: now_ms + self.skew_ms };
         self.troubles.clear();
-        let (program, troubles) = (&mut self.program, &mut self.troubles);
-        match catch_unwind(AssertUnwindSafe(|| program.step(clock, now_ms, troubles))) {
+        let Self { program, orders, troubles, .. } = self;
+        match catch_unwind(AssertUnwindSafe(|| program.step(clock, now_ms, orders, troubles))) {
             Ok(stepped) => stepped,
             Err(payload) if payload.is::<Crashed>() => Stepped::Dead("killed".to_owned()),
             Err(payload) => Stepped::Panicked(text(payload.as_ref())),
         }
+    }
+
+    /// Has a worker write every shard and fold no more, and stops it later on.
+    pub(super) fn drain(&mut self, stopped_ms: i64) {
+        self.orders.push_back(Request::Drain { reply: Box::new(drop) });
+        self.stopped_ms = Some(stopped_ms);
     }
 
     /// From now on nothing fails at its log any more.
@@ -70,9 +81,15 @@ impl Process {
 }
 
 impl Program {
-    fn step(&mut self, clock: Now, now_ms: i64, troubles: &mut Vec<String>) -> Stepped {
+    fn step(
+        &mut self,
+        clock: Now,
+        now_ms: i64,
+        orders: &mut VecDeque<Request>,
+        troubles: &mut Vec<String>,
+    ) -> Stepped {
         match self {
-            Self::Worker(worker) => match worker.step(clock, 0, &mut ()) {
+            Self::Worker(worker) => match worker.step(clock, 0, orders) {
                 Ok(report) => {
                     troubles.extend(report.troubles);
                     if report.idle { Stepped::Idle } else { Stepped::Busy }

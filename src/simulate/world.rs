@@ -1,6 +1,6 @@
 //! The world: brokers, tables, processes and the outside, run from a seed through all its faults, healed, and drained.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::clickhouse::ClickHouse;
 use super::places::{self, DEPLOYMENT};
@@ -11,7 +11,7 @@ use super::{Fault, Finding};
 use crate::codec::event;
 use crate::codec::pack::PackWriter;
 use crate::ingest::{self, Ingest, IngestLedger, PlainDirectory};
-use crate::log::sim::{FaultRates, Read, Rng, Sim, Stamp, Trace};
+use crate::log::sim::{Chance, FaultRates, Read, Rng, Sim, Stamp, Trace};
 use crate::log::{Topic, TopicPartition};
 use crate::model::{Catalogue, EventBody, LogOffset, Record};
 use crate::worker::{Clock, New, Now, Pace, PartitionStatus, Settings, StateName, Worker};
@@ -45,6 +45,8 @@ struct Absent {
 pub(super) struct World {
     sim: Sim,
     rng: Rng,
+    /// Of the operators' orders.
+    orders: Rng,
     plan: Plan,
     fault: Option<Fault>,
     started_ms: i64,
@@ -73,7 +75,10 @@ const PARKING_MS: i64 = 25 * 3_600 * 1_000;
 impl World {
     pub(super) fn new(seed: u64, fault: Option<Fault>, trace: Trace) -> Self {
         let mut rng = Rng::new(seed);
-        let plan = Plan::draw(&mut rng);
+        let mut plan = Plan::draw(&mut rng);
+        // Choices of their own: worlds in which nobody gives orders are as they were.
+        let mut orders = Rng::new(!seed);
+        plan.drain = if orders.below(3) == 0 { Chance(orders.below(5_000) as u32) } else { Chance::NEVER };
         let sim = Sim::new(plan.setup.clone(), rng.word(), trace);
         let tables = ClickHouse::new(rng.fork());
         let workload = Workload::new(rng.fork(), plan.phases);
@@ -85,6 +90,7 @@ impl World {
             catalogue: plan.catalogue.clone(),
             sim,
             rng,
+            orders,
             plan,
             fault,
             started_ms,
@@ -151,6 +157,7 @@ impl World {
     fn round(&mut self) {
         self.start_absent();
         self.disturb();
+        self.order();
         let mut order: Vec<usize> = (0..self.processes.len()).collect();
         self.rng.shuffle(&mut order);
         let mut dead = Vec::new();
@@ -221,7 +228,15 @@ impl World {
             let options = ingest::Options::new(DEPLOYMENT, self.ingest_clock());
             Program::Ingest(Box::new(Ingest::new(log, PlainDirectory::default(), options)))
         };
-        self.processes.push(Process { name, program, asleep_until_ms: 0, skew_ms, troubles: Vec::new() });
+        self.processes.push(Process {
+            name,
+            program,
+            asleep_until_ms: 0,
+            skew_ms,
+            orders: VecDeque::new(),
+            stopped_ms: None,
+            troubles: Vec::new(),
+        });
     }
 
     fn settings(&self, name: &str) -> Settings {
@@ -268,6 +283,28 @@ impl World {
             let name = process.name.clone();
             self.sim.note(format_args!("{name} gets a twin"));
             self.start(name);
+        }
+    }
+
+    /// What operators order: now and then a worker is drained, and stopped after it, drained or not.
+    fn order(&mut self) {
+        let (now_ms, healed) = (self.sim.now_ms(), self.healed);
+        let is_over = |process: &Process| process.stopped_ms.is_some_and(|at| healed || at <= now_ms);
+        while let Some(at) = self.processes.iter().position(is_over) {
+            self.sim.note(format_args!("{} is stopped", self.processes[at].name));
+            self.bury(at);
+        }
+        if healed || !self.orders.happens(self.plan.drain) {
+            return;
+        }
+        let stopped_ms = now_ms + self.orders.between(0, 10_000);
+        let workers: Vec<usize> = (0..self.processes.len())
+            .filter(|at| matches!(self.processes[*at].program, Program::Worker(_)))
+            .collect();
+        if let Some(at) = self.orders.pick(&workers) {
+            let process = &mut self.processes[*at];
+            self.sim.note(format_args!("{} is to drain", process.name));
+            process.drain(stopped_ms);
         }
     }
 
