@@ -50,8 +50,13 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 
 /// Sums up what was observed, for as long as the process runs: else it would grow where nobody asks for it.
 pub async fn upkeep(handle: PrometheusHandle) {
+    upkeep_every(Duration::from_millis(METRICS_UPKEEP_MS), handle).await;
+}
+
+/// The same, as often as a test has it.
+pub async fn upkeep_every(pause: Duration, handle: PrometheusHandle) {
     loop {
-        tokio::time::sleep(Duration::from_millis(METRICS_UPKEEP_MS)).await;
+        tokio::time::sleep(pause).await;
         handle.run_upkeep();
     }
 }
