@@ -31,7 +31,10 @@ pub(super) enum Problem {
     /// ClickHouse does not answer, and nothing else knows.
     #[error("{0}")]
     NoHistory(String),
-    #[error("no ClickHouse is configured, so the past is not kept: set clickhouse.url, or follow what comes")]
+    #[error(
+        "no ClickHouse is asked here, so the past is not known: set clickhouse.url (the demo asks none), or follow what comes, \
+         with Accept: text/event-stream"
+    )]
     NoArchive,
     #[error(
         "no ClickHouse is configured, so what was set aside cannot be listed or posted by its id: set clickhouse.url and run \

@@ -10,7 +10,7 @@ use hyper::Method;
 use super::args::{CatalogueApplyArgs, CatalogueCommand, InstanceArgs};
 use super::exit::{Exit, Failed};
 use super::halted::{Alike, alike, halted, named};
-use super::{kafka, remote};
+use super::{kafka, remote, shown};
 use crate::checkpoint::catalogue_in_force;
 use crate::config::catalogue::{CatalogueFileError, Inputs, compile};
 use crate::config::{self, Config};
@@ -30,9 +30,9 @@ const ASK_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 /// How long one look for acknowledgements waits for a first.
 const ACK_WAIT_MS: u64 = 100;
 
-pub(super) fn run(command: &CatalogueCommand, path: Option<&Path>) -> Result<Exit, Failed> {
+pub(super) fn run(command: &CatalogueCommand, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
     match command {
-        CatalogueCommand::Show { file } => show(file),
+        CatalogueCommand::Show { file } => show(file, json),
         CatalogueCommand::Apply(args) => apply(args, &config::load(path)?),
     }
 }
@@ -46,8 +46,13 @@ fn compiled(file: &Path, deployment: &str, previous: Option<&Catalogue>) -> Resu
     compile(&text, &inputs).map_err(|error: CatalogueFileError| Failed::bad_data(error))
 }
 
-fn show(file: &Path) -> Result<Exit, Failed> {
-    say!("{:#}", serde_json::json!(compiled(file, "shown", None)?));
+fn show(file: &Path, json: bool) -> Result<Exit, Failed> {
+    let catalogue = compiled(file, "shown", None)?;
+    if json {
+        say!("{:#}", serde_json::json!(catalogue));
+    } else {
+        say!("{}", shown::catalogue(&catalogue));
+    }
     Ok(Exit::Done)
 }
 

@@ -63,7 +63,7 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Run(args) => run::run(&args, &load(path)?),
         Command::Migrate => migrate::run(&load(path)?, cli.json),
         Command::Topics(command) => topics::run(&command, &load(path)?, cli.json),
-        Command::Catalogue(command) => catalogue::run(&command, path),
+        Command::Catalogue(command) => catalogue::run(&command, path, cli.json),
         Command::Ingest(command) => ingest::run(&command, path, cli.json),
         Command::Card(args) => card::run(&args, path, cli.json),
         Command::Recharge(args) => order::recharge(&args, path, cli.json),

@@ -3,11 +3,13 @@
 //! Invariant: nothing is shown that the answer does not say; amounts are rounded for the eye, the exact bytes stand in the JSON.
 
 mod answers;
+mod catalogue;
 mod past;
 
 use std::fmt::Write as _;
 
 pub use answers::{drained, ordered, rules_of, skipped};
+pub use catalogue::catalogue;
 pub use past::{event, usage};
 
 use serde_json::{Map, Value};

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use tidegauge::cli::shown;
+use tidegauge::config::catalogue::{Inputs, compile};
 
 use crate::{assert_file, at};
 
@@ -122,6 +123,15 @@ fn usage_for_the_eye() {
         format!("{}\n", shown::usage(answer))
     };
     assert_file(&answers.each_ref().map(shown).join("\n"), "tests/reference/usage.txt");
+}
+
+#[test]
+fn a_catalogue_for_the_eye() {
+    let from = chrono::NaiveDate::from_ymd_opt(2026, 8, 1).expect("a day");
+    let inputs = Inputs { path: "demo", deployment: "shop", from, previous: None };
+    let text = std::fs::read_to_string(at("src/demo/catalogue.toml")).expect("a file of this project");
+    let catalogue = compile(&text, &inputs).expect("a catalogue");
+    assert_file(&format!("{}\n", shown::catalogue(&catalogue)), "tests/reference/catalogue.txt");
 }
 
 /// Every event that there is, as its example has it.

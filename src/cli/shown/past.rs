@@ -40,7 +40,10 @@ pub fn usage(answer: &Value) -> String {
         let _ = write!(out, "\nnot from memory: {why}\n");
     }
     if answer["clickhouse"] == false {
-        let _ = write!(out, "\nno ClickHouse is configured: closed days are not known\n");
+        let _ = write!(
+            out,
+            "\nno ClickHouse is asked there (clickhouse.url; the demo asks none): closed days are not known\n"
+        );
     }
     out.trim_end().to_owned()
 }
