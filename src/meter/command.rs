@@ -240,6 +240,7 @@ fn void(
         OrderOutcome::Applied => {
             card.usage.touch_open_cycles(ctx.position.offset);
             book::follow(card, ctx, (had, left), because, effects);
+            life::wait_no_more(card, ctx);
             Ok(())
         }
         OrderOutcome::Repeated => Ok(()),

@@ -152,6 +152,8 @@ pub(super) fn cancelled_at(calendar: &Calendar, since: UnixTime) -> UnixTime {
 /// When [`fire`] has something to do.
 pub(super) fn next_due(card: &Card, ctx: &Ctx<'_>) -> Option<UnixTime> {
     match (card.state, card.suspended_by) {
+        // Who has bought for the next cycle is not given up meanwhile.
+        (CardState::Suspended, SuspendedBy::Expiry) if card.account.awaits_base() => None,
         (CardState::Suspended, SuspendedBy::Expiry) => {
             let life = card.life()?;
             steps(ctx.calendar(), life.since).get(usize::from(life.warned)).copied()
@@ -178,7 +180,8 @@ pub(super) fn resumed_at(card: &Card) -> UnixTime {
 
 /// When a card that is suspended by expiry will be cancelled.
 pub(super) fn to_be_cancelled_at(card: &Card, ctx: &Ctx<'_>) -> Option<UnixTime> {
-    let since = stopped_at(card).filter(|_| card.suspended_by == SuspendedBy::Expiry)?;
+    let goes_on = card.suspended_by == SuspendedBy::Expiry && !card.account.awaits_base();
+    let since = stopped_at(card).filter(|_| goes_on)?;
     Some(cancelled_at(ctx.calendar(), since))
 }
 
@@ -214,7 +217,7 @@ pub(super) fn fire(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effect
 
 /// Warns of the cancellation, and cancels.
 fn warn(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
-    let Some(life) = card.life() else { return };
+    let Some(life) = card.life().filter(|_| !card.account.awaits_base()) else { return };
     let (since, told) = (life.since, usize::from(life.warned));
     let steps = steps(ctx.calendar(), since);
     if steps.get(told).is_none_or(|due| *due > because.at) {
@@ -228,6 +231,21 @@ fn warn(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Eff
             ctx.emit(card, because, body, effects);
         }
         None => turn(card, Turn::Cancelled, "expiry".to_owned(), ctx, because, effects),
+    }
+}
+
+/// An order was taken back that a card suspended by expiry may have waited for: its months go on. Warnings that were due meanwhile are
+/// told no more; a card whose months are over has them anew.
+pub(super) fn wait_no_more(card: &mut Card, ctx: &Ctx<'_>) {
+    let waits = (card.state, card.suspended_by) == (CardState::Suspended, SuspendedBy::Expiry);
+    let Some(life) = card.life().filter(|_| waits && !card.account.awaits_base()) else { return };
+    let steps = steps(ctx.calendar(), life.since);
+    let over = steps.iter().filter(|due| **due <= ctx.now).count();
+    let life = card.life_mut();
+    if over == steps.len() {
+        life.stop(ctx.now);
+    } else {
+        life.warned = life.warned.max(over as u8);
     }
 }
 

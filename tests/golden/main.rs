@@ -119,6 +119,7 @@ scripts! {
     states
     stopped_when_empty
     suspended_by_expiry
+    bought_for_the_next_cycle
     same_second
     carrier_confirms
     cancelled

@@ -27,6 +27,11 @@ impl Account {
         self.book.as_ref().is_some_and(|book| book.has_base(at))
     }
 
+    /// Whether a base package is bought that has not begun.
+    pub(crate) fn awaits_base(&self) -> bool {
+        self.book.as_ref().is_some_and(|book| book.awaits_base())
+    }
+
     /// Whether any package is in force.
     pub(crate) fn has_package(&self, at: UnixTime) -> bool {
         self.book.as_ref().is_some_and(|book| book.in_force(at).next().is_some())

@@ -304,6 +304,10 @@ impl Book {
         self.queue.iter().filter(|order| order.sale.mode == Mode::NextCycle).count()
     }
 
+    pub(super) fn awaits_base(&self) -> bool {
+        self.queue.iter().any(|order| order.sale.kind == PackageKind::Base)
+    }
+
     pub(super) fn cycle_ends(&self) -> Option<UnixTime> {
         self.cycle_ends
     }

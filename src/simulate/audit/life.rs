@@ -111,12 +111,28 @@ pub(super) fn open(
 /// When something of this is due.
 pub(super) fn next_due(line: &Line, terms: Terms<'_>) -> Option<UnixTime> {
     match line.state {
+        // What is bought brings it back; it is not cancelled before.
+        State::Suspended(By::Expiry) if line.wallet.awaits_base() => None,
         State::Suspended(By::Expiry) => plan(terms.zone, line.stop.since).get(line.stop.told).copied(),
         State::Cancelled if line.tombstone.is_none() => {
             line.cycles.values().all(|cycle| cycle.closed).then(|| last_close(line, terms))
         }
         _ => None,
     }
+}
+
+/// What would have brought a card back is taken back: the warnings that were over until then are not made up for, and three months that
+/// were over begin anew.
+pub(super) fn go_on(line: &mut Line, terms: Terms<'_>) {
+    if line.state != State::Suspended(By::Expiry) || line.wallet.awaits_base() {
+        return;
+    }
+    let steps = plan(terms.zone, line.stop.since);
+    let over = steps.iter().filter(|at| **at <= terms.now).count();
+    if over == steps.len() {
+        line.stop = Stop { since: terms.now, ..Stop::default() };
+    }
+    line.stop.told = line.stop.told.max(if over == steps.len() { 0 } else { over });
 }
 
 fn last_close(line: &Line, terms: Terms<'_>) -> UnixTime {

@@ -193,6 +193,7 @@ fn void(
     let exhausted = say(card, line, said, cause, terms, out);
     if done == Some(true) {
         follow(card, line, (covered_before, "void", exhausted), cause, terms, out);
+        life::go_on(line, terms);
     }
     done.is_some()
 }

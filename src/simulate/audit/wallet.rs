@@ -154,6 +154,11 @@ impl Wallet {
         self.packages.iter().any(|p| p.order.spec.kind == PackageKind::Base && p.covers(at))
     }
 
+    /// Whether a base is bought that has not begun.
+    pub(super) fn awaits_base(&self) -> bool {
+        self.queue.iter().any(|(_, order)| order.spec.kind == PackageKind::Base)
+    }
+
     pub(super) fn has_package(&self, at: UnixTime) -> bool {
         self.packages.iter().any(|p| p.covers(at))
     }
