@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
-use tidegauge::api::metrics::{self as ours, Kind, METRICS, Metric};
+use tidegauge::api::metrics::{Kind, METRICS, Metric};
 
 use crate::{Reference, at, head, row};
 
@@ -71,31 +70,4 @@ fn nothing_is_counted_under_a_name_that_is_not_listed() {
     counted(&at("src"), &mut names);
     let listed: BTreeSet<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
     assert_eq!(names, listed);
-}
-
-/// Memory of this process that is in use.
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
-    let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok());
-    pages.expect("a number of pages") * 4_096
-}
-
-/// The recorder keeps each observation, eight bytes and more, until it is asked or told to sum up; here nobody asks.
-#[tokio::test]
-async fn observations_that_nobody_asks_for_do_not_gather() {
-    const ROUNDS: usize = 64;
-    const OBSERVATIONS: usize = 100_000;
-    let handle = ours::install().expect("the first recorder");
-    let upkeep = tokio::spawn(ours::upkeep_every(Duration::from_millis(1), handle));
-    let observed = metrics::histogram!("tidegauge_commit_seconds");
-    let mut most = 0;
-    let before = resident();
-    for _ in 0..ROUNDS {
-        (0..OBSERVATIONS).for_each(|at| observed.record(at as f64));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        most = most.max(resident().saturating_sub(before));
-    }
-    upkeep.abort();
-    let all = ROUNDS * OBSERVATIONS * size_of::<f64>();
-    assert!(most < all / 3, "{most} bytes more, all of them are {all}");
 }
