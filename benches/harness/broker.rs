@@ -26,7 +26,7 @@ impl Broker {
     /// One with lines of its own in `server.properties`.
     pub(crate) fn start_with(properties: &[&str]) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_ports()?;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/dev/kafka-start.sh");
         let mut child = Command::new(script)
             .arg(directory.path())
@@ -42,6 +42,17 @@ impl Broker {
         BufReader::new(child.stdout.take().context("piped")?).read_line(&mut line)?;
         anyhow::ensure!(line.trim() == "ready", "the broker did not start: {line:?}");
         Ok(Self { address: format!("127.0.0.1:{port}"), child, _directory: directory })
+    }
+}
+
+/// A port that is free together with the one after it, which the controller takes.
+fn free_ports() -> anyhow::Result<u16> {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return Ok(port);
+        }
     }
 }
 

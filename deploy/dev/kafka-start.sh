@@ -67,10 +67,11 @@ format() {
 }
 
 # Says "ready" once the log, from where it ends now, tells that the server is up: a port that answers is not enough,
-# a broker listens before it has registered. Gives up when the broker is gone.
+# a broker listens before it has registered. Gives up when the broker is gone; who started it may wait for this line before
+# the end of the broker is collected, so one that is dead and not collected is gone too.
 announce() {
     local broker=$1 from=$(($(stat -c %s "$log" 2>/dev/null || echo 0) + 1))
-    while kill -0 "$broker" 2>/dev/null; do
+    while kill -0 "$broker" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$broker/status" 2>/dev/null; do
         if tail -c "+$from" "$log" 2>/dev/null | grep -q "Kafka Server started"; then echo ready; return; fi
         sleep 0.1
     done
