@@ -1,8 +1,10 @@
 //! Errors of HTTP as RFC 9457 problems, each with its own type.
 
 use axum::Json;
+use axum::extract::Request;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -169,6 +171,17 @@ pub(super) async fn no_such_path() -> Problem {
     Problem::NotFound(
         "no such path: /openapi.json lists those there are, docs/http.md explains them".to_owned(),
     )
+}
+
+/// Refuses what is asked for behind a path that takes no parameters.
+pub(super) async fn no_filters(request: Request, next: Next) -> Result<Response, Problem> {
+    match request.uri().query() {
+        None | Some("") => Ok(next.run(request).await),
+        Some(_) => Err(Problem::BadRequest(format!(
+            "{} takes no parameters in its query: leave out what follows the question mark",
+            request.uri().path()
+        ))),
+    }
 }
 
 pub(super) async fn wrong_method() -> Problem {

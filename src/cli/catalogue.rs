@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use chrono::DateTime;
 use hyper::Method;
+use serde_json::json;
 
 use super::args::{CatalogueApplyArgs, CatalogueCommand, InstanceArgs};
 use super::exit::{Exit, Failed};
@@ -33,7 +34,7 @@ const ACK_WAIT_MS: u64 = 100;
 pub(super) fn run(command: &CatalogueCommand, path: Option<&Path>, json: bool) -> Result<Exit, Failed> {
     match command {
         CatalogueCommand::Show { file } => show(file, json),
-        CatalogueCommand::Apply(args) => apply(args, &config::load(path)?),
+        CatalogueCommand::Apply(args) => apply(args, &config::load(path)?, json),
     }
 }
 
@@ -49,14 +50,14 @@ fn compiled(file: &Path, deployment: &str, previous: Option<&Catalogue>) -> Resu
 fn show(file: &Path, json: bool) -> Result<Exit, Failed> {
     let catalogue = compiled(file, "shown", None)?;
     if json {
-        say!("{:#}", serde_json::json!(catalogue));
+        say!("{:#}", json!(catalogue));
     } else {
         say!("{}", shown::catalogue(&catalogue));
     }
     Ok(Exit::Done)
 }
 
-fn apply(args: &CatalogueApplyArgs, config: &Config) -> Result<Exit, Failed> {
+fn apply(args: &CatalogueApplyArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
     let client = kafka::member(config, &config.kafka.group, "catalogue");
     let mut look = KafkaLook::open(client).map_err(Failed::unavailable)?;
     let previous = in_force(&mut look, config)?.into_iter().flatten().max_by_key(|c| c.version);
@@ -73,8 +74,21 @@ fn apply(args: &CatalogueApplyArgs, config: &Config) -> Result<Exit, Failed> {
         )));
     }
     send(&catalogue, config)?;
-    say!("version {} is in every partition of the log", catalogue.version);
-    if args.no_wait { Ok(Exit::Done) } else { wait(&mut look, &catalogue, &args.instance, config) }
+    let (version, partitions) = (catalogue.version, config.kafka.partitions);
+    if !json {
+        say!("version {version} is in every partition of the log");
+    }
+    if !args.no_wait {
+        wait(&mut look, &catalogue, &args.instance, config)?;
+    }
+    match (json, args.no_wait) {
+        (true, _) => {
+            say!("{}", json!({ "version": version, "partitions": partitions, "in_force": !args.no_wait }))
+        }
+        (false, true) => {}
+        (false, false) => say!("version {version} is in force in all {partitions} partitions"),
+    }
+    Ok(Exit::Done)
 }
 
 /// The catalogue of each partition's checkpoint, by partition.
@@ -105,12 +119,13 @@ fn send(catalogue: &Catalogue, config: &Config) -> Result<(), Failed> {
     failed.map_or(Ok(()), |error| Err(Failed::unavailable(error)))
 }
 
+/// Returns when the version is in force in every partition.
 fn wait(
     look: &mut KafkaLook,
     catalogue: &Catalogue,
     instance: &InstanceArgs,
     config: &Config,
-) -> Result<Exit, Failed> {
+) -> Result<(), Failed> {
     let (clocks, runtime) = (Clocks::start(), super::runtime()?);
     let (mut told, mut stopped) = (String::new(), Vec::new());
     while clocks.steady_ms() < WITHIN_MS {
@@ -120,8 +135,7 @@ fn wait(
             .map(|(partition, _)| partition)
             .collect();
         if behind.is_empty() {
-            say!("version {} is in force in all {} partitions", catalogue.version, config.kafka.partitions);
-            return Ok(Exit::Done);
+            return Ok(());
         }
         stopped = runtime.block_on(halted_of(instance, config));
         stopped.retain(|(partition, _)| behind.contains(partition));

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::args::InstanceArgs;
 use super::exit::Failed;
-use super::remote::{says, url};
+use super::remote::{refused, says, url};
 use super::transport;
 
 /// Before a stream that ended is begun again.
@@ -75,7 +75,7 @@ async fn ask(url: &str, instance: &InstanceArgs, id: &str) -> Result<Response<In
     let error = says(url, status, &problem);
     // Too many follow already: one of them will end.
     let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-    Err(if passes { Failed::unavailable(error) } else { error.into() })
+    Err(if passes { Failed::unavailable(error) } else { refused(status, error) })
 }
 
 /// Reads the event stream format of HTML's standard, as far as it is used here.

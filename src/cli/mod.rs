@@ -75,7 +75,7 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
         Command::Verify => verify::run(&load(path)?, cli.json),
         Command::Drain(args) => remote::drain(&args, path, cli.json),
         Command::Skip(args) => remote::skip(&args, path, cli.json),
-        Command::Simulate(args) => simulate::run(&args),
+        Command::Simulate(args) => simulate::run(&args, cli.json),
         Command::Config(command) => config::run(&command, path, cli.json),
         Command::Clickhouse(args) => serve_clickhouse(args),
         Command::Completions { shell } => {

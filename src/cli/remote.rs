@@ -114,7 +114,7 @@ pub(super) fn says(url: &str, status: StatusCode, problem: &Value) -> anyhow::Er
 }
 
 /// What the instance could not read is bad data, as it is where this program finds it; what it cannot answer now, it may later.
-fn refused(status: StatusCode, error: anyhow::Error) -> Failed {
+pub(super) fn refused(status: StatusCode, error: anyhow::Error) -> Failed {
     match status {
         _ if is_away(status) => Failed::unavailable(error),
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {

@@ -111,6 +111,9 @@ fn a_question_that_cannot_be_meant_is_a_problem_in_words() {
         ("/v1/cards/xyz", 400, "bad-request", "xyz"),
         ("/v1/cards/8986001234567890123", 404, "not-found", "never been registered"),
         ("/v1/nothing", 404, "not-found", "no such path"),
+        ("/v1/cards/8986001234567890123?month=2026-10", 400, "bad-request", "takes no parameters"),
+        ("/v1/fleet?carrier=x", 400, "bad-request", "/v1/fleet takes no parameters"),
+        ("/v1/cards/8986001234567890123/usage?form=2026-10-01", 400, "bad-request", "form"),
     ];
     for (path, status, kind, detail) in cases {
         let answer = running.ask(path);

@@ -111,6 +111,12 @@ impl Coverage {
         self.seen.get(&(group, name.to_owned())).copied().unwrap_or(0)
     }
 
+    /// What came up of a group, and how often.
+    pub fn counts(&self, group: Group) -> impl Iterator<Item = (&str, u64)> {
+        let of_group = self.seen.iter().filter(move |((of, _), _)| *of == group);
+        of_group.map(|((_, name), times)| (name.as_str(), *times))
+    }
+
     /// What of a group never came up.
     #[must_use]
     pub fn missing(&self, group: Group) -> Vec<String> {
@@ -122,8 +128,7 @@ impl Coverage {
     pub fn unlisted(&self, group: Group) -> Vec<&str> {
         let listed: BTreeSet<String> =
             Self::all(group).into_iter().chain(group.reasons().map(str::to_owned)).collect();
-        let of_group = self.seen.keys().filter(|(of, _)| *of == group);
-        of_group.map(|(_, name)| name.as_str()).filter(|name| !listed.contains(*name)).collect()
+        self.counts(group).map(|(name, _)| name).filter(|name| !listed.contains(*name)).collect()
     }
 
     fn add(&mut self, group: Group, name: &str, times: u64) {
@@ -207,7 +212,7 @@ impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for group in Group::ALL {
             writeln!(f, "{}:", group.name())?;
-            for ((_, name), times) in self.seen.iter().filter(|((of, _), _)| *of == group) {
+            for (name, times) in self.counts(group) {
                 writeln!(f, "{times:>12}  {name}")?;
             }
         }
