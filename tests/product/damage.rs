@@ -268,6 +268,21 @@ fn troubles(running: &Running<'_>, folders: &Folders) {
     assert_eq!(trouble("core"), "");
     fs::set_permissions(&folders.closed, fs::Permissions::from_mode(0o755)).expect("ours");
     eventually("the folder taken", || trouble("no-rights").is_empty().then_some(()));
+
+    // A file without rights keeps none behind it.
+    let (hidden, locked) = (folders.closed.join(".locked.ber"), folders.closed.join("locked.ber"));
+    fs::write(&hidden, record(20)).expect("a file");
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o000)).expect("ours");
+    fs::rename(&hidden, &locked).expect("renamed");
+    let said = eventually("its trouble", || Some(trouble("no-rights")).filter(|said| !said.is_empty()));
+    assert!(said.contains("locked.ber: Permission denied") && said.contains("are read meanwhile"), "{said}");
+    put(&folders.closed, "open.ber", &record(21));
+    let done = |name: &str| folders.closed.join("done").join(name).exists().then_some(());
+    eventually("the one behind it read", || done("open.ber"));
+    assert!(locked.exists() && trouble("no-rights") == said, "{}", trouble("no-rights"));
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o644)).expect("ours");
+    eventually("it is read too", || done("locked.ber"));
+    eventually("no trouble is left", || trouble("no-rights").is_empty().then_some(()));
 }
 
 #[test]

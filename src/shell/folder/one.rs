@@ -132,7 +132,7 @@ impl One {
         match self.read(reach) {
             Ok(moved) => {
                 if self.keeper.is_some() {
-                    self.say(self.scan.crowded(&self.folder));
+                    self.say(self.scan.trouble(&self.folder));
                 }
                 moved
             }
@@ -184,7 +184,7 @@ impl One {
     fn io(&self, name: &str, error: io::Error) -> FolderError {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => {
-                "let the user that runs ingest read, write and search the folder"
+                "let the user that runs ingest read, write and search the folder, and read what is in it"
             }
             io::ErrorKind::NotFound => "make it, or mount what it is on",
             io::ErrorKind::NotADirectory => "this is a file: name the folder that the files are in",
@@ -201,16 +201,23 @@ impl One {
         }
         // The file in hand first, whatever older ones have come since: its place would be lost.
         let in_hand = self.file.as_ref().filter(|file| self.scan.waits(&file.name, file.look));
-        let next = in_hand.map(|file| file.name.clone());
-        let next = next.or_else(|| self.scan.next(reach.now_ms).map(|(name, _)| name));
+        let in_hand = in_hand.map(|file| file.name.clone());
+        let is_in_hand = in_hand.is_some();
+        let next = in_hand.or_else(|| self.scan.next(reach.now_ms).map(|(name, _)| name));
         let Some(name) = next else { return Ok(false) };
         let file = match File::open(self.folder.path.join(&name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.scan.forget(&name);
                 return Ok(true);
             }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_in_hand => {
+                let why = self.io(&name, error).to_string();
+                self.scan.pass_over(&name, reach.now_ms.saturating_add(FOLDER_RETRY_MS), why);
+                return Ok(true);
+            }
             file => file.map_err(|error| self.io(&name, error))?,
         };
+        self.scan.opens(&name);
         let metadata = file.metadata().map_err(|error| self.io(&name, error))?;
         let look = Look::of(&metadata);
         let goes_on = self.file.take().filter(|file| file.name == name && file.look == look);

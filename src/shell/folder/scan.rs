@@ -33,6 +33,8 @@ pub(super) struct Scan {
     renamed: BTreeSet<String>,
     /// Files that were made or written and not closed yet, as far as was told; and whether anything was written.
     open: BTreeMap<String, bool>,
+    /// Files that could not be opened: until when they are passed over, and why.
+    passed_over: BTreeMap<String, (i64, String)>,
     bounds: Bounds,
 }
 
@@ -46,7 +48,8 @@ struct Bounds {
 impl Default for Scan {
     fn default() -> Self {
         let bounds = Bounds { files: FOLDER_FILES_MAX, marks: FOLDER_FILES_MAX };
-        Self { seen: BTreeMap::new(), beyond: 0, renamed: BTreeSet::new(), open: BTreeMap::new(), bounds }
+        let (seen, passed_over) = (BTreeMap::new(), BTreeMap::new());
+        Self { seen, beyond: 0, renamed: BTreeSet::new(), open: BTreeMap::new(), passed_over, bounds }
     }
 }
 
@@ -101,8 +104,9 @@ impl Scan {
             }
         }
         // What is gone, or is none of ours, must not pass for whole when its name comes again.
-        if !self.renamed.is_empty() || !self.open.is_empty() {
+        if !self.renamed.is_empty() || !self.open.is_empty() || !self.passed_over.is_empty() {
             let names: HashSet<&String> = found.keys().map(|(_, name)| name).collect();
+            self.passed_over.retain(|name, _| names.contains(name));
             self.renamed.retain(|name| names.contains(name));
             self.open.retain(|name, _| names.contains(name));
         }
@@ -125,13 +129,28 @@ impl Scan {
 
     /// The complete file that was changed first, and by name among those.
     pub(super) fn next(&mut self, now_ms: i64) -> Option<(String, Look)> {
-        let complete = self.seen.iter().find(|((_, name), seen)| self.is_complete(name, **seen, now_ms));
+        let is_passed = |name| self.passed_over.get(name).is_some_and(|(until_ms, _)| now_ms < *until_ms);
+        let complete = self
+            .seen
+            .iter()
+            .find(|((_, name), seen)| !is_passed(name) && self.is_complete(name, **seen, now_ms));
         complete.map(|((_, name), (look, _))| (name.clone(), *look))
+    }
+
+    /// A file cannot be opened: those behind it are not to wait for it.
+    pub(super) fn pass_over(&mut self, name: &str, until_ms: i64, why: String) {
+        self.passed_over.insert(name.to_owned(), (until_ms, why));
+    }
+
+    /// It can be opened after all.
+    pub(super) fn opens(&mut self, name: &str) {
+        self.passed_over.remove(name);
     }
 
     /// Forgets a file: it is gone, or is to be looked at anew.
     pub(super) fn forget(&mut self, name: &str) {
         self.seen.retain(|(_, seen), _| seen != name);
+        self.passed_over.remove(name);
         self.renamed.remove(name);
         self.open.remove(name);
     }
@@ -141,8 +160,16 @@ impl Scan {
         self.seen.len()
     }
 
-    /// What is to be told of a folder in which more wait than are known.
-    pub(super) fn crowded(&self, folder: &Folder) -> Option<String> {
+    /// What is to be told of a folder: of files that cannot be opened, or of more that wait than are known.
+    pub(super) fn trouble(&self, folder: &Folder) -> Option<String> {
+        let first = self.passed_over.values().next().map(|(_, why)| match self.passed_over.len() {
+            1 => format!("{why}. Other files of the folder are read meanwhile"),
+            files => format!("{why}. So {files} files wait; others of the folder are read meanwhile"),
+        });
+        first.or_else(|| self.crowded(folder))
+    }
+
+    fn crowded(&self, folder: &Folder) -> Option<String> {
         (self.beyond > 0).then(|| {
             format!(
                 "{}: more than {} files wait: those that were changed first are read first, the others are taken up as \
@@ -289,6 +316,31 @@ mod tests {
         put(&folder, "g.dat", "x");
         scan.renamed("g.dat");
         assert_eq!(next(&mut scan, &folder, 0).as_deref(), Some("g.dat"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_keeps_none_behind_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = folder(&directory, Done::Move);
+        let mut scan = Scan::default();
+        for name in ["a.dat", "b.dat"] {
+            put(&folder, name, "x");
+            scan.renamed(name);
+        }
+        assert_eq!(next(&mut scan, &folder, 0).as_deref(), Some("a.dat"));
+        scan.pass_over("a.dat", 5_000, "a.dat: no".to_owned());
+        assert_eq!(next(&mut scan, &folder, 10).as_deref(), Some("b.dat"));
+        assert_eq!(
+            scan.trouble(&folder).as_deref(),
+            Some("a.dat: no. Other files of the folder are read meanwhile")
+        );
+        assert_eq!(next(&mut scan, &folder, 5_000).as_deref(), Some("a.dat"), "it is tried again");
+        scan.opens("a.dat");
+        assert_eq!(scan.trouble(&folder), None);
+        scan.pass_over("a.dat", 9_000, String::new());
+        fs::remove_file(folder.path.join("a.dat")).unwrap();
+        assert_eq!(next(&mut scan, &folder, 6_000).as_deref(), Some("b.dat"));
+        assert_eq!(scan.trouble(&folder), None, "it is gone");
     }
 
     #[test]
