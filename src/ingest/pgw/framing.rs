@@ -220,7 +220,8 @@ impl<'a> Pieces<'a> {
         if at >= self.file.len() {
             return None;
         }
-        let header = self.header_at(at).filter(|header| header.end <= self.file.len());
+        let is_whole = |header: &Header| header.start < header.end && header.end <= self.file.len();
+        let header = self.header_at(at).filter(is_whole);
         let trusted = header.filter(|header| self.holds(header) || self.leads_on(header));
         if let Some(header) = trusted {
             let broken = (header.format != FORMAT_BER).then_some(Broken::Format(header.format));
