@@ -94,8 +94,9 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         self.intake.outbox.send(&mut self.log)?;
         report.acked += self.collect(0)?;
         self.commit(now_ms)?;
-        report.read = read?;
-        self.watch(now_ms, report.read);
+        let (read, of_feeds) = read?;
+        report.read = read;
+        self.watch(now_ms, of_feeds);
         self.describe(&mut report);
         Ok(report)
     }
@@ -204,7 +205,8 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         }
     }
 
-    fn read(&mut self, now_ms: i64, acked: usize) -> Result<usize, LogError> {
+    /// Messages read, and how many of them were of feeds.
+    fn read(&mut self, now_ms: i64, acked: usize) -> Result<(usize, usize), LogError> {
         let halted = self.reads_nothing();
         let budget = PollBudget {
             // A poll without messages: the group is served all the same.
@@ -212,13 +214,14 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
             bytes: self.bounds.poll_bytes,
             wait_ms: if halted || acked > 0 { 0 } else { self.most_wait_ms(now_ms) },
         };
-        let (intake, mut read) = (&mut self.intake, 0);
+        let (intake, mut read, mut of_feeds) = (&mut self.intake, 0, 0);
         let polled = self.log.poll(budget, &mut |message| {
             read += 1;
+            of_feeds += usize::from(matches!(message.topic, Topic::Raw(_)));
             intake.take(&message, now_ms);
         })?;
         self.members(polled, now_ms);
-        Ok(read)
+        Ok((read, of_feeds))
     }
 
     /// How long a step may wait at all.
@@ -240,13 +243,13 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         }
     }
 
-    /// Looks for feeds that are silent, unless there is something to read still.
-    fn watch(&mut self, now_ms: i64, read: usize) {
+    /// Looks for feeds that are silent, unless there is something of them to read still.
+    fn watch(&mut self, now_ms: i64, of_feeds: usize) {
         let paced = self.watched_ms.is_some_and(|at| now_ms.saturating_sub(at) < GAPS_LOOK_EVERY_MS);
-        if read > 0 {
+        if of_feeds > 0 {
             self.behind = None;
         }
-        if paced || read > 0 || self.reads_nothing() || !self.feeds_are_read(now_ms) {
+        if paced || of_feeds > 0 || self.reads_nothing() || !self.feeds_are_read(now_ms) {
             return;
         }
         self.watched_ms = Some(now_ms);

@@ -169,9 +169,8 @@ impl Series {
         if ahead == 1 {
             self.advance(top.saturating_add(1), at);
         } else if let Some(place) =
-            self.missing_place(number).filter(|(_, place)| top.saturating_sub(*place) <= ahead)
+            self.missing_place(number).filter(|(_, place)| self.is_late((top, *place), ahead))
         {
-            // Of two laps that it may be of, the nearer.
             self.fill(place, now_ms, changes);
         } else if (1..=self.jump_max()).contains(&ahead) {
             self.skip(top, ahead, at, now_ms);
@@ -190,6 +189,13 @@ impl Series {
     pub(super) fn open(&self) -> impl Iterator<Item = Changed> {
         let open = self.gaps.iter().filter(|gap| gap.opened);
         open.map(|gap| self.changed(gap, Change::Opened, gap.noticed_ms))
+    }
+
+    /// Whether a number is one that is missing, and not so far ahead: in a short series, of two laps the nearer. A long one has
+    /// begun anew where it has two, long before its end, and what is missing is more likely to come late than so many to be left
+    /// out just up to there.
+    fn is_late(&self, (top, place): (u64, u64), ahead: u64) -> bool {
+        self.numbers.period() > 2 * GAP_JUMP_MAX || top.saturating_sub(place) <= ahead
     }
 
     fn begin(&mut self, number: u64, at: Option<UnixTime>) {

@@ -182,6 +182,15 @@ fn a_number_that_is_missing_of_a_lap_long_gone_is_the_next_of_this_one() {
 }
 
 #[test]
+fn what_was_missing_comes_late_though_numbers_have_begun_anew_since() {
+    let mut run = Run::new(watch());
+    run.files((1..=60).filter(|n| *n != 40)).wait(10);
+    assert_eq!(run.told(), ["+40-40"]);
+    run.files(1..=20).files([40]).files(21..=30).wait(60);
+    assert_eq!(run.told(), ["-40-40 filled"], "it is none of the numbers that are given now");
+}
+
+#[test]
 fn a_number_far_off_alone_is_no_gap() {
     let mut run = Run::new(watch());
     run.see([1, 2, 4_000_000_000, 3, 4]).wait(60);

@@ -177,10 +177,17 @@ fn a_silence_is_told_while_other_topics_wait_and_behind_the_ends_of_transactions
     assert_eq!(run.told().len(), 2);
     (0..6).for_each(|_| run.second());
     assert_eq!(run.told().len(), 3);
+    // Nor do others wait for what other topics bring.
+    silent(&mut run, 3, (2, 0));
+    for n in 10..16 {
+        run.register(n, None);
+        run.second();
+    }
+    assert_eq!(run.told().len(), 5);
     // So many are no ends of transactions.
-    silent(&mut run, 3, (1_000, 0));
+    silent(&mut run, 4, (1_000, 0));
     (0..9).for_each(|_| run.second());
-    assert_eq!(run.told().len(), 4);
+    assert_eq!(run.told().len(), 6);
 }
 
 #[test]
