@@ -56,7 +56,6 @@ struct Shape {
     framing: Framing,
     cut: Cut,
     end: End,
-    is_text: bool,
 }
 
 impl Shape {
@@ -130,14 +129,14 @@ impl<R: Read> Stream<R> {
         if position == 0 {
             return Ok(());
         }
-        self.fill(self.window);
+        self.fill(self.window, decoder);
         let shape = self.shape(decoder);
         let reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.form(), 0);
         let header = reader.header().map(str::to_owned);
         while self.position < position && !self.bytes.is_empty() {
             let most = usize::try_from(position - self.position).unwrap_or(usize::MAX);
             self.pass(most.min(self.bytes.len()));
-            self.fill(self.window);
+            self.fill(self.window, decoder);
         }
         self.keep(header.as_deref());
         self.failed.take_if(|_| self.position < position).map_or(Ok(()), Err)
@@ -197,13 +196,17 @@ impl<R: Read> Stream<R> {
 
     /// Fills the window; answers with the file's form and where in the window records end.
     fn look(&mut self, decoder: &Decoder) -> Result<Option<(Shape, usize)>, StreamError> {
-        self.fill(self.window);
+        self.fill(self.window, decoder);
         if self.bytes.len() <= self.header_len {
             return self.failed.take().map_or(Ok(None), |error| Err(error.into()));
         }
         let shape = self.shape(decoder);
-        let stop = self.stop(shape.end)?;
-        Ok(Some((shape, stop)))
+        let stop = self.stop(shape.end, decoder)?;
+        // What a disk does not give now is read when it does: the record across that place is not torn.
+        match self.failed.take_if(|error| is_of_disk(error) && stop <= self.header_len) {
+            Some(error) => Err(error.into()),
+            None => Ok(Some((shape, stop))),
+        }
     }
 
     /// Drops bytes behind the header.
@@ -225,7 +228,7 @@ impl<R: Read> Stream<R> {
         }
     }
 
-    fn fill(&mut self, window: usize) {
+    fn fill(&mut self, window: usize, decoder: &Decoder) {
         let wanted = self.header_len + window;
         if self.ended || self.bytes.len() >= wanted {
             return;
@@ -236,18 +239,16 @@ impl<R: Read> Stream<R> {
         self.ended = read.is_err() || ((self.bytes.len() - before) as u64) < more;
         if let Err(error) = read {
             self.failed = Some(error);
-            self.cut_short();
+            if is_text(decoder) {
+                self.cut_short();
+            }
         }
     }
 
-    /// What follows the last whole line of a file that breaks off may look like a record, with other figures.
+    /// What follows the last whole line of a text that breaks off may look like a record, with other figures.
     fn cut_short(&mut self) {
-        let is_text =
-            self.shape.map_or_else(|| self.bytes.iter().take(4).all(u8::is_ascii), |shape| shape.is_text);
-        if is_text {
-            let whole = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            self.bytes.truncate(whole.max(self.header_len));
-        }
+        let whole = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        self.bytes.truncate(whole.max(self.header_len));
     }
 
     /// The form of the file, by its beginning.
@@ -264,26 +265,37 @@ impl<R: Read> Stream<R> {
             Cut::Lines => End::Line,
             Cut::Whole => End::File,
         };
-        let shape = Shape { framing, cut, end, is_text: decoder.gateway().is_none() };
+        let shape = Shape { framing, cut, end };
         self.shape = Some(shape);
         self.header = decoder.gateway().and_then(|_| FileHeader::of(&self.bytes, framing));
         shape
     }
 
     /// Where in the window the last record must have begun; what is behind is read with the next one.
-    fn stop(&mut self, end: End) -> Result<usize, StreamError> {
+    fn stop(&mut self, end: End, decoder: &Decoder) -> Result<usize, StreamError> {
         if let End::File = end {
-            self.fill(FILE_WHOLE_BYTES_MAX);
+            self.fill(FILE_WHOLE_BYTES_MAX, decoder);
             if !self.ended {
                 return Err(StreamError::TooLarge);
             }
         }
         let len = self.bytes.len();
+        let is_whole = self.ended && !self.failed.as_ref().is_some_and(is_of_disk);
         Ok(match end {
-            _ if self.ended => len,
-            End::File => len,
+            _ if is_whole => len,
+            // A text over several lines is read as a whole or not at all.
+            End::File => 0,
             End::Line => self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(len, |at| at + 1),
             End::Before(most) => len.saturating_sub(most),
         })
     }
+}
+
+fn is_text(decoder: &Decoder) -> bool {
+    decoder.gateway().is_none()
+}
+
+/// Whether reading failed for what is outside of the file, and may pass.
+fn is_of_disk(error: &io::Error) -> bool {
+    error.raw_os_error().is_some()
 }

@@ -153,15 +153,29 @@ fn a_text_over_lines_is_one_window() {
     assert_eq!(places, [file.len() as u64]);
 }
 
-/// Gives some bytes, then fails.
-struct Failing<'a>(&'a [u8]);
+/// Gives some bytes, then fails: for what is in the file, or for the disk's number.
+struct Failing<'a>(&'a [u8], Option<i32>);
 
 impl std::io::Read for Failing<'_> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         if self.0.is_empty() {
-            return Err(std::io::Error::other("broken"));
+            return Err(self
+                .1
+                .map_or_else(|| std::io::Error::other("broken"), std::io::Error::from_raw_os_error));
         }
         self.0.read(into)
+    }
+}
+
+/// What is read up to the failure, and where that was.
+fn until_it_fails(mut stream: Stream<Failing<'_>>, decoder: &Decoder) -> (Vec<Found>, u64) {
+    let mut all = Vec::new();
+    loop {
+        match stream.window(decoder, &mut |record| all.push(found(record))) {
+            Ok(more) => assert!(more, "it ends with the failure"),
+            Err(StreamError::Io(_)) => return (all, stream.position()),
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 
@@ -170,11 +184,44 @@ fn what_was_read_before_a_failure_is_handed_over_without_a_row_cut_short() {
     let feed = rows();
     // Cut behind "12" of 1234: with the rest of the row it would be another figure.
     let text = "iccid,id,from,to,up,down\n8986001234567890001,a,1,2,3,4\n8986001234567890001,b,1,2,3,12";
-    let decoder = &feed.decoder;
-    let mut stream = Stream::new(Failing(text.as_bytes()), None);
-    let mut all = Vec::new();
-    assert!(stream.window(decoder, &mut |record| all.push(found(record))).unwrap());
-    assert_eq!(all.len(), 1);
-    assert!(matches!(stream.window(decoder, &mut |_| panic!("nothing more")), Err(StreamError::Io(_))));
-    assert_eq!(stream.position(), text.rfind('\n').unwrap() as u64 + 1);
+    // A text is one whatever it begins with.
+    for text in [text.to_owned(), format!("\u{feff}{text}")] {
+        let (all, position) =
+            until_it_fails(Stream::new(Failing(text.as_bytes(), None), None), &feed.decoder);
+        assert_eq!((all.len(), position), (1, text.rfind('\n').unwrap() as u64 + 1), "{text}");
+    }
+}
+
+#[test]
+fn a_file_of_records_that_breaks_off_is_read_to_the_last_whatever_octets_it_holds() {
+    let decoder = Decoder::new("f", Format::from_name("pgw-cdr").unwrap());
+    let file = data("3gpp-cdr/pgw-32297.cdr");
+    let cut = &file[..file.len() - 50];
+    let mut expected = whole(cut, &decoder);
+    assert!(file[4..].contains(&b'\n') && expected.pop().is_some());
+    let (mut all, _) = until_it_fails(Stream::new(Failing(cut, None), Some(file.len() as u64)), &decoder);
+    all.truncate(expected.len());
+    assert!(all == expected, "{} records of {}", all.len(), expected.len());
+}
+
+#[test]
+fn a_record_across_which_the_disk_fails_is_read_whole_when_it_answers_again() {
+    let decoder = |format| Decoder::new("f", Format::from_name(format).unwrap());
+    for (name, format, length) in [
+        ("3gpp-cdr/pgw-32297.cdr", "pgw-cdr", 1),
+        ("3gpp-cdr/pgw-ff-filled.ber", "pgw-cdr", 1),
+        ("platform-feeds/emnify-shape.json", "emnify", 0),
+    ] {
+        let (file, decoder) = (data(name), decoder(format));
+        let expected = whole(&file, &decoder);
+        let length = (length == 1).then_some(file.len() as u64);
+        for before in [1, 100, file.len() / 3, file.len() - 200] {
+            let failing = Failing(&file[..file.len() - before], Some(5));
+            let (mut all, position) =
+                until_it_fails(Stream::new(failing, length).with_window(WINDOW), &decoder);
+            let (rest, _) = streamed(&file, &decoder, WINDOW, position);
+            all.extend(rest);
+            assert!(all == expected, "{name} -{before}: {} records of {}", all.len(), expected.len());
+        }
+    }
 }
