@@ -1,7 +1,6 @@
 //! One instance of the program: its threads, and what they share.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +9,7 @@ use std::thread::JoinHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
-use super::supervisor::{Supervisor, spawn};
+use super::supervisor::spawn;
 use super::{
     Board, Clocks, Inbox, Pushed, Pushes, SharedDirectory, Workers, folder, ingest, serving, worker,
 };
@@ -107,7 +106,7 @@ impl Instance {
         &mut self,
         feeds: Vec<Feed>,
         options: Options,
-        mut make: impl FnMut() -> Result<(L, SharedDirectory), LogError> + Send + 'static,
+        make: impl FnMut() -> Result<(L, SharedDirectory), LogError> + Send + 'static,
     ) -> std::io::Result<()> {
         if feeds.iter().all(|feed| feed.folder.is_none()) {
             return Ok(());
@@ -117,15 +116,7 @@ impl Instance {
             stop: Arc::clone(&self.stop),
             clocks: self.clocks,
         };
-        self.start("folders".to_owned(), move || {
-            let mut supervisor = Supervisor::new("folders", &shared.stop);
-            while let Some((ended, pause)) = supervisor.attempt(|_| {
-                folder::run(&feeds, &options, &shared, &mut make);
-                Ok::<_, Infallible>(())
-            }) {
-                tracing::error!(%ended, retry_in_s = pause.as_secs(), "folders are read anew, from the places kept");
-            }
-        })
+        self.start("folders".to_owned(), move || folder::run(&feeds, &options, &shared, make))
     }
 
     fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {

@@ -15,8 +15,10 @@ mod tests;
 
 pub use open::content;
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -26,8 +28,8 @@ use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecursiveMode, Watcher as _};
 
 use self::one::{One, Reach};
-use super::backoff::Backoff;
 use super::ingest::Shared;
+use super::supervisor::{Ended, Supervisor};
 use super::{SharedDirectory, wall_ms};
 use crate::api::metrics::{FeedMetrics, IngestMetrics};
 use crate::guard::caught;
@@ -54,23 +56,23 @@ pub fn run<L: IngestLog>(
     mut make: impl FnMut() -> Result<(L, SharedDirectory), LogError>,
 ) {
     let (tell, told) = sync_channel(FOLDER_NEWS_MAX);
-    let mut folders = Folders::new(feeds, tell);
+    let mut folders = Folders::new(feeds, tell.clone());
     let mut metrics = (IngestMetrics::new(), FeedMetrics::default());
-    let mut backoff = Backoff::default();
-    while !shared.told_to_stop() {
-        let ended = make().and_then(|(log, directory)| {
-            backoff.reset();
-            let out = Out::new(directory, options, log.log_partitions());
-            folders.ones.iter_mut().for_each(One::anew);
-            metrics.0.anew();
-            metrics.1.anew();
-            let gaps = folders.gaps(options.clock);
-            Turn { folders: &mut folders, log, out, gaps, options, shared, told: &told }.run(&mut metrics)
-        });
-        let Err(error) = ended else { return };
-        let pause = backoff.next();
-        tracing::error!(%error, retry_in_s = pause.as_secs(), "folders cannot be read on; their place is kept");
-        Backoff::wait(pause, &shared.stop);
+    let mut supervisor = Supervisor::new("folders", &shared.stop);
+    while let Some((ended, pause)) = supervisor.attempt(|backoff| {
+        let (log, directory) = make()?;
+        backoff.reset();
+        let out = Out::new(directory, options, log.log_partitions());
+        folders.ones.iter_mut().for_each(One::anew);
+        metrics.0.anew();
+        metrics.1.anew();
+        let gaps = folders.gaps(options.clock);
+        Turn { folders: &mut folders, log, out, gaps, options, shared, told: &told }.run(&mut metrics)
+    }) {
+        tracing::error!(%ended, retry_in_s = pause.as_secs(), "folders cannot be read on; their places are kept");
+        if let Ended::Panicked(_) = ended {
+            folders = Folders::new(feeds, tell.clone());
+        }
     }
 }
 
@@ -112,14 +114,15 @@ struct Folders {
     /// Some news could not be told.
     missed: Arc<AtomicBool>,
     watcher: Option<notify::RecommendedWatcher>,
-    watched: BTreeSet<PathBuf>,
+    /// Folders that are watched, and which they were: one made anew or mounted over is another.
+    watched: BTreeMap<PathBuf, (u64, u64)>,
 }
 
 impl Folders {
     fn new(feeds: &[Feed], tell: SyncSender<Told>) -> Self {
         let one = |feed: &Feed| Some(One::new(feed.clone(), feed.folder.clone()?));
         let ones = feeds.iter().filter_map(one).collect();
-        Self { ones, tell, missed: Arc::default(), watcher: None, watched: BTreeSet::new() }
+        Self { ones, tell, missed: Arc::default(), watcher: None, watched: BTreeMap::new() }
     }
 
     fn gaps(&self, clock: Clock) -> Gaps {
@@ -138,8 +141,18 @@ impl Folders {
         }
         let Some(watcher) = &mut self.watcher else { return };
         for path in self.ones.iter().map(|one| &one.folder().path) {
-            if !self.watched.contains(path) && watcher.watch(path, RecursiveMode::NonRecursive).is_ok() {
-                self.watched.insert(path.clone());
+            let now = which(path);
+            if self.watched.get(path).copied() == now {
+                continue;
+            }
+            if self.watched.remove(path).is_some() {
+                // The watch may have gone with the folder.
+                drop(watcher.unwatch(path));
+            }
+            if let Some(now) = now
+                && watcher.watch(path, RecursiveMode::NonRecursive).is_ok()
+            {
+                self.watched.insert(path.clone(), now);
             }
         }
     }
@@ -173,6 +186,11 @@ impl Folders {
             }
         }
     }
+}
+
+/// Device and inode of a folder, if it is there.
+fn which(folder: &Path) -> Option<(u64, u64)> {
+    fs::metadata(folder).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// While the log is waited for nobody hears; what is too much then is missed.

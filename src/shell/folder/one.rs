@@ -236,11 +236,15 @@ impl One {
         tracing::info!(feed = self.id(), file = name, position, "reading a file");
         reach.gaps.arrival(self.feed.decoder.feed(), reach.now_ms);
         let file = Place { name, look, position, read };
+        let is_given_up = panicked.is_some();
         if let Some(why) = panicked {
             let why = format!("the program panicked as it read on ({why}): please report it with the file");
             open.break_off(self.feed.decoder.feed(), &file, &why, reach);
         }
         (self.file, self.open, self.kept_at) = (Some(file), Some(open), position);
+        if is_given_up {
+            self.number(reach);
+        }
         Ok(true)
     }
 
@@ -343,12 +347,13 @@ impl One {
     fn finish(&mut self, aside: Aside) -> Result<(), FolderError> {
         let (Some(file), Some(open)) = (self.file.clone(), self.open.take()) else { return Ok(()) };
         let path = self.folder.path.join(&file.name);
-        self.scan.forget(&file.name);
         // The name may stand for another file by now, which nobody has read.
         if !fs::symlink_metadata(&path).is_ok_and(|metadata| Look::of(&metadata) == file.look) {
+            self.scan.look_anew(&file.name);
             self.file = None;
             return Err(FolderError::Changed { path: path.display().to_string() });
         }
+        self.scan.forget(&file.name);
         put_aside(&self.folder, &file.name, aside).map_err(|error| self.io(&file.name, error))?;
         self.file = None;
         tracing::info!(

@@ -192,6 +192,28 @@ fn a_file_in_hand_is_read_on_after_a_restart_whatever_older_ones_have_come() {
 }
 
 #[test]
+fn a_folder_that_was_made_anew_is_watched_as_the_one_before_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("drop");
+    fs::create_dir(&path).unwrap();
+    let feed = Process::start(&path).one.feed;
+    let (tell, told) = sync_channel(16);
+    let mut folders = Folders::new(&[feed], tell);
+    folders.watch();
+    fs::remove_dir(&path).unwrap();
+    folders.watch();
+    fs::create_dir(&path).unwrap();
+    folders.watch();
+    fs::write(path.join("a.jsonl"), "x").unwrap();
+    loop {
+        let told = told.recv_timeout(std::time::Duration::from_secs(20)).expect("news of it");
+        if told.path.ends_with("a.jsonl") {
+            break;
+        }
+    }
+}
+
+#[test]
 fn what_is_written_here_is_open_until_it_is_closed() {
     let directory = tempfile::tempdir().unwrap();
     let feed = Process::start(directory.path()).one.feed;
