@@ -74,28 +74,42 @@ impl<'a> Awaited<'a> {
         Self { card, command, waiting, before }
     }
 
-    /// Waits for it.
+    /// Waits for it. One that was applied before ends the wait; one that was refused does not: where no line of the card remembers
+    /// it, as when the card was not registered, the meter answers again.
     pub(super) async fn answer(mut self, wait: Duration) -> Heard {
-        let (card, command, before) = (self.card, self.command, self.before);
-        let earlier = async {
-            let Some((place, archive)) = before else { return std::future::pending().await };
-            loop {
-                sleep(Duration::from_millis(ANSWER_SOON_MS)).await;
-                if let Ok(Some(event)) = archive.answered(card, command, place).await
-                    && let Some(earlier) = Earlier::of(&event)
-                {
-                    return earlier;
-                }
-            }
-        };
+        let earlier = earlier(self.card, self.command, self.before);
+        let mut refused = None;
         let first = async {
-            tokio::select! {
+            let earlier = tokio::select! {
                 biased;
-                answer = self.waiting.answer() => Heard::Answer(answer),
-                earlier = earlier => Heard::Earlier(earlier),
+                answer = self.waiting.answer() => return Heard::Answer(answer),
+                earlier = earlier => earlier,
+            };
+            if earlier.answer == Answer::Applied {
+                return Heard::Earlier(earlier);
             }
+            refused = Some(earlier);
+            Heard::Answer(self.waiting.answer().await)
         };
-        timeout(wait, first).await.unwrap_or(Heard::Nothing)
+        match timeout(wait, first).await {
+            Ok(heard) => heard,
+            Err(_) => refused.map_or(Heard::Nothing, Heard::Earlier),
+        }
+    }
+}
+
+/// Asks ClickHouse for the answer of before, each time after a longer pause: many may wait while it has much to do.
+async fn earlier(card: CardId, command: &str, before: Option<((u32, LogOffset), &Archive)>) -> Earlier {
+    let Some((place, archive)) = before else { return std::future::pending().await };
+    let mut pause = Duration::from_millis(ANSWER_SOON_MS);
+    loop {
+        sleep(pause).await;
+        pause *= 2;
+        if let Ok(Some(event)) = archive.answered(card, command, place).await
+            && let Some(earlier) = Earlier::of(&event)
+        {
+            return earlier;
+        }
     }
 }
 

@@ -165,13 +165,14 @@ pub(super) async fn give(
     answered(taken, heard, !headers.contains_key(KEY))
 }
 
-/// `is_repeat`: a command of the same id has said the same.
+/// `is_repeat`: a command of the same id has said the same. If that was refused, this one may not be: the card may have been
+/// registered since.
 fn answered(mut taken: Value, heard: Heard, is_repeat: bool) -> Result<Response, Problem> {
     let answer = match heard {
         Heard::Answer(answer) => Some(answer),
         Heard::Earlier(earlier) => {
             taken["earlier"] = earlier.shown();
-            is_repeat.then_some(earlier.answer)
+            Some(earlier.answer).filter(|answer| is_repeat && *answer == Answer::Applied)
         }
         Heard::Nothing => None,
     };
