@@ -19,7 +19,7 @@ use super::effects::Effects;
 use super::seen::Known;
 use crate::codec::quarantine::Qid;
 use crate::codec::time::day_text;
-use crate::limits::{DAY_S, ORDER_DAYS, RECORD_BYTES_MAX};
+use crate::limits::{DAY_S, LATE_HORIZON_DAYS_DEFAULT, ORDER_DAYS, RECORD_BYTES_MAX, RESTATED_S_MAX};
 use crate::model::{
     Cdr, CommandBody, Day, EventBody, FeedName, Origin, Outcome, PostInto, PostedCdr, Record, Slices,
     UnixTime,
@@ -121,11 +121,17 @@ fn restate(
 }
 
 /// The cycle of a day, if it is closed and may be restated. One in which nothing is known of the card has closed with its
-/// last day all the same; those before it came in mid-life are not its own.
+/// last day all the same; those before it came in mid-life are not its own. Nothing known is nothing used only as long as
+/// figures are kept under the shortest horizon: a catalogue with a longer one brings none back.
 fn restatable(card: &Card, day: Day, ctx: &Ctx<'_>) -> Option<Cycle> {
     let (calendar, horizon_s) = (ctx.calendar(), ctx.index.horizon_s);
     let missed = || {
         let bounds = calendar.cycle_of(day).filter(|(first, _)| card.owns(*first))?;
+        let shortest_s = i64::from(LATE_HORIZON_DAYS_DEFAULT) * DAY_S;
+        let kept_until = calendar.day_start(bounds.1).saturating_add(shortest_s + RESTATED_S_MAX);
+        if kept_until <= ctx.now {
+            return None;
+        }
         Cycle::empty_by(bounds, calendar, horizon_s, ctx.now)
     };
     let cycle = card.cycle_or_past(day).map(Cow::into_owned).or_else(missed)?;

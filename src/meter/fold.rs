@@ -330,6 +330,8 @@ impl Meter {
             if shard.resumes_at <= offset { shard.adopt(&index) } else { shard.renew_terms(&index) }
         }
         self.feeds.adopt(|feed| index.stale_after_s(feed));
+        // Told again, for what a carrier is told may be news by other terms; one that is restored tells it too.
+        self.whole.clear();
         self.heard = (0, UnixTime::MIN);
         self.index = index;
         self.catalogues.push(catalogue);

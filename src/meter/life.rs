@@ -235,14 +235,15 @@ fn warn(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Eff
 }
 
 /// An order was taken back that a card suspended by expiry may have waited for: its months go on. Warnings that were due meanwhile are
-/// told no more; a card whose months are over has them anew.
+/// told no more; a card whose months are over has them anew, and so has one that would be cancelled without its last warning.
 pub(super) fn wait_no_more(card: &mut Card, ctx: &Ctx<'_>) {
     let waits = (card.state, card.suspended_by) == (CardState::Suspended, SuspendedBy::Expiry);
     let Some(life) = card.life().filter(|_| waits && !card.account.awaits_base()) else { return };
     let steps = steps(ctx.calendar(), life.since);
     let over = steps.iter().filter(|due| **due <= ctx.now).count();
+    let unwarned = over == WARNED_DAYS_BEFORE.len() && usize::from(life.warned) < over;
     let life = card.life_mut();
-    if over == steps.len() {
+    if over == steps.len() || unwarned {
         life.stop(ctx.now);
     } else {
         life.warned = life.warned.max(over as u8);

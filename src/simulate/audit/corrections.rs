@@ -186,8 +186,11 @@ fn restatable(line: &Line, day: Day, terms: Terms<'_>) -> Option<Day> {
     let (cycle, next) = terms.zone.cycle(day)?;
     // A cycle closes with its last day, whether the card was used in it or not; the cycles before its opening are another's.
     let closes = terms.zone.start(next) + terms.horizon();
-    let own = line.cycles.contains_key(&cycle) || line.brought.is_none_or(|brought| cycle >= brought.cycle);
-    (own && closes <= terms.now && terms.now < closes + 90 * 86_400).then_some(cycle)
+    let known = line.cycles.contains_key(&cycle) || line.restated.contains_key(&cycle);
+    let own = known || line.brought.is_none_or(|brought| cycle >= brought.cycle);
+    // Of what nothing is known nothing was used, as long as figures are kept at all: eight days of horizon at least.
+    let kept = if known { closes } else { terms.zone.start(next) + 8 * 86_400 };
+    (own && closes <= terms.now && terms.now < kept + 90 * 86_400).then_some(cycle)
 }
 
 /// A closed cycle gets another sum, which is said.

@@ -122,17 +122,19 @@ pub(super) fn next_due(line: &Line, terms: Terms<'_>) -> Option<UnixTime> {
 }
 
 /// What would have brought a card back is taken back: the warnings that were over until then are not made up for, and three months that
-/// were over begin anew.
+/// were over begin anew; so do those of which no warning is left though the last was not told.
 pub(super) fn go_on(line: &mut Line, terms: Terms<'_>) {
     if line.state != State::Suspended(By::Expiry) || line.wallet.awaits_base() {
         return;
     }
     let steps = plan(terms.zone, line.stop.since);
     let over = steps.iter().filter(|at| **at <= terms.now).count();
-    if over == steps.len() {
+    let left = steps.len() - over;
+    if left == 0 || (left == 1 && line.stop.told < over) {
         line.stop = Stop { since: terms.now, ..Stop::default() };
+    } else {
+        line.stop.told = line.stop.told.max(over);
     }
-    line.stop.told = line.stop.told.max(if over == steps.len() { 0 } else { over });
 }
 
 fn last_close(line: &Line, terms: Terms<'_>) -> UnixTime {
