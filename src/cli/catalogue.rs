@@ -81,12 +81,10 @@ fn apply(args: &CatalogueApplyArgs, config: &Config, json: bool) -> Result<Exit,
     if !args.no_wait {
         wait(&mut look, &catalogue, &args.instance, config)?;
     }
-    match (json, args.no_wait) {
-        (true, _) => {
-            say!("{}", json!({ "version": version, "partitions": partitions, "in_force": !args.no_wait }))
-        }
-        (false, true) => {}
-        (false, false) => say!("version {version} is in force in all {partitions} partitions"),
+    if json {
+        say!("{}", json!({ "version": version, "partitions": partitions, "in_force": !args.no_wait }));
+    } else if !args.no_wait {
+        say!("version {version} is in force in all {partitions} partitions");
     }
     Ok(Exit::Done)
 }

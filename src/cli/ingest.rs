@@ -30,8 +30,16 @@ pub(super) fn run(command: &IngestCommand, path: Option<&Path>, json: bool) -> R
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failed> {
-    Ok(content(file).with_context(|| format!("cannot read {}", file.display()))?)
+/// What is in a file; `None` if it is an archive that is no whole one, which is told: the files behind it are looked at all
+/// the same.
+fn read(file: &Path) -> Result<Option<Vec<u8>>, Failed> {
+    match content(file) {
+        Err(error) if error.raw_os_error().is_none() => {
+            eprintln!("tidegauge: cannot read {}: {error}", file.display());
+            Ok(None)
+        }
+        read => Ok(Some(read.with_context(|| format!("cannot read {}", file.display()))?)),
+    }
 }
 
 /// The feed's own format, if it has one.
@@ -61,7 +69,11 @@ fn look(args: &FilesArgs, feeds: &[Feed], json: bool) -> Result<Exit, Failed> {
     let decoder = decoder(args, feeds)?;
     let mut exit = Exit::Done;
     for file in &args.files {
-        let summary = check(&read(file)?, written(args, decoder.as_ref()));
+        let Some(bytes) = read(file)? else {
+            exit = Exit::BadData;
+            continue;
+        };
+        let summary = check(&bytes, written(args, decoder.as_ref()));
         if summary.broken > 0 || summary.records + summary.asides == 0 || summary.other_feeds > 0 {
             exit = Exit::BadData;
         }
@@ -87,8 +99,12 @@ fn bring(args: &FilesArgs, config: &Config, json: bool) -> Result<Exit, Failed> 
     let options = Options::new(&config.deployment, clock);
     // One for all files: the log hands the directory over once, to whoever reads the first of them.
     let directory = SharedDirectory::default();
+    let mut exit = Exit::Done;
     for path in &args.files {
-        let bytes = read(path)?;
+        let Some(bytes) = read(path)? else {
+            exit = Exit::BadData;
+            continue;
+        };
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         let file = File { name: &name, bytes: &bytes, written: written(args, decoder.as_ref()) };
@@ -98,7 +114,7 @@ fn bring(args: &FilesArgs, config: &Config, json: bool) -> Result<Exit, Failed> 
         follow(&mut import, &mut log, &name)?;
         report(&name, &import, json);
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Refuses a feed that nothing knows: the meter would set aside each of its records. A block of the configuration
