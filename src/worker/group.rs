@@ -35,6 +35,11 @@ impl Group {
         self.assigned.contains(&partition)
     }
 
+    /// Whether a partition is fetched already, and not only to be fetched once it is restored.
+    pub(super) fn fetches(&self, partition: u32) -> bool {
+        self.holds(partition) && !self.pending.contains(&partition)
+    }
+
     /// Whether seals must not wait: the group waits for them.
     pub(super) fn is_leaving(&self) -> bool {
         self.revoking.is_some()
@@ -162,10 +167,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             self.group.pending.remove(partition);
             self.group.assigned.insert(*partition);
             match self.partitions.get_mut(partition) {
-                Some(Partition::Live(live)) => {
-                    live.unsealed.push(super::seal::owner(*partition, &self.settings));
-                    live.unsealed.tell(self.now.ms);
-                }
+                Some(Partition::Live(live)) => live.announce(&self.settings, self.now.ms),
                 _ => self.log.pause(&[*partition]),
             }
         }

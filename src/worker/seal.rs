@@ -34,6 +34,12 @@ pub(super) enum Chunks {
 }
 
 impl Live {
+    /// Says with the next seal who answers for the partition from now on.
+    pub(super) fn announce(&mut self, settings: &Settings, now_ms: i64) {
+        self.unsealed.push(owner(self.partition, settings));
+        self.unsealed.tell(now_ms);
+    }
+
     /// Whether the floor must be asked for before the next seal.
     pub(super) fn wants_floor(&self, settings: &Settings, chunks: Chunks) -> bool {
         self.floor.chunks >= CHUNKS_PER_FLOOR && self.chunks_wanted(settings, chunks) > 0
@@ -190,7 +196,7 @@ impl Live {
 }
 
 /// Tells the world who has restored a partition.
-pub(super) fn owner(partition: u32, settings: &Settings) -> Output {
+fn owner(partition: u32, settings: &Settings) -> Output {
     let owner = serde_json::json!({
         "instance": settings.instance,
         "address": settings.address,

@@ -88,6 +88,11 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         if self.settings.faults.forget_dirty_on_restore {
             live.effects.dirty.clear();
         }
+        if self.group.fetches(partition) {
+            // Nobody is told by the beginning of fetching: it has begun before there was a state, or what was to be told
+            // was lost with the memory.
+            live.announce(&self.settings, self.now.ms);
+        }
         self.report.restored.push((partition, took_ms));
         self.partitions.insert(partition, Partition::Live(live));
     }

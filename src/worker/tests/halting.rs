@@ -49,6 +49,18 @@ fn a_panic_in_the_fold_costs_the_memory_and_nothing_else() {
     assert!(kit.status(0).halted.contains("panicked: planted"), "{}", kit.status(0).halted);
 }
 
+/// The first message breaks the fold, and what was to be told of the owner is discarded with the memory.
+#[test]
+fn the_owner_is_told_although_the_first_message_breaks_the_fold() {
+    let mut first = settings(1);
+    first.faults.panic_at = Some((0, LogOffset(0)));
+    let mut kit = Kit::on(Script::new(1), first);
+    kit.cdr(0, "a");
+    kit.assign(1);
+    kit.settle();
+    assert_eq!((kit.state(0), kit.told_owners(0)), (StateName::Halted, 1));
+}
+
 #[test]
 fn a_skip_passes_over_the_message_and_keeps_it_for_an_operator() {
     let mut kit = Kit::running(1);

@@ -174,6 +174,12 @@ impl Kit {
         self.broker().messages(Topic::Quarantine, 0).len()
     }
 
+    /// How often the world was told who answers for a partition.
+    pub(super) fn told_owners(&self, partition: u32) -> usize {
+        let key = partition.to_string().into_bytes();
+        self.broker().messages(Topic::Owners, 0).iter().filter(|stored| stored.key == key).count()
+    }
+
     /// Sends a request that answers into a cell.
     pub(super) fn ask<T: Send + 'static>(&mut self, request: impl FnOnce(Reply<T>) -> Request) -> Option<T> {
         let (tell, told) = std::sync::mpsc::channel();

@@ -60,6 +60,7 @@ fn a_parked_partition_resumes_if_nobody_has_moved_its_offset() {
     give_back(&mut kit, 0);
     assert_eq!((scans(&kit), kit.state(0)), (0, StateName::Running));
     assert!(kit.broker().calls.contains(&format!("assign 0@{position}")));
+    assert_eq!(kit.told_owners(0), 2, "once each time that it came");
     assert_eq!(
         kit.worker.status(kit.now)[0].position,
         LogOffset(kit.broker().committed(0).expect("committed"))

@@ -164,9 +164,11 @@ fn a_log_that_could_not_be_read_is_tried_again_and_nothing_is_lost() {
     let mut kit = kit.restarted(|_| ());
     assert_eq!(kit.state(0), StateName::Halted);
     assert!(kit.status(0).halted.contains("unknown topic"), "{}", kit.status(0).halted);
+    let told = kit.told_owners(0);
     kit.step(REFUSED_AGAIN_MS);
     kit.settle();
     assert_eq!((kit.state(0), kit.quarantined()), (StateName::Running, before + 1));
+    assert_eq!(kit.told_owners(0), told + 1, "whoever has a question is to ask here from now on");
     let at = kit.cdr(0, "later");
     kit.settle();
     assert!(kit.broker().committed(0) > Some(at));
