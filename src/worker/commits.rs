@@ -3,7 +3,9 @@
 //! A retry sends the same bytes; nothing is folded again. When the end of a commit is not known, the producer is renewed
 //! (which ends whatever the old one left open) and the group's stable offset of each partition says what happened: the
 //! end of this commit = it was committed; the end of the one before = send it again; anything else = the partition is no
-//! longer ours. The transaction is put together anew from the partitions still ours.
+//! longer ours. The transaction is put together anew from the partitions still ours. A partition whose offset cannot be asked for
+//! keeps the others waiting no longer: what is sealed of it is dropped, and its state is restored as the log has it, which
+//! asks the same and folds nothing before it knows.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -64,6 +66,8 @@ enum Verdict {
     Committed,
     Again,
     Lost,
+    /// It cannot be asked for: the log says no, and not for a moment only.
+    Unknown,
 }
 
 /// What a step of the queue found out.
@@ -72,6 +76,8 @@ pub(super) struct Outcome {
     pub committed: Vec<SealedPart>,
     /// Partitions that are no longer ours.
     pub lost: Vec<u32>,
+    /// Partitions of whose last commit nobody can say whether it was.
+    pub unknown: Vec<u32>,
     pub attempts: u32,
     pub took_ms: i64,
     pub trouble: Option<String>,
@@ -242,9 +248,13 @@ impl Commits {
                     out.lost.push(kept.part.partition);
                     kept.part.lost();
                 }
+                Verdict::Unknown => {
+                    out.unknown.push(kept.part.partition);
+                    kept.part.lost();
+                }
             }
         }
-        for partition in &out.lost {
+        for partition in out.lost.iter().chain(&out.unknown) {
             self.forget(*partition);
         }
         self.queue.retain(|s| !s.parts.is_empty());
@@ -268,8 +278,12 @@ fn ask(
         if verdicts.iter().any(|(p, _)| *p == partition) {
             continue;
         }
-        let stable = log.stable_offset(partition)?.map(|c| c.offset);
-        verdicts.push((partition, verdict(&kept.part, stable)));
+        let verdict = match log.stable_offset(partition) {
+            Ok(stable) => verdict(&kept.part, stable.map(|c| c.offset)),
+            Err(LogError::OutOfRange { .. } | LogError::Fatal(_)) => Verdict::Unknown,
+            Err(other) => return Err(other),
+        };
+        verdicts.push((partition, verdict));
     }
     Ok(())
 }

@@ -40,6 +40,11 @@ impl Group {
         self.holds(partition) && !self.pending.contains(&partition)
     }
 
+    /// Whether a partition is to be given up as soon as nothing of it is under way.
+    pub(super) fn is_revoking(&self, partition: u32) -> bool {
+        self.revoking.as_ref().is_some_and(|revoking| revoking.contains(&partition))
+    }
+
     /// Whether seals must not wait: the group waits for them.
     pub(super) fn is_leaving(&self) -> bool {
         self.revoking.is_some()

@@ -79,9 +79,9 @@ impl Restoring {
         Self { partition, parked, restore, waiting: false, since_ms: now_ms, stop_at: None }
     }
 
-    /// Folded anew from the last commit up to a message that broke the fold.
-    pub(super) fn condemned(partition: u32, stop_at: (LogOffset, String), now_ms: i64) -> Self {
-        Self { stop_at: Some(stop_at), ..Self::new(partition, None, now_ms) }
+    /// Folded anew from the last commit, up to a message that broke the fold if there is one.
+    pub(super) fn anew(partition: u32, stop_at: Option<(LogOffset, String)>, now_ms: i64) -> Self {
+        Self { stop_at, ..Self::new(partition, None, now_ms) }
     }
 
     /// Goes on for at most `messages` messages.
@@ -103,7 +103,8 @@ impl Restoring {
         })
     }
 
-    /// Parked state is the state at the group's stable offset, or it is nothing.
+    /// Parked state is the state at the group's stable offset, or it is nothing. Where that cannot be asked for, the whole
+    /// restore meets the same and judges it, for this partition alone.
     fn resume(
         &mut self,
         log: &mut dyn WorkerLog,
@@ -120,7 +121,8 @@ impl Restoring {
                 }
                 return Ok(Restoration::Waiting(why));
             }
-            Err(other) => return Err(other),
+            Err(LogError::Fenced(text)) => return Err(LogError::Fenced(text)),
+            Err(LogError::OutOfRange { .. } | LogError::Fatal(_)) => return Ok(Restoration::Going),
         };
         if trust_parked || (stable.is_some() && stable == parked.committed()) {
             return Ok(Restoration::Live(parked.unpark(now_ms)));

@@ -33,6 +33,9 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             self.log.pause(&[*partition]);
             self.partitions.insert(*partition, Partition::Lost);
         }
+        for partition in &outcome.unknown {
+            self.ask_again(*partition);
+        }
         if outcome.committed.is_empty() {
             return;
         }
@@ -47,6 +50,21 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             self.release_part(part, &mut commit);
         }
         self.report.commits.push(commit);
+    }
+
+    /// Nobody can say whether the partition's last commit was: its memory goes, and the restore waits until somebody can.
+    fn ask_again(&mut self, partition: u32) {
+        self.report.troubles.push(format!(
+            "partition {partition}: the group's offset cannot be asked for, so nobody knows whether its last commit was; \
+             its memory is discarded and restored as committed"
+        ));
+        if self.group.is_revoking(partition) {
+            // Whoever gets it next finds out.
+            self.drop_partition(partition);
+        } else if let Some(Partition::Live(live)) = self.partitions.get_mut(&partition) {
+            let stop_at = live.stop_at.take();
+            self.discard(partition, stop_at);
+        }
     }
 
     fn release_part(&mut self, part: SealedPart, commit: &mut CommitReport) {

@@ -210,8 +210,13 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             stop_at.0.0,
             stop_at.1
         ));
+        self.discard(partition, Some(stop_at));
+    }
+
+    /// Memory that can be trusted no more is given for the state as committed.
+    pub(super) fn discard(&mut self, partition: u32, stop_at: Option<(LogOffset, String)>) {
         self.log.pause(&[partition]);
-        let restoring = Restoring::condemned(partition, stop_at, self.now.ms);
+        let restoring = Restoring::anew(partition, stop_at, self.now.ms);
         let before = self.partitions.insert(partition, Partition::Restoring(Box::new(restoring)));
         if let Some(Partition::Live(mut live)) = before {
             for reply in live.unsealed.orders.drain(..) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::limits::{COMMIT_WATCHDOG_MS, SEAL_MESSAGES_OVER, SEAL_RECORDS_MAX, SEALED_MAX};
+use crate::limits::{COMMIT_WATCHDOG_MS, REFUSED_AGAIN_MS, SEAL_MESSAGES_OVER, SEAL_RECORDS_MAX, SEALED_MAX};
 use crate::log::{Committed, Transaction};
 
 #[test]
@@ -74,6 +74,53 @@ fn a_retry_sends_the_same_bytes() {
     let broker = kit.broker();
     let [first, second, third, ..] = &broker.sent[before..] else { panic!("three tries") };
     assert!(first == second && second == third);
+}
+
+/// Whether the commit was or was not, nothing comes out twice and nothing is missing, and only the partition that cannot be
+/// asked for waits.
+#[test]
+fn a_partition_whose_end_cannot_be_asked_for_waits_alone_and_is_folded_from_what_was_committed() {
+    for answer in [Answer::LostYes, Answer::LostNo] {
+        let mut kit = Kit::running(2);
+        kit.broker_mut().answers.push_back(answer);
+        kit.broker_mut().forbidden.insert(0);
+        kit.cdr(0, "a");
+        let at = kit.cdr(1, "b");
+        kit.settle();
+        kit.cdr(0, "never mind");
+        kit.settle();
+        assert_eq!((kit.state(0), kit.state(1)), (StateName::Halted, StateName::Running), "{answer:?}");
+        assert!(kit.broker().committed(1) > Some(at), "{answer:?}");
+        let done = u64::from(answer == Answer::LostYes);
+        assert_eq!(kit.broker().committed(0), Some(done), "{answer:?}: nothing is folded meanwhile");
+        kit.broker_mut().forbidden.clear();
+        kit.step(REFUSED_AGAIN_MS);
+        kit.settle();
+        assert_eq!((kit.state(0), kit.quarantined()), (StateName::Running, 3), "{answer:?}");
+        assert!(kit.broker().committed(0) >= Some(2), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_partition_whose_end_cannot_be_asked_for_is_given_up_when_it_is_revoked_and_not_parked() {
+    let mut kit = Kit::running(2);
+    kit.broker_mut().answers.push_back(Answer::Silence);
+    kit.cdr(0, "a");
+    kit.settle();
+    let revoked = GroupEvent::Revoked { generation: Generation(2), partitions: vec![0] };
+    kit.broker_mut().events.push_back(revoked);
+    kit.step(10);
+    kit.broker_mut().forbidden.insert(0);
+    kit.broker_mut().answers = [Answer::LostNo].into();
+    kit.settle();
+    assert!(kit.broker().calls.contains(&"unassign 0".to_owned()));
+    kit.broker_mut().forbidden.clear();
+    kit.broker_mut().calls.clear();
+    let given = GroupEvent::Assigned { generation: Generation(3), partitions: vec![0] };
+    kit.broker_mut().events.push_back(given);
+    kit.settle();
+    assert!(kit.broker().calls.iter().any(|call| call.starts_with("scan")), "it is restored whole");
+    assert_eq!((kit.state(0), kit.quarantined()), (StateName::Running, 1));
 }
 
 #[test]

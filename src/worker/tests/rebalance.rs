@@ -1,7 +1,7 @@
 //! Partitions that come and go.
 
 use super::*;
-use crate::limits::PARKED_STATE_S;
+use crate::limits::{PARKED_STATE_S, REFUSED_AGAIN_MS};
 use crate::log::Committed;
 
 fn revoke(kit: &mut Kit, partition: u32) {
@@ -110,6 +110,28 @@ fn parked_state_is_no_reason_to_wait_for_a_dead_writer() {
     kit.seconds(4);
     kit.settle();
     assert!(scans(&kit) > 0, "it is restored whole, which looks for the writer and ends what is open");
+}
+
+#[test]
+fn parked_state_whose_offset_cannot_be_asked_for_keeps_no_other_partition_from_going_on() {
+    let mut kit = Kit::running(2);
+    kit.cdr(0, "a");
+    kit.settle();
+    revoke(&mut kit, 0);
+    kit.settle();
+    kit.broker_mut().forbidden.insert(0);
+    give_back(&mut kit, 0);
+    assert_eq!((kit.state(0), kit.state(1)), (StateName::Halted, StateName::Running));
+    assert!(kit.status(0).halted.contains("no right to the group"), "{}", kit.status(0).halted);
+    let at = kit.cdr(1, "b");
+    kit.settle();
+    assert!(kit.broker().committed(1) > Some(at));
+    kit.broker_mut().forbidden.clear();
+    kit.step(REFUSED_AGAIN_MS);
+    let at = kit.cdr(0, "c");
+    kit.settle();
+    assert!(kit.broker().committed(0) > Some(at), "{}", kit.status(0).halted);
+    assert_eq!(kit.quarantined(), 3);
 }
 
 #[test]

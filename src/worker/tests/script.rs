@@ -44,6 +44,8 @@ pub(crate) struct Broker {
     pub events: VecDeque<GroupEvent>,
     /// Partitions whose offset is unstable.
     pub unstable: BTreeSet<u32>,
+    /// Partitions of whose offset the group says nothing, and not for a moment only.
+    pub forbidden: BTreeSet<u32>,
     /// Partitions of the checkpoint in which a transaction is open: they end short of the high watermark.
     pub barred: BTreeSet<u32>,
     pub fetching: BTreeMap<u32, u64>,
@@ -113,6 +115,7 @@ impl Script {
             answers: VecDeque::new(),
             events: VecDeque::new(),
             unstable: BTreeSet::new(),
+            forbidden: BTreeSet::new(),
             barred: BTreeSet::new(),
             fetching: BTreeMap::new(),
             paused: BTreeSet::new(),
@@ -303,6 +306,9 @@ impl WorkerLog for Script {
 
     fn stable_offset(&mut self, partition: u32) -> Result<Option<Committed>, LogError> {
         let broker = self.0.borrow();
+        if broker.forbidden.contains(&partition) {
+            return Err(LogError::Fatal("no right to the group".to_owned()));
+        }
         if broker.unstable.contains(&partition) {
             return Err(LogError::Retriable("unstable".to_owned()));
         }
