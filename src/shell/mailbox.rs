@@ -135,18 +135,19 @@ impl Workers {
         send(requests, |reply| Request::Skip { partition, offset, reason, reply }).await
     }
 
-    /// Has every worker write all its shards.
+    /// Has every worker write all its shards. All of them are told before the first is waited for: what one of them gives up
+    /// meanwhile must not be folded by another.
     ///
     /// # Errors
-    /// [`NoAnswer`]; inside, why one of them refused.
+    /// [`NoAnswer`]; inside, why one of them is not done.
     pub async fn drain(&self) -> Result<Result<(), OrderError>, NoAnswer> {
-        for door in &self.doors {
-            let answer = send(&door.requests, |reply| Request::Drain { reply }).await?;
-            if answer.is_err() {
-                return Ok(answer);
-            }
+        let order = |door: &Door| leave(&door.requests, |reply| Request::Drain { reply });
+        let ordered: Vec<_> = self.doors.iter().map(order).collect();
+        let mut done = Ok(());
+        for answer in ordered {
+            done = done.and(answer?.await.map_err(|_| NoAnswer::Gone)?);
         }
-        Ok(Ok(()))
+        Ok(done)
     }
 
     /// Of the worker that has a partition.

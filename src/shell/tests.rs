@@ -12,7 +12,7 @@ use crate::log::file::{FileIngestLog, FileTail, FileWorkerLog, Member, Store};
 use crate::log::{LogError, Topic};
 use crate::model::{CardId, CardName, DirectoryEntry, Number, UnixTime};
 use crate::rollup::{RowBatch, RowSink};
-use crate::worker::{New, Settings};
+use crate::worker::{New, Settings, StateName};
 
 const CARD: &str = "8986001234567890123";
 /// A test that hangs must fail.
@@ -111,10 +111,9 @@ fn named(store: &Store) {
     store.append(vec![directory::output(&entry, None)], &[]).expect("appended");
 }
 
-#[test]
-fn a_worker_that_panics_is_missed_and_made_anew() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let store = store(&directory);
+/// An instance with one worker, of which the first attempt is let go on.
+fn working(directory: &tempfile::TempDir) -> (Instance, Planted, Gate) {
+    let store = store(directory);
     let (mut instance, mut inboxes) = Instance::new(Size { workers: 1, ingests: 0, partitions: 1 });
     let (planted, (gate, mut pass)) = (Planted::default(), Gate::new());
     let sink = planted.clone();
@@ -124,15 +123,38 @@ fn a_worker_that_panics_is_missed_and_made_anew() {
     };
     let settings = Settings { new: New::Allowed, ..Settings::new("t", "t-1", 1) };
     instance.start_worker(0, settings, inboxes.remove(0), make).expect("a thread");
-    let ready = |instance: &Instance| instance.board.readiness().ready;
     gate.come();
     gate.go();
-    until("ready", || ready(&instance));
+    (instance, planted, gate)
+}
+
+#[test]
+fn a_worker_that_panics_is_missed_and_made_anew() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (instance, planted, gate) = working(&directory);
+    let ready = || instance.board.readiness().ready;
+    until("ready", ready);
     planted.plant();
     gate.come();
     assert_eq!(instance.board.readiness().why, ["0 of 1 workers have joined"]);
     gate.go();
-    until("ready again", || ready(&instance));
+    until("ready again", ready);
+    instance.stop();
+}
+
+/// Whoever ordered the drain was told that nothing is folded here until the process is started again.
+#[test]
+fn a_worker_that_follows_a_drained_one_is_drained() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (instance, planted, gate) = working(&directory);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    assert_eq!(runtime.block_on(instance.workers.drain()), Ok(Ok(())));
+    planted.plant();
+    gate.come();
+    gate.go();
+    let state = || instance.board.partitions().first().map(|status| status.state);
+    until("restored", || !matches!(state(), None | Some(StateName::Restoring)));
+    assert_eq!(state(), Some(StateName::Drained));
     instance.stop();
 }
 

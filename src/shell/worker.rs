@@ -21,7 +21,8 @@ pub struct Shared {
 }
 
 /// Runs worker number `number` until told to stop. A worker that was fenced, that panicked, or whose log failed for good, is
-/// made anew after a pause: its state is in the log.
+/// made anew after a pause: its state is in the log. One that follows one that was drained is drained: whoever ordered it was
+/// told that here nothing is folded until the process is started again.
 pub fn run<L: WorkerLog, S: RowSink>(
     number: usize,
     settings: &Settings,
@@ -29,13 +30,18 @@ pub fn run<L: WorkerLog, S: RowSink>(
     mut inbox: Inbox,
     mut make: impl FnMut() -> Result<(L, S), LogError>,
 ) {
-    let mut metrics = WorkerMetrics::new();
+    let (mut metrics, mut drained) = (WorkerMetrics::new(), false);
     let mut supervisor = Supervisor::new("worker", &shared.stop);
     let mut attempt = |backoff: &mut Backoff| {
         let (log, sink) = make()?;
-        let worker = Worker::new(log, sink, settings.clone());
-        let metrics = &mut metrics;
-        Loop { number, shared, metrics, backoff, worker, next_status_ms: 0, stopping: false }.run(&mut inbox)
+        let mut worker = Worker::new(log, sink, settings.clone());
+        if drained {
+            worker.drain();
+        }
+        let (metrics, drained) = (&mut metrics, &mut drained);
+        let it =
+            Loop { number, shared, metrics, backoff, drained, worker, next_status_ms: 0, stopping: false };
+        it.run(&mut inbox)
     };
     while let Some((ended, pause)) = supervisor.attempt(&mut attempt) {
         tracing::error!(worker = number, %ended, retry_in_s = pause.as_secs(), "the worker has ended; a new one follows");
@@ -49,6 +55,8 @@ struct Loop<'a, L, S> {
     shared: &'a Shared,
     metrics: &'a mut WorkerMetrics,
     backoff: &'a mut Backoff,
+    /// Kept for whoever follows.
+    drained: &'a mut bool,
     worker: Worker<L, S>,
     next_status_ms: i64,
     stopping: bool,
@@ -63,6 +71,7 @@ impl<L: WorkerLog, S: RowSink> Loop<'_, L, S> {
             }
             let begun = Clocks::instant();
             let report = self.worker.step(self.shared.clocks.now(), WORKER_WAIT_MS, inbox)?;
+            *self.drained = self.worker.is_to_drain();
             self.tell(&report, begun.elapsed());
             if report.stopped {
                 return Ok(());
@@ -126,7 +135,7 @@ mod tests {
         let (workers, _inboxes) = Workers::new(1, 1);
         let (board, workers) = (Arc::new(Board::new(1, 0)), Arc::new(workers));
         let shared = Shared { board, workers, stop: Arc::default(), clocks: Clocks::start() };
-        let (mut metrics, mut backoff) = (WorkerMetrics::new(), Backoff::default());
+        let (mut metrics, mut backoff, mut drained) = (WorkerMetrics::new(), Backoff::default(), false);
         let commit = CommitReport {
             took_ms: 5,
             attempts: 1,
@@ -139,9 +148,10 @@ mod tests {
             assert_eq!(backoff.next().as_millis(), 200);
             let log = FileWorkerLog::new(Arc::clone(&store), Member::ONLY);
             let worker = Worker::new(log, Nowhere, Settings::new("t", "t-1", 1));
-            let (shared, metrics, backoff) = (&shared, &mut metrics, &mut backoff);
+            let (shared, metrics, backoff, drained) = (&shared, &mut metrics, &mut backoff, &mut drained);
+            let (number, next_status_ms, stopping) = (0, 0, false);
             let mut running =
-                Loop { number: 0, shared, metrics, backoff, worker, next_status_ms: 0, stopping: false };
+                Loop { number, shared, metrics, backoff, drained, worker, next_status_ms, stopping };
             running.tell(&Report { commits, ..Report::default() }, Duration::ZERO);
             assert_eq!(running.backoff.next().as_millis(), pause_ms);
         }

@@ -38,9 +38,6 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         if self.stopping.is_some() {
             self.hold(Hold::Leaving);
         }
-        if !self.drains.is_empty() {
-            self.hold(Hold::Drained);
-        }
         let (clock_ms, clock) = (self.now.clock_ms, self.settings.clock);
         for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
             if !self.group.holds(live.partition) {

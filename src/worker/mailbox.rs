@@ -16,7 +16,7 @@ pub enum Request {
     /// The state of every partition held.
     Status { reply: Reply<Vec<PartitionStatus>> },
     /// Write every shard at the last offset folded, so that nothing is left to replay. The partitions stay paused after
-    /// it: stop the process, or let them go on with [`Request::GoOn`].
+    /// it, and so do those that come later: stop the process, or let them go on with [`Request::GoOn`].
     Drain { reply: Reply<Result<(), OrderError>> },
     /// End the pause after a drain.
     GoOn { reply: Reply<()> },
@@ -66,6 +66,13 @@ pub enum OrderError {
     NotHere(u32),
     #[error("partition {partition} has not halted at offset {}: it is {state}; `tidegauge skip` passes over `halted_at` of GET /v1/partitions", offset.0)]
     NotHaltedThere { partition: u32, offset: LogOffset, state: String },
+    #[error(
+        "not drained: {0}. Everything else of this worker is; this is tried again each half minute, and held and written then: see \
+         to what is in the way, and order the drain again until it ends well"
+    )]
+    NotDrained(String),
+    #[error("the drain was ended before it was done: the worker goes on")]
+    GoesOn,
     #[error("partition {0} was lost before the order was committed: repeat it at the new owner")]
     Lost(u32),
 }

@@ -104,6 +104,8 @@ pub struct Worker<L, S> {
     group: Group,
     parked: Lot,
     turns: Turns,
+    /// Ordered to drain: whatever it has and gets is held, and written whole as of where it stands.
+    drained: bool,
     drains: Vec<Reply<Result<(), OrderError>>>,
     stopping: Option<Stop>,
     /// Id of the log's topic, once it is known.
@@ -129,6 +131,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             group: Group::default(),
             parked: Lot::default(),
             turns: Turns::default(),
+            drained: false,
             drains: Vec::new(),
             stopping: None,
             topic_id: None,

@@ -24,7 +24,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             Request::Card { card, reply } => reply(self.card(card)),
             Request::Status { reply } => reply(self.status(self.now)),
             Request::Drain { reply } => {
-                self.hold(Hold::Drained);
+                self.drain();
                 self.drains.push(reply);
             }
             Request::GoOn { reply } => {
@@ -54,7 +54,23 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         }
     }
 
+    /// Folds no more, neither what it has nor what it will get, and writes all of it whole: as [`Request::Drain`], to whoever
+    /// takes the place of a worker that was drained.
+    pub fn drain(&mut self) {
+        self.drained = true;
+        self.hold(Hold::Drained);
+    }
+
+    /// Whether it was ordered to drain, and not to go on.
+    pub fn is_to_drain(&self) -> bool {
+        self.drained
+    }
+
     fn go_on(&mut self) {
+        self.drained = false;
+        for reply in self.drains.drain(..) {
+            reply(Err(OrderError::GoesOn));
+        }
         for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
             if live.hold == Some(Hold::Drained) {
                 live.hold = None;
@@ -77,17 +93,28 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         reply(Err(OrderError::NotHaltedThere { partition, offset: skip.offset, state }));
     }
 
-    /// Answers drains that are done: every shard as of the last offset, and that committed.
+    /// Answers drains that are done: every shard as of the last offset, and that committed. Before the group has said what is
+    /// here nothing is known to be.
     pub(super) fn answer_drains(&mut self) {
-        if self.drains.is_empty() || !self.is_drained() {
+        if self.drains.is_empty() || !self.group.joined || !self.is_drained() {
             return;
         }
+        let answer = self.unread().map_or(Ok(()), Err);
         for reply in self.drains.drain(..) {
-            reply(Ok(()));
+            reply(answer.clone());
         }
     }
 
-    /// What is being restored is drained when it lives: its chunks are of many offsets still.
+    /// A partition that the log would not let be read, and that will be tried again: its chunks are of many offsets still. It
+    /// may take for ever, so whoever waits is told.
+    fn unread(&self) -> Option<OrderError> {
+        self.partitions.values().find_map(|state| match state {
+            Partition::Refused { why, again_ms: Some(_), .. } => Some(OrderError::NotDrained(why.clone())),
+            _ => None,
+        })
+    }
+
+    /// Whether nothing is under way. What is being restored is drained when it lives: its chunks are of many offsets still.
     pub(super) fn is_drained(&self) -> bool {
         let drained = |partition: &Partition| match partition {
             Partition::Live(live) => {

@@ -99,14 +99,14 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
 
     /// Whether chunks are written as fast as they fit.
     fn chunks(&self) -> Chunks {
-        let draining = !self.drains.is_empty() || self.stopping == Some(Stop::Drained);
+        let draining = self.drained || self.stopping == Some(Stop::Drained);
         if draining { Chunks::Behind } else { Chunks::Due }
     }
 
     pub(super) fn seal(&mut self) -> Result<(), WorkerError> {
         self.touch();
         let load = self.load();
-        let hurry = self.group.is_leaving() || self.stopping.is_some() || !self.drains.is_empty();
+        let hurry = self.group.is_leaving() || self.stopping.is_some() || self.drained;
         let bounds = self.settings.seal;
         let due = if hurry { load.since_ms.map(|_| Which::All) } else { load.due(self.now.ms, bounds) };
         self.stalled = load.is_full(bounds);

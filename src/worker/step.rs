@@ -1,6 +1,6 @@
 //! One step of the loop.
 
-use super::live::{FoldContext, Halted, Live, Taken};
+use super::live::{FoldContext, Halted, Hold, Live, Taken};
 use super::mailbox::Mailbox;
 use super::partition::{Partition, Restoration, Restoring};
 use super::report::{Now, Report};
@@ -85,6 +85,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         let partition = live.partition;
         let refolded = self.group.holds(partition);
         (live.paused, live.missed) = (refolded, refolded);
+        live.hold = self.drained.then_some(Hold::Drained);
         if self.settings.faults.forget_dirty_on_restore {
             live.effects.dirty.clear();
         }

@@ -2,6 +2,7 @@
 
 mod cards;
 mod commit;
+mod drain;
 mod flow;
 mod halting;
 mod rebalance;

@@ -10,7 +10,7 @@ fn fast(settings: &mut Settings) {
 }
 
 /// A partition that was folded for a while, with chunks of several ages.
-fn aged() -> Kit {
+pub(super) fn aged() -> Kit {
     let mut first = settings(1);
     fast(&mut first);
     let mut kit = Kit::with(first);
@@ -73,37 +73,6 @@ fn a_restore_reads_the_checkpoint_from_the_oldest_live_chunk_only() {
     assert!(
         kit.broker().calls.iter().any(|c| c.starts_with(&format!("scan tidegauge.checkpoint 0 {place}..")))
     );
-}
-
-#[test]
-fn a_drain_waits_for_what_is_being_restored() {
-    let kit = Kit::running(2);
-    kit.cdr(1, "a");
-    kit.broker_mut().unstable.insert(1);
-    let mut kit = kit.restarted(|_| ());
-    let (tell, told) = std::sync::mpsc::channel();
-    let reply: Reply<_> = Box::new(move |answer| tell.send(answer).expect("heard"));
-    kit.mailbox.push_back(Request::Drain { reply });
-    kit.settle();
-    assert_eq!((kit.state(0), kit.state(1)), (StateName::Drained, StateName::Restoring));
-    assert!(told.try_recv().is_err(), "partition 1 is not drained");
-    kit.broker_mut().unstable.clear();
-    kit.settle();
-    assert_eq!((kit.state(1), told.try_recv()), (StateName::Drained, Ok(Ok(()))));
-    assert_eq!(kit.status(1).replay_debt_records, 0);
-}
-
-#[test]
-fn after_a_drain_nothing_is_left_to_replay_and_folding_waits_for_the_word() {
-    let mut kit = aged();
-    let answer = kit.ask(|reply| Request::Drain { reply });
-    assert_eq!(answer, Some(Ok(())));
-    assert_eq!((kit.status(0).replay_debt_records, kit.state(0)), (0, StateName::Drained));
-    let at = kit.cdr(0, "held");
-    kit.settle();
-    assert!(kit.broker().committed(0) <= Some(at));
-    kit.ask(|reply| Request::GoOn { reply });
-    assert!(kit.broker().committed(0) > Some(at));
 }
 
 /// The dead writer had sent its offsets: these are unstable. Or it had not sent them yet: these are stable, and what it has
