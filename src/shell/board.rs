@@ -16,12 +16,34 @@ pub struct Board(Mutex<Said>);
 struct Said {
     workers: BTreeMap<usize, Vec<PartitionStatus>>,
     workers_expected: usize,
-    ingests: BTreeMap<usize, (IngestLedger, IngestReport)>,
+    ingests: BTreeMap<usize, IngestSaid>,
     ingests_expected: usize,
     feeds: BTreeMap<String, Vec<FeedStatus>>,
     ledger: Ledger,
     events: BTreeMap<&'static str, u64>,
     stopping: bool,
+}
+
+/// What an ingest said last.
+#[derive(Debug, Clone, Default)]
+struct IngestSaid {
+    ledger: IngestLedger,
+    report: IngestReport,
+    /// Outside records that it has not read yet, when that was known last.
+    behind: u64,
+}
+
+/// How the ingests of this process stand, all of them together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InputStatus {
+    /// Records that wait for their card.
+    pub parked: u64,
+    /// Outside records read and not acknowledged by the log.
+    pub in_flight: u64,
+    /// Outside records that were not read yet.
+    pub behind: u64,
+    /// Age of the newest outside message of the ingest that is behind most; 0 where all has been read.
+    pub lag_ms: i64,
 }
 
 /// How a feed stands, by what one reader of this process has seen of it.
@@ -101,14 +123,32 @@ impl Board {
         }
     }
 
-    pub fn ingest(&self, ingest: usize, ledger: IngestLedger, report: IngestReport) {
-        self.said().ingests.insert(ingest, (ledger, report));
+    /// What an ingest says of itself; `behind` where it is known how much it has not read.
+    pub fn ingest(&self, ingest: usize, ledger: IngestLedger, report: IngestReport, behind: Option<u64>) {
+        let mut said = self.said();
+        let before = said.ingests.get(&ingest).map_or(0, |said| said.behind);
+        let behind = behind.unwrap_or(before);
+        said.ingests.insert(ingest, IngestSaid { ledger, report, behind });
+    }
+
+    /// How far the ingests here are, at a time.
+    #[must_use]
+    pub fn input(&self, now_ms: i64) -> InputStatus {
+        self.said().ingests.values().fold(InputStatus::default(), |sum, IngestSaid { report, behind, .. }| {
+            let lag_ms = if report.idle { 0 } else { now_ms.saturating_sub(report.outside_ms) };
+            InputStatus {
+                parked: sum.parked.saturating_add(report.parked_held as u64),
+                in_flight: sum.in_flight.saturating_add(report.in_flight_records as u64),
+                behind: sum.behind.saturating_add(*behind),
+                lag_ms: sum.lag_ms.max(lag_ms),
+            }
+        })
     }
 
     /// An ingest has failed, and the one made in its place does not know the cards yet. What was read before stays counted.
     pub fn ingest_ended(&self, ingest: usize) {
-        if let Some((_, report)) = self.said().ingests.get_mut(&ingest) {
-            report.directory_ready = false;
+        if let Some(said) = self.said().ingests.get_mut(&ingest) {
+            said.report.directory_ready = false;
         }
     }
 
@@ -149,14 +189,14 @@ impl Board {
     #[must_use]
     pub fn ingest_ledger(&self) -> IngestLedger {
         let mut sum = IngestLedger::default();
-        self.said().ingests.values().for_each(|(ledger, _)| sum.merge(ledger));
+        self.said().ingests.values().for_each(|said| sum.merge(&said.ledger));
         sum
     }
 
     /// Whether an ingest here has read the directory to its end.
     #[must_use]
     pub fn directory_ready(&self) -> bool {
-        self.said().ingests.values().any(|(_, report)| report.directory_ready)
+        self.said().ingests.values().any(|said| said.report.directory_ready)
     }
 
     #[must_use]
@@ -170,7 +210,7 @@ impl Board {
         if said.workers.len() < said.workers_expected {
             why.push(format!("{} of {} workers have joined", said.workers.len(), said.workers_expected));
         }
-        let ingests = said.ingests.values().filter(|(_, report)| report.directory_ready).count();
+        let ingests = said.ingests.values().filter(|said| said.report.directory_ready).count();
         if ingests < said.ingests_expected {
             why.push(format!("{ingests} of {} ingests have read the directory", said.ingests_expected));
         }

@@ -77,16 +77,17 @@ fn turn<L: IngestLog, D: Directory>(
         pushed.tell(&mut ingest);
         if now_ms >= next_status_ms {
             next_status_ms = now_ms + STATUS_EVERY_MS;
-            metrics.step(ingest.ledger(), &report, wall_ms());
-            metrics.behind(ingest.lag());
-            shared.board.ingest(number, *ingest.ledger(), report);
+            metrics.counted(ingest.ledger());
+            shared.board.ingest(number, *ingest.ledger(), report, ingest.lag());
+            metrics.stand(shared.board.input(wall_ms()));
             let standing = ingest.standing();
-            feeds.stand(&standing, wall_ms());
+            feeds.count(&standing);
             let statuses = standing.into_iter().map(|standing| FeedStatus { standing, folder: None });
             shared.board.feeds(&format!("ingest-{number}"), statuses.collect());
+            feeds.stand(&shared.board.watched(), wall_ms());
         }
         if stopping && report.idle {
-            metrics.step(ingest.ledger(), &report, wall_ms());
+            metrics.counted(ingest.ledger());
             return Ok(());
         }
     }

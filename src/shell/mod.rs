@@ -25,7 +25,7 @@ mod tests;
 pub mod worker;
 
 pub use answers::{Answer, Answers, Waiting};
-pub use board::{Board, FeedStatus, FolderStatus, InHand, Readiness};
+pub use board::{Board, FeedStatus, FolderStatus, InHand, InputStatus, Readiness};
 pub use clock::{Clocks, wall_ms};
 pub use commands::Commands;
 pub use directory::SharedDirectory;

@@ -1,13 +1,14 @@
 //! What ingest and the readers of folders tell: records by outcome, and how feeds stand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use metrics::{Counter, Gauge, counter, gauge};
 
 use super::{add, seconds, table};
 use crate::ingest::gaps::Standing;
 use crate::ingest::{IngestLedger, IngestOutcome, Source};
-use crate::shell::FeedStatus;
+use crate::model::UnixTime;
+use crate::shell::{FeedStatus, InputStatus};
 
 /// Handles of an ingest.
 pub struct IngestMetrics {
@@ -43,27 +44,20 @@ impl IngestMetrics {
         }
     }
 
-    /// Takes up how many outside records were not read yet, where that is known.
-    pub fn behind(&self, records: Option<u64>) {
-        if let Some(records) = records {
-            self.behind.set(records as f64);
-        }
-    }
-
     /// A new ingest follows, whose ledger begins at zero.
     pub fn anew(&mut self) {
         self.told = IngestLedger::default();
     }
 
-    /// Takes up one step: the ledger as it stands, of which the part not yet told is added.
-    pub fn step(&mut self, ledger: &IngestLedger, report: &crate::ingest::Report, clock_ms: i64) {
-        self.lag.set(if report.idle { 0.0 } else { seconds(clock_ms - report.outside_ms) });
-        self.parked.set(report.parked_held as f64);
-        self.in_flight.set(report.in_flight_records as f64);
-        self.counted(ledger);
+    /// Takes up how the ingests of this process stand, all of them: whoever tells it, tells the same.
+    pub fn stand(&self, input: InputStatus) {
+        self.parked.set(input.parked as f64);
+        self.in_flight.set(input.in_flight as f64);
+        self.behind.set(input.behind as f64);
+        self.lag.set(seconds(input.lag_ms));
     }
 
-    /// Takes up the ledger alone: of a reader of files.
+    /// Takes up the ledger as it stands, of which the part not yet told is added.
     pub fn counted(&mut self, ledger: &IngestLedger) {
         if *ledger == self.told {
             return;
@@ -97,8 +91,6 @@ impl Default for IngestMetrics {
 pub struct FeedMetrics {
     /// Gaps opened that were told already.
     told: BTreeMap<String, u64>,
-    /// Feeds whose state was told last: their gauges are this reader's.
-    known: BTreeSet<String>,
 }
 
 impl FeedMetrics {
@@ -107,27 +99,31 @@ impl FeedMetrics {
         self.told.clear();
     }
 
-    /// Takes up how the feeds stand.
-    pub fn stand(&mut self, standing: &[Standing], clock_ms: i64) {
+    /// Takes up the gaps that this reader has opened.
+    pub fn count(&mut self, standing: &[Standing]) {
         for feed in standing {
-            let label = || [("feed", feed.feed.clone())];
             let told = self.told.entry(feed.feed.clone()).or_default();
             // Made at zero, so that the first gap is an increase.
-            counter!("tidegauge_feed_gaps_total", &label()).increment(feed.opened.saturating_sub(*told));
+            counter!("tidegauge_feed_gaps_total", "feed" => feed.feed.clone())
+                .increment(feed.opened.saturating_sub(*told));
             *told = feed.opened;
-            // A reader that has none of its partitions knows nothing of it; what it knew is another's to tell.
-            if feed.last_ms.is_none() && feed.newest.is_none() && feed.series == 0 {
-                if self.known.remove(&feed.feed) {
-                    gauge!("tidegauge_feed_gaps_open", &label()).set(0.0);
-                    gauge!("tidegauge_feed_silent", &label()).set(0.0);
-                }
-                continue;
-            }
-            self.known.insert(feed.feed.clone());
-            gauge!("tidegauge_feed_gaps_open", &label()).set(feed.open.len() as f64);
-            gauge!("tidegauge_feed_silent", &label())
-                .set(f64::from(u8::from(feed.silent_since_ms.is_some())));
-            if let Some(newest) = feed.newest {
+        }
+    }
+
+    /// Takes up how feeds stand, by what all readers of this process have seen of them: each has some partitions of a feed.
+    pub fn stand(&self, watched: &[FeedStatus], clock_ms: i64) {
+        let mut feeds: BTreeMap<&str, (usize, bool, Option<UnixTime>)> = BTreeMap::new();
+        for FeedStatus { standing, .. } in watched {
+            let (open, silent, newest) = feeds.entry(&standing.feed).or_default();
+            *open += standing.open.len();
+            *silent |= standing.silent_since_ms.is_some();
+            *newest = standing.newest.max(*newest);
+        }
+        for (feed, (open, silent, newest)) in feeds {
+            let label = || [("feed", feed.to_owned())];
+            gauge!("tidegauge_feed_gaps_open", &label()).set(open as f64);
+            gauge!("tidegauge_feed_silent", &label()).set(f64::from(u8::from(silent)));
+            if let Some(newest) = newest {
                 let lag_ms = clock_ms.saturating_sub(newest.saturating_mul(1_000));
                 gauge!("tidegauge_feed_event_lag_seconds", &label()).set(seconds(lag_ms));
             }
@@ -153,28 +149,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_told_of_a_feed_ends_with_its_last_partition() {
+    fn a_feed_stands_as_all_its_readers_have_it_and_what_was_told_ends_with_its_last_partition() {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        let says = |value| {
+        let says = |name: &str, value: u8| {
             let text = handle.render();
-            let series = format!("{}{{feed=\"f\"}} {value}", "tidegauge_feed_silent");
-            assert!(text.contains(&series), "{text}");
+            assert!(text.contains(&format!("{name}{{feed=\"f\"}} {value}\n")), "{text}");
         };
-        let silent = Standing {
-            feed: "f".to_owned(),
-            last_ms: Some(1),
-            silent_since_ms: Some(1),
-            series: 1,
-            ..Standing::default()
+        let of = |silent_since_ms, newest| {
+            let standing = Standing { feed: "f".to_owned(), silent_since_ms, newest, ..Standing::default() };
+            FeedStatus { standing, folder: None }
         };
+        let metrics = FeedMetrics::default();
         metrics::with_local_recorder(&recorder, || {
-            let mut metrics = FeedMetrics::default();
-            metrics.stand(&[silent], 0);
-            says(1);
-            metrics.anew();
-            metrics.stand(&[Standing { feed: "f".to_owned(), ..Standing::default() }], 0);
+            metrics.stand(&[of(Some(1), Some(5)), of(None, Some(7))], 10_000);
+            says("tidegauge_feed_silent", 1);
+            says("tidegauge_feed_event_lag_seconds", 3);
+            metrics.stand(&[of(None, None), of(None, None)], 11_000);
         });
-        says(0);
+        says("tidegauge_feed_silent", 0);
     }
 }

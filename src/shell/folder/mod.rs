@@ -331,7 +331,7 @@ impl<L: IngestLog> Turn<'_, L> {
     fn status(&self, (ingest, feeds): &mut (IngestMetrics, FeedMetrics)) {
         ingest.counted(self.out.ledger());
         let standing = self.gaps.standing();
-        feeds.stand(&standing, wall_ms());
+        feeds.count(&standing);
         let folder = |feed: &str| self.folders.ones.iter().find(|one| one.id() == feed).map(status_of);
         let statuses: Vec<FeedStatus> = standing
             .into_iter()
@@ -341,6 +341,7 @@ impl<L: IngestLog> Turn<'_, L> {
             feeds.folder(status);
         }
         self.shared.board.feeds(READER, statuses);
+        feeds.stand(&self.shared.board.watched(), wall_ms());
     }
 }
 
