@@ -22,8 +22,8 @@ use crate::log::kafka::{
 };
 use crate::log::{Replay, Tail as _, Topic};
 use crate::shell::{
-    Commands, Events, FOLLOWED, Inbox, Instance, SharedDirectory, Size, bind, follow, follow_events,
-    serve as serve_at, told_to_stop,
+    Commands, Events, FOLLOWED, Inbox, Instance, SharedDirectory, Size, bind, end_if_told_again, follow,
+    follow_events, serve as serve_at, told_to_stop,
 };
 use crate::worker::{Clock, New, Pace, Settings};
 
@@ -62,7 +62,8 @@ async fn serve(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
     doors.serve(api)?;
     tracing::info!(workers = size.workers, ingests = size.ingests, deployment = config.deployment, "running");
     told_to_stop().await?;
-    tracing::info!("told to stop: sealing, committing, leaving");
+    end_if_told_again();
+    tracing::info!("told to stop: sealing, committing, leaving; a second signal ends at once");
     let stopped = tokio::task::spawn_blocking(move || instance.stop()).await;
     if let Some(history) = history
         && let Err(error) = history.stop()

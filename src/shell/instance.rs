@@ -14,7 +14,7 @@ use super::{
     Board, Clocks, Inbox, Pushed, Pushes, SharedDirectory, Workers, folder, ingest, serving, worker,
 };
 use crate::api::{Access, Api, Basis, Serves, router};
-use crate::guard::or_exit_in;
+use crate::guard::{end_at_once, or_exit_in};
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::{Directory, Options};
 use crate::log::{IngestLog, LogError, WorkerLog};
@@ -181,4 +181,13 @@ pub async fn told_to_stop() -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     Ok(())
+}
+
+/// Ends the process at the next of these signals, however far it is: leaving takes as long as brokers take to answer.
+pub fn end_if_told_again() {
+    tokio::spawn(async {
+        if told_to_stop().await.is_ok() {
+            end_at_once();
+        }
+    });
 }

@@ -30,7 +30,7 @@ pub use clock::{Clocks, wall_ms};
 pub use commands::Commands;
 pub use directory::SharedDirectory;
 pub use events::{Events, FOLLOWED, Followed, Happened, Heard, NotFollowed};
-pub use instance::{Instance, Size, bind, serve, told_to_stop};
+pub use instance::{Instance, Size, bind, end_if_told_again, serve, told_to_stop};
 pub use mailbox::{Inbox, NoAnswer, Workers};
 pub use owners::Owners;
 pub use pushes::{NotTaken, Pushed, Pushes, Room};
