@@ -1,7 +1,7 @@
 //! CHF records (TS 32.298 clause 5.2.5): 5G charging, containers within multiple unit usage.
 
 use super::containers::Container;
-use super::fields::{identifier, imsi_text, push_text, seconds, time, unsigned};
+use super::fields::{identifier, imsi_text, local_number, push_text, seconds, time, unsigned};
 use super::{RecordError, RecordType, UsageRecord};
 use crate::ingest::ber::Reader;
 use crate::model::{Number, UnixTime};
@@ -45,7 +45,7 @@ fn walk(mut reader: Reader<'_>) -> Result<Fields<'_>, RecordError> {
             Some(6) => fields.opened = time(&tlv, "recordOpeningTime")?,
             Some(7) => fields.duration = seconds(&tlv)?,
             Some(8) => fields.sequence = unsigned(&tlv, "recordSequenceNumber")?,
-            Some(11) => fields.local_number = Some(unsigned(&tlv, "localRecordSequenceNumber")?),
+            Some(11) => fields.local_number = local_number(&tlv),
             Some(13) => session(reader.inside(&tlv)?, &mut fields)?,
             Some(27) => fields.charging_id = Some(identifier(&tlv)),
             _ => {}

@@ -42,6 +42,11 @@ pub(super) fn identifier(tlv: &Tlv<'_>) -> u64 {
     big_endian(tlv.value.get(from..).unwrap_or_default())
 }
 
+/// `LocalSequenceNumber`, 0 to 2^32 - 1, by which gaps are told and nothing else: no record is refused for its sake.
+pub(super) fn local_number(tlv: &Tlv<'_>) -> Option<u64> {
+    (!tlv.value.is_empty()).then(|| identifier(tlv))
+}
+
 fn big_endian(octets: &[u8]) -> u64 {
     octets.iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet))
 }
@@ -275,6 +280,18 @@ mod tests {
         ];
         for (octets, expected) in cases {
             assert_eq!(unsigned(&tlv(octets), "v").ok(), expected, "{octets:02X?}");
+        }
+    }
+
+    #[test]
+    fn a_sequence_number_is_read_whatever_its_sign() {
+        for (octets, number) in [
+            (&[0x05][..], Some(5)),
+            (&[0x80, 0, 0, 0], Some(1 << 31)),
+            (&[0, 0xFF, 0xFF, 0xFF, 0xFF], Some(u64::from(u32::MAX))),
+            (&[], None),
+        ] {
+            assert_eq!(local_number(&tlv(octets)), number, "{octets:02X?}");
         }
     }
 

@@ -63,6 +63,8 @@ impl std::fmt::Display for Broken {
 
 /// Fixed part of a TS 32.297 file header, up to and with the lost-CDR indicator.
 const FILE_HEADER: usize = 48;
+/// Header with filters and extensions, where nothing else tells that it is one. BER of a length in four octets is longer here.
+const SHORT_HEADER_MAX: usize = 4_096;
 /// File length of a file that was not closed.
 const LENGTH_UNKNOWN: u32 = u32::MAX;
 /// BER in the format field of a CDR header.
@@ -84,9 +86,11 @@ impl Framing {
     pub fn of_start(start: &[u8], length: Option<u64>) -> Self {
         let word = |at: usize| Some(u32::from_be_bytes(start.get(at..at + 4)?.try_into().ok()?));
         let (Some(said), Some(header)) = (word(0), word(4)) else { return Self::Plain };
-        let fits = length.map_or(said as usize >= start.len(), |length| u64::from(said) == length);
-        let length_fits = fits || said == LENGTH_UNKNOWN;
         let first = header as usize;
+        // Where the length is not known a header is short, so that none is read into BER of a padded length.
+        let may_be = said as usize >= start.len() && first <= SHORT_HEADER_MAX;
+        let fits = length.map_or(may_be, |length| u64::from(said) == length);
+        let length_fits = fits || said == LENGTH_UNKNOWN;
         if first <= FILE_HEADER || first > start.len() {
             return Self::Plain;
         }
@@ -252,7 +256,7 @@ impl<'a> Pieces<'a> {
     }
 
     fn resumes_at_header(&self, at: usize) -> bool {
-        let begins = |header: &Header| self.file.get(header.start) == Some(&0xBF);
+        let begins = |header: &Header| self.definite_at(header.start).is_some();
         self.header_at(at).is_some_and(|header| begins(&header) && self.holds(&header))
     }
 
@@ -279,17 +283,25 @@ impl<'a> Pieces<'a> {
         (RecordType::of(outer.tag).is_some() || other).then_some(reader.position())
     }
 
+    /// The first octet of the length of a usage record that begins at a position, if it is definite: to look for the end of others
+    /// at each position would take for ever.
+    fn definite_at(&self, at: usize) -> Option<u8> {
+        match self.file.get(at..)? {
+            [0xBF, 0x4E | 0x4F, length, ..] | [0xBF, 0x81, 0x48, length, ..] => {
+                Some(*length).filter(|length| *length != 0x80)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether reading may go on at a position after a broken stretch: a usage record of definite length that begins
     /// with its type.
     fn resumes_at(&self, at: usize) -> bool {
-        let length = match self.file.get(at..) {
-            Some([0xBF, 0x4E | 0x4F, length, ..] | [0xBF, 0x81, 0x48, length, ..]) => *length,
-            _ => return false,
-        };
+        let Some(length) = self.definite_at(at) else { return false };
         let begins = |at: usize| self.file.get(at) == Some(&RECORD_TYPE);
         let after = usize::from(length & 0x7F) * usize::from(length > 0x80);
         let tag = if self.file.get(at + 1) == Some(&0x81) { 3 } else { 2 };
-        length != 0x80 && begins(at + tag + 1 + after) && self.record_at(at).is_some()
+        begins(at + tag + 1 + after) && self.record_at(at).is_some()
     }
 }
 

@@ -2,7 +2,9 @@
 //! only a P-GW writes a list of service data.
 
 use super::containers::Container;
-use super::fields::{identifier, imsi, msisdn, push_address, push_text, seconds, time, unsigned};
+use super::fields::{
+    identifier, imsi, local_number, msisdn, push_address, push_text, seconds, time, unsigned,
+};
 use super::{RecordError, RecordType, UsageRecord};
 use crate::ingest::ber::{Reader, Tlv};
 use crate::model::{Number, UnixTime};
@@ -11,7 +13,8 @@ use crate::model::{Number, UnixTime};
 #[derive(Default)]
 struct Fields<'a> {
     imsi: Option<Number>,
-    msisdn: Option<Number>,
+    /// Read only where there is no IMSI: many data cards have none, and it is written in many ways then.
+    msisdn: Option<Tlv<'a>>,
     address: Option<&'a [u8]>,
     node: Option<&'a [u8]>,
     charging_id: Option<u64>,
@@ -40,7 +43,10 @@ pub(super) fn decode(kind: RecordType, reader: Reader<'_>, out: &mut UsageRecord
     let at = reader.position();
     let fields = walk(kind, reader)?;
     let opened = fields.opened.ok_or(RecordError::Missing { at, field: "recordOpeningTime" })?;
-    out.number = fields.imsi.or(fields.msisdn);
+    out.number = match (fields.imsi, fields.msisdn) {
+        (None, Some(tlv)) => Some(msisdn(&tlv)?),
+        (imsi, _) => imsi,
+    };
     out.start = opened;
     out.end = opened.saturating_add(fields.duration.unwrap_or(0));
     out.local_number = fields.local_number;
@@ -69,8 +75,8 @@ fn walk(kind: RecordType, mut reader: Reader<'_>) -> Result<Fields<'_>, RecordEr
             Some(14) => fields.duration = Some(seconds(&tlv)?),
             Some(17) => fields.sequence = unsigned(&tlv, "recordSequenceNumber")?,
             Some(18) => fields.node = Some(tlv.value),
-            Some(20) => fields.local_number = Some(unsigned(&tlv, "localSequenceNumber")?),
-            Some(22) => fields.msisdn = Some(msisdn(&tlv)?),
+            Some(20) => fields.local_number = local_number(&tlv),
+            Some(22) => fields.msisdn = Some(tlv),
             // In an S-GW record the tag is something else.
             Some(34) if kind == RecordType::Pgw => fields.services = list(reader, &tlv)?,
             _ => {}
