@@ -1,7 +1,8 @@
 //! CSV (RFC 4180) → rows and fields, borrowed: the text is cut at delimiters, and only what is asked for is unquoted.
 //!
 //! Only the fields that a mapping names must be UTF-8, so that a carrier's remarks in another encoding do no harm. A quoted
-//! field may go over lines, up to [`ROW_BYTES_MAX`]; where a quote does not close, its line alone is broken.
+//! field may go over lines, up to [`ROW_BYTES_MAX`]; where a quote does not close, or one within a field that is not doubled leaves
+//! the field open at the end of its line, the line alone is broken: it must not swallow the next.
 
 use std::borrow::Cow;
 
@@ -11,6 +12,7 @@ use crate::ingest::formats::pieces::{BOM, Piece};
 use crate::limits::FEED_ROW_BYTES_MAX as ROW_BYTES_MAX;
 
 const UNCLOSED: &str = "a quote does not end";
+const STRAY: &str = "a quote within quotes is not doubled";
 
 /// The rows, each with the header it stands under. Without `columns` the first row is the header.
 pub(super) fn pieces<'a>(bytes: &'a [u8], delimiter: u8, columns: Option<&[String]>) -> Vec<Piece<'a>> {
@@ -41,12 +43,18 @@ pub(super) fn pieces<'a>(bytes: &'a [u8], delimiter: u8, columns: Option<&[Strin
 fn row(text: &[u8], delimiter: u8) -> (usize, Option<&'static str>) {
     // Whether the field began with a quote, and whether that is still open.
     let (mut of_quotes, mut open, mut begins) = (false, false, true);
+    // Whether something else stands behind a quote that has closed.
+    let mut stray = false;
     for (at, byte) in text.iter().enumerate().take(ROW_BYTES_MAX) {
         match byte {
             b'"' if begins => (of_quotes, open) = (true, true),
             // Twice within quotes is a quote: it closes and opens again.
-            b'"' if of_quotes => open = !open,
+            b'"' if of_quotes => {
+                stray |= open && !ends(text.get(at + 1), delimiter);
+                open = !open;
+            }
             b'\n' if !open => return (at, None),
+            b'\n' if stray => return (at, Some(STRAY)),
             _ => {}
         }
         begins = !open && *byte == delimiter;
@@ -56,6 +64,11 @@ fn row(text: &[u8], delimiter: u8) -> (usize, Option<&'static str>) {
         return (text.len(), None);
     }
     (text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len()), Some(UNCLOSED))
+}
+
+/// Whether a quote may close before this byte, or be the first of two.
+fn ends(next: Option<&u8>, delimiter: u8) -> bool {
+    next.is_none_or(|next| *next == delimiter || b"\"\r\n".contains(next))
 }
 
 /// A row with its columns.
@@ -168,6 +181,19 @@ mod tests {
     #[test]
     fn a_quote_that_does_not_end_breaks_its_line_alone() {
         assert_eq!(rows("\"a,b\nc\n"), [(0, "\"a,b", Some(UNCLOSED)), (5, "c", None)]);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_doubled_breaks_its_line_alone() {
+        let (inch, good) = ("A,\"5\" pipe\",s1,100", "B,\"x\",s2,200");
+        let text = format!("{inch}\n{inch}\n{good}\n");
+        let second = inch.len() + 1;
+        assert_eq!(
+            rows(&text),
+            [(0, inch, Some(STRAY)), (second, inch, Some(STRAY)), (2 * second, good, None)]
+        );
+        // What closes again in its line is cut as before.
+        assert_eq!(rows("\"5\" a \"b\",c\nd"), [(0, "\"5\" a \"b\",c", None), (12, "d", None)]);
     }
 
     #[test]
