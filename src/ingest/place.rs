@@ -9,8 +9,11 @@ use super::packer::{Packer, TooLarge, When};
 use super::parking::Kind;
 use super::sources::Ref;
 use crate::codec::json::{self, CdrIn, ReadingIn, Scratch};
+use crate::codec::time;
+use crate::limits::DAY_S;
 use crate::model::{
-    CardId, CardName, Cdr, CounterKind, FeedName, Number, Origin, Reading, Record, partition_of,
+    CardId, CardName, Cdr, CounterKind, FeedName, Number, Origin, Reading, Record, TotalOf, UnixTime,
+    partition_of,
 };
 
 /// What became of a record.
@@ -60,7 +63,7 @@ impl<D: Directory> Place<'_, D> {
 
     /// Places a reading.
     pub(super) fn reading(&mut self, reading: &ReadingIn<'_>, origin: Origin<'_>) -> Placed {
-        let Some(card) = resolve(self.directory, reading.card, reading.at) else {
+        let Some(card) = resolve(self.directory, reading.card, named_at(reading)) else {
             return Placed::Nameless(reading.card);
         };
         self.push(card, &Record::Reading(canonical_reading(reading, card, origin)))
@@ -78,6 +81,15 @@ impl<D: Directory> Place<'_, D> {
             Err(TooLarge) => Placed::Dead("the record fits no pack".to_owned()),
         }
     }
+}
+
+/// The time at which the card that a reading is of went by its number. A carrier's total is of the time before it; one that names
+/// its day is of that day, of whose seconds noon is on it in every zone. The meter, which knows the zone, checks the last one.
+fn named_at(reading: &ReadingIn<'_>) -> UnixTime {
+    let Some(of) = CounterKind(&reading.counter).total() else { return reading.at };
+    let before = reading.at.saturating_sub(1);
+    let day = time::parse_day(&reading.session).filter(|_| of == TotalOf::Day);
+    day.map_or(before, |day| (i64::from(day) * DAY_S + DAY_S / 2).min(before))
 }
 
 /// The canonical form of a CDR, once its card is known.

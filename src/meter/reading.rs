@@ -15,7 +15,7 @@ use super::effects::Effects;
 use super::fall::Fall;
 use super::totals;
 use crate::limits::{CARD_BYTES_MAX, FUTURE_S_MAX, RECORD_BYTES_MAX};
-use crate::model::{CounterData, EventBody, Outcome, Reading, Reason};
+use crate::model::{CounterData, EventBody, Outcome, Reading, Reason, UnixTime};
 
 /// Why a reading is not counted.
 pub(super) type Refusal = (Outcome, Reason);
@@ -76,7 +76,7 @@ fn admit(card: &Card, reading: &Reading<'_>, ctx: &Ctx<'_>) -> Result<Admitted, 
     if card.is_by_totals(source, reading.feed.hash) {
         return Err(counts_twice(reading.feed.name));
     }
-    check_number(card, reading)?;
+    check_number(card, reading, reading.at)?;
     let day = DaySpan::of(ctx.calendar(), reading.at);
     if !card.usage.is_open(&day, ctx.index.horizon_s, ctx.now) {
         return Err((Outcome::Late, "its day is closed".into()));
@@ -120,8 +120,9 @@ pub(super) fn check_figures(reading: &Reading<'_>, ctx: &Ctx<'_>) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn check_number(card: &Card, reading: &Reading<'_>) -> Result<(), Refusal> {
-    match reading.number.filter(|number| !card.numbers.holds(*number, reading.at)) {
+/// Whether the card held the number that it was named by at the time that the reading is of.
+pub(super) fn check_number(card: &Card, reading: &Reading<'_>, at: UnixTime) -> Result<(), Refusal> {
+    match reading.number.filter(|number| !card.numbers.holds(*number, at)) {
         Some(number) => Err((Outcome::Unknown, format!("the card did not hold {number} at its time").into())),
         None => Ok(()),
     }

@@ -95,12 +95,13 @@ fn admit(card: &Card, reading: &Reading<'_>, of: TotalOf, ctx: &Ctx<'_>) -> Resu
         return Err(wrong("a carrier's total must name the carrier's feed"));
     }
     let source = cdr::source(card, reading.feed.hash, reading.feed.name, ctx)?;
-    check_number(card, reading)?;
     let period = Period::of(card, reading, of, ctx)?;
     if reading.at <= period.span.start {
         return Err(wrong("its time is before the day or cycle that it is a total of"));
     }
     let until = reading.at.min(period.span.end);
+    // A total is of the time before it: the number may have another card by the time it is asked for.
+    check_number(card, reading, until.saturating_sub(1))?;
     let last_day = DaySpan::of(ctx.calendar(), until.saturating_sub(1));
     if !card.usage.is_open(&last_day, ctx.index.horizon_s, ctx.now) {
         return Err((Outcome::Late, "its day is closed".into()));

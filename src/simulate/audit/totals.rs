@@ -48,14 +48,14 @@ impl Line {
         let source =
             if settles { Some(Source::Settling) } else { self.estimate(&reading.feed, terms.catalogue) };
         let source = source.ok_or(Outcome::Rejected)?;
-        if !self.holds(reading.number, reading.at) {
-            return Err(Outcome::Unknown);
-        }
         let period = period(reading, terms).ok_or(Outcome::Rejected)?;
         if reading.at <= terms.zone.start(period.0) {
             return Err(Outcome::Rejected);
         }
         let last_second = reading.at.min(terms.zone.start(period.1)) - 1;
+        if !self.holds(reading.number, last_second) {
+            return Err(Outcome::Unknown);
+        }
         if !self.is_open(terms.zone.day(last_second), terms) {
             return Err(Outcome::Late);
         }
