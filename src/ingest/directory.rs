@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::limits::{CONFLICTS_OF_NUMBER_MAX, HOLDERS_MAX};
 use crate::model::{CardHash, CardId, CardName, DirectoryEntry, Number, UnixTime};
 
 /// The entries of the directory, shared or not. Entries are set by name and card; setting one again changes nothing, so
@@ -17,7 +18,7 @@ pub trait Directory {
     /// The card that holds a number in a second.
     fn holder(&self, number: Number, at: UnixTime) -> Option<CardId>;
 
-    /// The entries of a number that overlap, each pair once.
+    /// The entries of a number that overlap, each pair once; of many some.
     fn conflicts(&self, number: Number) -> Vec<(DirectoryEntry, DirectoryEntry)>;
 
     /// Whether a card has ever been registered.
@@ -40,7 +41,8 @@ pub fn resolve<D: Directory>(directory: &D, name: CardName, at: UnixTime) -> Opt
     }
 }
 
-/// The entries of one number, by whoever holds them. Almost always one.
+/// The entries of one number, by whoever holds them. Almost always one; where a system writes one number into every registration
+/// (a device of zeros), those that took it last, at most [`HOLDERS_MAX`].
 #[derive(Debug, Clone, Default)]
 pub struct Holders(Vec<DirectoryEntry>);
 
@@ -49,8 +51,20 @@ impl Holders {
     pub fn set(&mut self, card: CardId, entry: Option<DirectoryEntry>) -> Change {
         self.0.retain(|held| held.card != card);
         let Some(entry) = entry else { return Change::default() };
-        let overlaps = self.0.iter().filter(|held| overlap(held, &entry)).copied().collect();
+        let overlaps = self
+            .0
+            .iter()
+            .filter(|held| overlap(held, &entry))
+            .take(CONFLICTS_OF_NUMBER_MAX)
+            .copied()
+            .collect();
         self.0.push(entry);
+        if self.0.len() > HOLDERS_MAX {
+            let first = self.0.iter().enumerate().min_by_key(|(_, held)| (held.valid_from, held.card));
+            if let Some((at, _)) = first {
+                self.0.remove(at);
+            }
+        }
         Change { overlaps }
     }
 
@@ -66,12 +80,12 @@ impl Holders {
         self.0.iter().filter(move |held| held.holds_at(time)).map(|held| held.card)
     }
 
-    /// Those that overlap, each pair once.
+    /// Those that overlap, each pair once, as far as they are told.
     #[must_use]
     pub fn conflicts(&self) -> Vec<(DirectoryEntry, DirectoryEntry)> {
         let pairs =
             self.0.iter().enumerate().flat_map(|(at, a)| self.0.iter().skip(at + 1).map(move |b| (*a, *b)));
-        pairs.filter(|(a, b)| overlap(a, b)).collect()
+        pairs.filter(|(a, b)| overlap(a, b)).take(CONFLICTS_OF_NUMBER_MAX).collect()
     }
 
     #[must_use]
@@ -182,6 +196,21 @@ mod tests {
             assert_eq!(directory(&entries).holder(IMSI, 160), Some(card(2)));
             assert_eq!(directory(&entries).holder(IMSI, 120), Some(card(1)));
         }
+    }
+
+    #[test]
+    fn a_number_that_everybody_says_to_have_costs_no_more_than_some_do() {
+        let mut directory = PlainDirectory::default();
+        let card = |n: usize| CardId::parse(&format!("898600{n:013}")).unwrap();
+        for n in 0..HOLDERS_MAX + 50 {
+            let entry = DirectoryEntry { card: card(n), valid_from: n as UnixTime, ..entry(0, 0, None) };
+            let change = directory.set(entry.name, entry.card, Some(entry));
+            assert!(change.overlaps.len() == n.min(CONFLICTS_OF_NUMBER_MAX));
+        }
+        assert_eq!(directory.conflicts(IMSI).len(), CONFLICTS_OF_NUMBER_MAX);
+        let last = HOLDERS_MAX + 49;
+        assert_eq!(directory.holder(IMSI, last as UnixTime), Some(card(last)));
+        assert_eq!((directory.holder(IMSI, 60), directory.holder(IMSI, 49)), (Some(card(60)), None));
     }
 
     #[test]

@@ -72,6 +72,10 @@ pub const FOLDER_TELL_EVERY_MS: i64 = 30_000;
 pub const FILE_PROBLEMS_SHOWN: usize = 20;
 /// Events about conflicts of identity waiting to be sent; beyond, they are told at the next start.
 pub const CONFLICTS_QUEUED_MAX: usize = 10_000;
+/// Cards that say they hold one number, of which ingest knows: those that took it last.
+pub const HOLDERS_MAX: usize = 1_000;
+/// Pairs of cards that are told of one number that several hold.
+pub const CONFLICTS_OF_NUMBER_MAX: usize = 16;
 /// Numbers that two cards seem to hold, before the directory has been read to its end: most have moved from one to the other,
 /// whose release stands in another partition.
 pub const CONFLICTS_DOUBTED_MAX: usize = 200_000;
