@@ -3,6 +3,7 @@
 
 #![cfg(feature = "full")]
 
+mod archive;
 #[path = "../support/clickhouse.rs"]
 mod engine;
 mod failing;

@@ -115,19 +115,27 @@ impl Archive {
         Ok(rows.into_iter().next())
     }
 
-    /// Sums over the cycles that run on a day.
+    /// Sums over the running cycles, on a day as UTC has it.
+    ///
+    /// Cycles begin and end in the zones of their carriers, in which it may be a day earlier or later. Which one of a
+    /// carrier runs its cards say: the newest of which one of them has a row, for a row is there once something has happened
+    /// in its cycle.
     ///
     /// # Errors
     /// As ClickHouse has it.
     pub async fn fleet(&self, today: Day) -> Result<FleetSums, Failure> {
-        let today = date(today);
+        let (before, after) = (date(today.saturating_sub(1)), date(today.saturating_add(1)));
+        let near = format!(
+            "cycle <= toDate({after}) AND cycle > toDate({after}) - {FLEET_CYCLE_DAYS_MAX} AND cycle_last >= toDate({before})"
+        );
+        let table = CardMonth::TABLE;
         let rows = self
             .0
             .rows(&format!(
                 "SELECT count() AS cards, sum(used) AS used, sum(settled) AS settled, sum(provisional) AS provisional, \
                  sum(overage) AS overage, countIf(quota > 0 AND remaining = 0 AND state != 'cancelled') AS exhausted, \
-                 max(as_of) AS as_of FROM card_month_now \
-                 WHERE cycle <= toDate({today}) AND cycle > toDate({today}) - {FLEET_CYCLE_DAYS_MAX} AND cycle_last >= toDate({today})"
+                 max(as_of) AS as_of FROM {table}_now WHERE {near} \
+                 AND (carrier, cycle) IN (SELECT carrier, max(cycle) FROM {table} WHERE {near} GROUP BY carrier)"
             ))
             .await?;
         Ok(rows.into_iter().next().unwrap_or_default())
