@@ -10,7 +10,6 @@ use crate::limits::ARCHIVE_ANSWER_MS;
 use crate::log::Topic;
 use crate::log::kafka::KafkaReader;
 use crate::rollup::history::{ALL_TOPICS, EVENT_TOPICS, History, HistoryOptions};
-use crate::rollup::schema::check_schema;
 use crate::rollup::{Archive, ChannelSink, Client, Flusher, RowBatch, RowSink, Server, Timeouts, Writer};
 
 /// How long rows under way may delay the end: what is not written is dirty and comes again.
@@ -44,19 +43,18 @@ fn server(said: &ClickHouse) -> Server {
 }
 
 impl Rollups {
-    /// Starts the flusher. A server that is away or has other tables is reported, and does not hold metering up.
+    /// Starts the flusher. A server that is away or has other tables is told until that is mended, gets no row before, and does not
+    /// hold metering up.
     pub(super) fn start(config: &Config) -> Self {
         let Some(client) = client(config) else {
             tracing::warn!("clickhouse.url is not set: rollups are off");
             return Self(None);
         };
-        let checked = client.clone();
-        tokio::spawn(async move {
-            if let Err(error) = check_schema(&checked).await {
-                tracing::error!(%error, "ClickHouse; rows wait in memory, metering and alerts go on");
-            }
-        });
-        let flusher = Flusher::start(Writer::new(client), &tokio::runtime::Handle::current());
+        let writer = Writer::new(client).after_check();
+        let checked = writer.clone();
+        // Told at once, not when the first rows come.
+        tokio::spawn(async move { checked.checked().await });
+        let flusher = Flusher::start(writer, &tokio::runtime::Handle::current());
         Self(Some(Arc::new(flusher)))
     }
 
@@ -67,7 +65,8 @@ impl Rollups {
         let member = kafka::member(config, &format!("{}-history", config.kafka.group), "history");
         let open = move || KafkaReader::open(member.clone(), topics);
         let runtime = tokio::runtime::Handle::current();
-        History::start(HistoryOptions { open, writer: Writer::new(client), runtime }).map(Some)
+        let writer = Writer::new(client).after_check();
+        History::start(HistoryOptions { open, writer, runtime }).map(Some)
     }
 
     pub(super) fn sink(&self) -> Sink {

@@ -1,8 +1,8 @@
-//! Whether the tables are as this program writes them, asked once at start: a wrong column is named before a row is lost
-//! sight of in retries.
+//! Whether the tables are as this program writes them, asked at start until ClickHouse answers: a wrong column is named
+//! before a row is lost sight of in retries.
 //!
-//! Invariant: what is missing or of another type stops the rollup; what is there beside is a newer program's and does no
-//! harm, if it has a default.
+//! Invariant: what is missing, of another type or of another engine holds the rollup up until it is set right; what is there
+//! beside is a newer program's and does no harm, if it has a default.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,7 @@ pub enum SchemaProblem {
     NoDefault { table: &'static str, column: String, found: String },
 }
 
-/// Why the rollup does not start.
+/// Why the rollup does not start yet.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
     #[cfg(feature = "full")]
@@ -125,6 +125,15 @@ fn surplus_problem(table: &Table, name: &str, found: &FoundColumn) -> Option<Sch
 mod ask {
     use super::{BTreeMap, FoundColumn, FoundTable, SchemaError, problems};
     use crate::rollup::{Client, Failure};
+
+    impl From<SchemaError> for Failure {
+        fn from(error: SchemaError) -> Self {
+            match error {
+                SchemaError::Server { failure, .. } => failure,
+                wrong @ SchemaError::Wrong { .. } => Self::schema(wrong.to_string()),
+            }
+        }
+    }
 
     /// Compares the tables with what the program writes.
     ///

@@ -54,6 +54,11 @@ impl WriteStats {
         self.failing_now().insert(table, failure);
     }
 
+    /// What failed and is not a table fails no more.
+    pub(super) fn mended(&self, what: &'static str) {
+        self.failing_now().remove(what);
+    }
+
     /// A map is whole whatever its last writer did: poison means nothing here.
     fn failing_now(&self) -> MutexGuard<'_, BTreeMap<&'static str, Failure>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,15 +1,18 @@
 //! Writes rows until they are there: one portion after the other, each tried for ever.
 //!
 //! Invariant: a portion is left only when ClickHouse has answered for all of it. After a timeout or a broken answer its
-//! rows may be there already; they are sent again, and their versions make that harmless.
+//! rows may be there already; they are sent again, and their versions make that harmless. Only the tables' engine makes it so:
+//! a writer that is told to look first ([`Writer::after_check`]) writes nothing before the tables were found to be right.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::{RowOwned, RowWrite};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use super::rows::Columns;
+use super::schema::check_schema;
 use super::{Backoff, Client, Failure, Verdict, WriteStats, portions};
 use crate::limits::RETRY_MAX_MS;
 
@@ -20,19 +23,53 @@ pub struct Writer {
     stats: Arc<WriteStats>,
     /// How often what needs somebody to act is tried.
     keep_retry: Duration,
+    /// Set once the tables were found to be right, for all clones; `None`: nobody looks.
+    right: Option<Arc<OnceCell<()>>>,
 }
+
+/// What fails as long as the tables are not those of this program.
+const SCHEMA: &str = "system.columns";
 
 impl Writer {
     #[must_use]
     pub fn new(client: Client) -> Self {
         let keep_retry = Duration::from_millis(RETRY_MAX_MS);
-        Self { client, stats: Arc::default(), keep_retry }
+        Self { client, stats: Arc::default(), keep_retry, right: None }
     }
 
     /// Tries what needs somebody to act each `wait` instead of each 30 s.
     #[must_use]
     pub fn with_keep_retry(self, wait: Duration) -> Self {
         Self { keep_retry: wait, ..self }
+    }
+
+    /// Writes nothing before the tables were found to be as this program has them.
+    #[must_use]
+    pub fn after_check(self) -> Self {
+        Self { right: Some(Arc::default()), ..self }
+    }
+
+    /// Returns once the tables are right, if they are to be looked at. One looks, whoever else waits shares the answer.
+    pub async fn checked(&self) {
+        if let Some(right) = &self.right {
+            right.get_or_init(|| self.until_right()).await;
+        }
+    }
+
+    async fn until_right(&self) {
+        let mut backoff = Backoff::new(jitter_seed());
+        while let Err(error) = check_schema(&self.client).await {
+            let text = error.to_string();
+            let failure = Failure::from(error);
+            let wait = self.wait_after(&failure, &mut backoff);
+            tracing::error!(
+                code = %failure.code,
+                "ClickHouse: {text}; rows wait, metering and alerts go on; again in {:.1} s", wait.as_secs_f32()
+            );
+            self.stats.failed(SCHEMA, failure);
+            sleep(wait).await;
+        }
+        self.stats.mended(SCHEMA);
     }
 
     /// What was written, and what fails.
@@ -55,6 +92,7 @@ impl Writer {
     where
         R: Columns + RowOwned + RowWrite,
     {
+        self.checked().await;
         let mut backoff = Backoff::new(jitter_seed());
         loop {
             let began = Instant::now();

@@ -102,8 +102,39 @@ async fn a_server_that_dies_in_flushes_ends_with_every_row_and_acks_in_order() {
     assert!(flusher.stop(Duration::from_secs(5)).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_before_the_tables_are_right() {
+    let Some(place) = Place::find() else { skipped!("no ClickHouse here") };
+    let client = place.migrated().await;
+    // Every repeat would count.
+    for sql in [
+        "RENAME TABLE card_day TO kept",
+        "CREATE TABLE card_day AS kept ENGINE = MergeTree ORDER BY (card, day)",
+    ] {
+        client.execute(sql).await.unwrap();
+    }
+    let writer = Writer::new(client.clone()).with_keep_retry(Duration::from_millis(20)).after_check();
+    let flusher = Flusher::start(writer, &tokio::runtime::Handle::current());
+    let mut sink = flusher.sink();
+    assert!(sink.submit(batch(0)));
+    until(|| flusher.stats().errors() >= 3).await;
+    let failing = flusher.stats().failing();
+    assert!(failing.len() == 1 && failing[0].1.text.contains("MergeTree"), "{failing:?}");
+    assert_eq!((flusher.stats().inserts(), sink.acked()), (0, None));
+    let written = "SELECT count() FROM (SELECT card FROM card_month UNION ALL SELECT card FROM card_day)";
+    assert_eq!(client.rows::<u64>(written).await.unwrap(), [0]);
+
+    for sql in ["DROP TABLE card_day", "RENAME TABLE kept TO card_day"] {
+        client.execute(sql).await.unwrap();
+    }
+    until(|| flusher.stats().inserts() >= 2).await;
+    until(|| flusher.rows_queued() == 0 || sink.acked().is_some()).await;
+    assert!(flusher.stats().failing().is_empty());
+    assert_eq!(client.rows::<u64>(written).await.unwrap(), [CARDS * 6]);
+}
+
 /// Waits for an event that has no channel of its own.
-async fn until(happened: impl Fn() -> bool) {
+async fn until(mut happened: impl FnMut() -> bool) {
     while !happened() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
