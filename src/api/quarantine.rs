@@ -62,7 +62,7 @@ pub(super) async fn list(
         let (card, outcome) = (of("card", &card_text), of("outcome", &outcome_text));
         format!("/v1/quarantine?limit={limit}{card}{outcome}&cursor={cursor}")
     });
-    let records: Vec<Value> = rows.iter().map(shown).collect();
+    let records: Vec<Value> = archive.shown_once(rows).await?.iter().map(shown).collect();
     Ok(Json(json!({ "records": records, "source": "clickhouse", "next": next })))
 }
 
@@ -116,9 +116,9 @@ pub(super) async fn post(
         Some(_) => return Err(Problem::BadRequest("field `dry_run`: true or false".to_owned())),
     };
     let archive = api.archive.as_ref().ok_or(Problem::NoQuarantine)?;
-    let row = archive.set_aside_as(&id).await?;
-    let row = row.ok_or_else(|| Problem::NotFound(format!("no record is set aside as {id}")))?;
-    let card = card_of(&api, &row, body.remove("card"))?;
+    let said = said(&api, body.remove("card"))?;
+    let row = the_one(archive.set_aside_as(&id, said).await?, &id, said)?;
+    let card = card_of(&row, said)?;
     command_of(&row, &mut body)?;
     let key = id_by_content(&format!("post/{id}"), &body);
     let name = card.to_string();
@@ -132,13 +132,32 @@ pub(super) async fn post(
     Ok(Json(json!({ "dry_run": true, "command": command, "matches": matches })).into_response())
 }
 
+/// The card that the operator names.
+fn said(api: &Api, card: Option<Value>) -> Result<Option<CardId>, Problem> {
+    match card {
+        None => Ok(None),
+        Some(Value::String(name)) => Ok(Some(api.card_of(&name)?)),
+        Some(_) => Err(Problem::BadRequest("field `card`: is no name of a card".to_owned())),
+    }
+}
+
+/// Of the records of an id, as the archive orders them, the one that is meant. Equal records of several cards share their id.
+fn the_one(rows: Vec<SetAsideRecord>, id: &str, said: Option<CardId>) -> Result<SetAsideRecord, Problem> {
+    let mut rows = rows.into_iter();
+    let none = || Problem::NotFound(format!("no record is set aside as {id}"));
+    let row = rows.next().ok_or_else(none)?;
+    match rows.find(|other| said.is_none() && !other.card.is_empty()) {
+        Some(other) => Err(Problem::Conflict(format!(
+            "records of several cards are set aside as {id}, of {} and {} among them: say whose is meant, as field `card` \
+             (`quarantine post --card`)",
+            row.card, other.card
+        ))),
+        None => Ok(row),
+    }
+}
+
 /// Whose the record is: as it was set aside, or as the operator says of one that nobody was known for.
-fn card_of(api: &Api, row: &SetAsideRecord, said: Option<Value>) -> Result<CardId, Problem> {
-    let said = match said {
-        None => None,
-        Some(Value::String(name)) => Some(api.card_of(&name)?),
-        Some(_) => return Err(Problem::BadRequest("field `card`: is no name of a card".to_owned())),
-    };
+fn card_of(row: &SetAsideRecord, said: Option<CardId>) -> Result<CardId, Problem> {
     match (CardId::parse(&row.card).ok(), said) {
         (Some(known), Some(said)) if known != said => {
             Err(Problem::Conflict(format!("the record is of card {known}, not of {said}")))
@@ -246,6 +265,25 @@ mod tests {
                 told => panic!("{other}: {told:?}"),
             }
         }
+    }
+
+    #[test]
+    fn an_id_of_several_cards_needs_the_card() {
+        let of = |card: &str| SetAsideRecord { card: card.to_owned(), ..row("late", CDR) };
+        let [a, b] = ["8986001234567890123", "8986001234567890131"];
+        let card = |text| CardId::parse(text).expect("a card");
+        match the_one(vec![of(a), of(b)], "97", None) {
+            Err(Problem::Conflict(why)) => {
+                assert!([a, b, "`card`", "--card"].iter().all(|said| why.contains(said)), "{why}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(the_one(vec![of(b), of(a)], "97", Some(card(b))).expect("named").card, b);
+        // One that nobody was known for yet is no other card's.
+        let one = the_one(vec![of(a), of("")], "97", None).expect("one card");
+        assert_eq!(card_of(&one, None).expect("its card"), card(a));
+        assert!(matches!(card_of(&one, Some(card(b))), Err(Problem::Conflict(why)) if why.contains(a)));
+        assert!(matches!(the_one(Vec::new(), "97", None), Err(Problem::NotFound(_))));
     }
 
     #[test]

@@ -281,7 +281,7 @@ pub(super) struct QuarantinePostArgs {
     /// Quarantine ids, as the list has them.
     #[arg(required = true)]
     pub ids: Vec<String>,
-    /// The card of records that nobody was known for.
+    /// Whose they are: of records that nobody was known for, or where records of several cards share an id.
     #[arg(long)]
     pub card: Option<String>,
     /// Which cycle takes a record whose day is closed.

@@ -55,6 +55,11 @@ pub const FLEET_FAILURE_LASTS_MS: u64 = 2_000;
 /// Records of the log that are shown beside one that is to be posted.
 pub const POST_MATCHES_MAX: usize = 16;
 
+/// Records of one quarantine id that are looked at: more than one says that the id does not tell which.
+pub const SET_ASIDE_AS_MAX: usize = 2;
+/// Records with a card that are looked at for those of a page that stand there without; beyond, one is shown twice.
+pub const SET_ASIDE_TWINS_MAX: usize = 10_000;
+
 /// Commands that came by HTTP and are on their way into the log; further ones are refused.
 pub const COMMANDS_IN_FLIGHT_MAX: usize = 1_024;
 /// How long a request may take: longer than it may wait for an answer, than the log for an append, and than ClickHouse.

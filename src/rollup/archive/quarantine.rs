@@ -1,8 +1,11 @@
 //! Records that were set aside, and what the log holds beside them.
 
+use std::collections::BTreeSet;
+
 use super::{Archive, quoted};
-use crate::limits::{ARCHIVE_ROWS_MAX, POST_MATCHES_MAX};
-use crate::model::CardId;
+use crate::codec::json::{Scratch, cdr};
+use crate::limits::{ARCHIVE_ROWS_MAX, POST_MATCHES_MAX, SET_ASIDE_AS_MAX, SET_ASIDE_TWINS_MAX};
+use crate::model::{CardId, CardName};
 use crate::rollup::Failure;
 use crate::rollup::rows::{Columns as _, Quarantine, Raw, UsageRecord};
 
@@ -51,6 +54,16 @@ pub struct SetAsideRecord {
     pub record: Raw,
 }
 
+/// A cardless row's record, as it was set aside once its card was known.
+#[derive(clickhouse::Row, serde::Serialize, serde::Deserialize)]
+struct Twin {
+    id: String,
+    record: Raw,
+}
+
+/// What stands in place of a card that is not known.
+const NOBODY: &str = "toFixedString('', 19)";
+
 const COLUMNS: &str = "replaceAll(toString(card), '\\0', '') AS card_text, id, \
      toUnixTimestamp64Milli(seen) AS seen_ms, toString(outcome) AS outcome_text, reason, \
      toString(source) AS source_text, source_partition, source_offset, log_position, record";
@@ -72,12 +85,47 @@ impl Archive {
         self.quarantine(&format!("{where_} ORDER BY seen DESC, id DESC LIMIT {limit}")).await
     }
 
-    /// The record of a quarantine id.
+    /// Records of a quarantine id, which does not hold the card: that of `card` first, then those whose card is known, the
+    /// newest before others. At most [`SET_ASIDE_AS_MAX`], which tells whether the id alone says which.
     ///
     /// # Errors
     /// As ClickHouse has it.
-    pub async fn set_aside_as(&self, id: &str) -> Result<Option<SetAsideRecord>, Failure> {
-        Ok(self.quarantine(&format!("id = {} LIMIT 1", quoted(id))).await?.into_iter().next())
+    pub async fn set_aside_as(&self, id: &str, card: Option<CardId>) -> Result<Vec<SetAsideRecord>, Failure> {
+        let (id, first) =
+            (quoted(id), card.map(|card| format!("card = '{card}' DESC, ")).unwrap_or_default());
+        let order = format!("ORDER BY {first}card != {NOBODY} DESC, seen DESC LIMIT {SET_ASIDE_AS_MAX}");
+        self.quarantine(&format!("id = {id} {order}")).await
+    }
+
+    /// Leaves out records whose card was not known and that stand under the same id once more with their card: they have
+    /// come again since.
+    ///
+    /// # Errors
+    /// As ClickHouse has it.
+    pub async fn shown_once(&self, mut rows: Vec<SetAsideRecord>) -> Result<Vec<SetAsideRecord>, Failure> {
+        let nobodys: Vec<_> =
+            rows.iter().filter(|row| row.card.is_empty()).map(|row| quoted(&row.id)).collect();
+        if nobodys.is_empty() {
+            return Ok(rows);
+        }
+        let (table, ids) = (Quarantine::TABLE, nobodys.join(", "));
+        let sql = format!(
+            "SELECT id, record FROM {table} WHERE id IN ({ids}) AND card != {NOBODY} \
+             LIMIT {SET_ASIDE_TWINS_MAX}"
+        );
+        let twins: BTreeSet<_> = self
+            .0
+            .rows::<Twin>(&sql)
+            .await?
+            .into_iter()
+            .filter_map(|twin| named(twin.id, &twin.record))
+            .collect();
+        // Equal records of two cards have one id: whose it is says the name that the record goes by.
+        rows.retain(|row| {
+            !row.card.is_empty()
+                || named(row.id.clone(), &row.record).is_none_or(|named| !twins.contains(&named))
+        });
+        Ok(rows)
     }
 
     async fn quarantine(&self, which: &str) -> Result<Vec<SetAsideRecord>, Failure> {
@@ -104,4 +152,9 @@ impl Archive {
         );
         self.0.rows(&sql).await
     }
+}
+
+/// A CDR under its id and the name that it goes by.
+fn named(id: String, record: &Raw) -> Option<(String, CardName)> {
+    cdr(&record.0, &mut Scratch::default()).ok().map(|cdr| (id, cdr.card))
 }
