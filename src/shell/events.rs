@@ -94,6 +94,13 @@ impl Events {
         *self.places_now() = places;
     }
 
+    /// The tail has come to these places, and has passed on what there was before them.
+    pub fn reach(&self, places: &Places) {
+        for (at, held) in self.places_now().iter_mut() {
+            *held = (*held).max(places.get(at).copied().unwrap_or(*held));
+        }
+    }
+
     /// What the tail was to read next is gone: it begins anew, and the streams end.
     pub fn lose(&self) {
         self.places_now().clear();
@@ -177,6 +184,18 @@ mod tests {
         let event = followed.heard.try_recv().expect("heard").expect("an event");
         assert_eq!((event.offset, event.json.as_str()), (LogOffset(8), "{\"id\": 1}"));
         assert_eq!(followed.heard.try_recv(), Err(TryRecvError::Empty));
+    }
+
+    #[test]
+    fn a_place_that_is_reached_only_grows_and_is_none_once_lost() {
+        let events = begun();
+        let place = |offset| Places::from([(TopicPartition { topic: Topic::Alerts, partition: 0 }, offset)]);
+        events.reach(&place(LogOffset(9)));
+        events.reach(&place(LogOffset(8)));
+        assert_eq!(events.places(), place(LogOffset(9)));
+        events.lose();
+        events.reach(&place(LogOffset(10)));
+        assert!(events.places().is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::supervisor::{Ended, Supervisor, spawn};
 use super::{Answers, Events};
-use crate::log::{LogError, Message, Tail, Topic};
+use crate::log::{LogError, Message, Places, Tail, Topic};
 
 /// How long a poll waits: also the longest that the thread's end takes.
 const POLL: Duration = Duration::from_millis(100);
@@ -49,12 +49,13 @@ pub fn follow<T: Tail>(
 /// The system has no thread left.
 pub fn follow_events<T: Tail>(
     stop: Arc<AtomicBool>,
-    make: impl FnMut() -> Result<T, LogError> + Send + 'static,
+    mut make: impl FnMut() -> Result<T, LogError> + Send + 'static,
     answers: &Arc<Answers>,
     events: &Arc<Events>,
 ) -> std::io::Result<()> {
     let (answers, hearing) = (Arc::clone(answers), Arc::clone(&answers.hearing));
-    let (events, losing) = (Arc::clone(events), Arc::clone(events));
+    let (events, losing, reached) = (Arc::clone(events), Arc::clone(events), Arc::clone(events));
+    let make = move || Ok(Telling { tail: make()?, events: Arc::clone(&reached) });
     let hear = move |message: Message<'_>| {
         events.hear(&message);
         if message.topic == Topic::Lifecycle {
@@ -68,4 +69,63 @@ pub fn follow_events<T: Tail>(
         }
     };
     follow("events", (stop, hearing), make, hear, failed)
+}
+
+/// A tail that tells how far it has come after each poll: beyond the last message there may be offsets that are none, as the
+/// ends of transactions, and a tail that begins later begins behind them.
+struct Telling<T> {
+    tail: T,
+    events: Arc<Events>,
+}
+
+impl<T: Tail> Tail for Telling<T> {
+    fn places(&self) -> Places {
+        self.tail.places()
+    }
+
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
+        let reached = self.tail.poll(wait, each)?;
+        self.events.reach(&self.tail.places());
+        Ok(reached)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::TopicPartition;
+    use crate::model::LogOffset;
+
+    const AT: TopicPartition = TopicPartition { topic: Topic::Alerts, partition: 0 };
+
+    /// Holds an event at 5 and the end of its transaction at 6.
+    struct Transaction(LogOffset);
+
+    impl Tail for Transaction {
+        fn places(&self) -> Places {
+            Places::from([(AT, self.0)])
+        }
+
+        fn poll(&mut self, _: Duration, each: &mut dyn FnMut(Message<'_>)) -> Result<bool, LogError> {
+            let TopicPartition { topic, partition } = AT;
+            let offset = std::mem::replace(&mut self.0, LogOffset(7));
+            each(Message { topic, partition, offset, time_ms: 0, key: None, value: None, headers: &[] });
+            Ok(true)
+        }
+    }
+
+    #[test]
+    fn a_place_behind_the_end_of_a_transaction_is_reached_without_a_further_event() {
+        let events = Arc::<Events>::default();
+        events.begin(Places::from([(AT, LogOffset(5))]));
+        let mut tail = Telling { tail: Transaction(LogOffset(5)), events: Arc::clone(&events) };
+        let mut before = Places::new();
+        let polled = tail.poll(Duration::ZERO, &mut |message| {
+            before = events.places();
+            events.hear(&message);
+        });
+        assert_eq!(polled, Ok(true));
+        assert_eq!(before, Places::from([(AT, LogOffset(5))]), "not before the event was passed on");
+        assert_eq!(events.places(), Places::from([(AT, LogOffset(7))]));
+    }
 }

@@ -13,13 +13,13 @@ const CATALOGUE: &str = "version = 1\nown_channels = [\"web\"]\n[[carriers]]\nna
     anchor_day = 1\n[[plans]]\nname = \"standard\"\n";
 
 /// A client of a stream: HTTP/1.0, so that the answer is not in chunks.
-struct Client {
+pub(crate) struct Client {
     lines: std::io::Lines<BufReader<TcpStream>>,
     id: String,
 }
 
 impl Client {
-    fn open(running: &Running<'_>, path: &str, id: Option<&str>) -> Self {
+    pub(crate) fn open(running: &Running<'_>, path: &str, id: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(running.address()).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let id_header = id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
@@ -35,6 +35,11 @@ impl Client {
             assert_eq!(client.field(), None, "it begins with a place and no event");
         }
         client
+    }
+
+    /// Where it is.
+    pub(crate) fn place(&self) -> &str {
+        &self.id
     }
 
     /// The next line; the data, if it is one of data.

@@ -4,6 +4,7 @@ use serde_json::json;
 use tidegauge::shell::Clocks;
 
 use crate::deployment::{Deployment, Running};
+use crate::events::Client;
 use crate::eventually;
 
 const CATALOGUE: &str = "version = 1\nown_channels = [\"web\"]\n[[carriers]]\nname = \"east\"\nzone = \"UTC\"\n\
@@ -66,6 +67,8 @@ fn every_instance_answers_for_every_card() {
         fleet(running);
     }
 
+    events(&one, &two);
+
     let missing = two.ask("/v1/cards/8986009999999999999");
     assert_eq!(missing.status, 404, "the owner's answer, whoever was asked: {missing:?}");
 
@@ -73,6 +76,16 @@ fn every_instance_answers_for_every_card() {
     let killed = Clocks::start();
     eventually("the first to answer for all cards", || answers(&one).then_some(()));
     println!("an instance killed: its cards are answered again after {} ms", killed.steady_ms());
+}
+
+/// Who follows at the second, which began behind the ends of the transactions that the first heard the events of, goes on at
+/// the first though nothing further happens.
+fn events(one: &Running<'_>, two: &Running<'_>) {
+    let no_place = [("Accept", "text/event-stream"), ("Last-Event-ID", "none")];
+    let begun = || two.order("GET", "/v1/events", &no_place, "").status == 400;
+    eventually("the second to hear events", || begun().then_some(()));
+    let place = Client::open(two, "/v1/events", None).place().to_owned();
+    Client::open(one, "/v1/events", Some(&place));
 }
 
 /// Every card goes by its numbers too, but for one that could mean two cards.
