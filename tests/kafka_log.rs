@@ -8,6 +8,7 @@ mod kafka_log {
     pub(crate) mod exactly_once;
     pub(crate) mod ingest;
     pub(crate) mod leaving;
+    pub(crate) mod replay;
     pub(crate) mod topics;
     pub(crate) mod transactions;
 }

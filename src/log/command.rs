@@ -23,6 +23,12 @@ pub type Places = BTreeMap<TopicPartition, LogOffset>;
 
 /// What topics held, read again.
 pub trait Replay {
+    /// The first offset of a partition that is kept; its end if none is.
+    ///
+    /// # Errors
+    /// [`LogError::Retriable`] while the brokers are away.
+    fn begins(&mut self, at: TopicPartition) -> Result<LogOffset, LogError>;
+
     /// Hands over the committed messages of a partition from an offset up to another, until `each` has had enough (`false`).
     ///
     /// # Errors

@@ -13,15 +13,20 @@ pub struct FileReplay(pub Arc<Store>);
 const AT_ONCE: usize = 1_000;
 
 impl Replay for FileReplay {
+    fn begins(&mut self, at: TopicPartition) -> Result<LogOffset, LogError> {
+        Ok(self.0.begin(at.topic, at.partition)?)
+    }
+
     fn read(
         &mut self,
         at: TopicPartition,
         (mut from, to): (LogOffset, LogOffset),
         each: &mut dyn FnMut(Message<'_>) -> bool,
     ) -> Result<(), LogError> {
-        let end = self.0.end(at.topic, at.partition);
-        if end <= from && from < to {
-            let (topic, partition, detail) = (at.topic, at.partition, format!("it ends at {}", end.0));
+        let (begin, end) = (self.begins(at)?, self.0.end(at.topic, at.partition));
+        if from < to && (from < begin || end <= from) {
+            let detail = format!("it begins at {} and ends at {}", begin.0, end.0);
+            let TopicPartition { topic, partition } = at;
             return Err(LogError::OutOfRange { topic, partition, offset: from, detail });
         }
         let budget = PollBudget { messages: AT_ONCE, bytes: usize::MAX, wait_ms: 0 };
