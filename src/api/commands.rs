@@ -195,13 +195,20 @@ async fn append(
 ) -> Result<Value, Problem> {
     let _room = api.room.take()?;
     let place = commands.log.append(&card.to_string(), json, at_ms).await;
-    let place = place.map_err(|error| match error {
-        LogError::Retriable(why) => Problem::NotReady(format!(
-            "it is not known whether the command was taken: {why}; send it again under the same Idempotency-Key"
-        )),
-        error => Problem::Internal(format!("the command was not taken: {error}")),
-    })?;
+    let place = place.map_err(failed)?;
     Ok(json!({ "topic": Topic::Commands.name(), "partition": place.partition, "offset": place.offset.0 }))
+}
+
+/// Whoever is told that a command was not taken gives it anew, under another id, and it counts twice if it was.
+fn failed(error: LogError) -> Problem {
+    let why = match error {
+        LogError::Fatal(why) => return Problem::Internal(format!("the command was not taken: {why}")),
+        LogError::Retriable(why) => why,
+        error => error.to_string(),
+    };
+    Problem::NotReady(format!(
+        "it is not known whether the command was taken: {why}; send it again under the same Idempotency-Key"
+    ))
 }
 
 /// The command as it goes into the log, checked by the very code that will read it there.
@@ -269,6 +276,15 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_command_was_not_taken_only_where_the_log_is_certain() {
+        assert!(matches!(failed(LogError::Fatal("too large".to_owned())), Problem::Internal(_)));
+        for error in [LogError::Retriable("away".to_owned()), LogError::Fenced("another".to_owned())] {
+            let Problem::NotReady(detail) = failed(error) else { panic!("not known") };
+            assert!(detail.contains("not known") && detail.contains("same Idempotency-Key"), "{detail}");
+        }
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub trait Replay {
 /// Where commands are written.
 pub trait CommandLog: Send + Sync {
     /// Appends a command of a card (its 19 characters) and waits until the log has it. `time_ms`: when it was given.
+    ///
+    /// [`LogError::Fatal`]: the log has certainly not taken it, and would not. Any other error: it may have.
     fn append<'a>(&'a self, card: &'a str, json: &'a [u8], time_ms: i64) -> Appended<'a>;
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Store;
+use super::{FileLogError, Store};
 use crate::log::{
     Appended, CommandLog, CommandPlace, LogError, Message, Output, Places, PollBudget, Tail, Topic,
     TopicPartition,
@@ -40,9 +40,12 @@ impl CommandLog for FileCommands {
             };
             let appended = tokio::task::spawn_blocking(move || {
                 store.append(vec![output], &[])?;
-                Ok::<_, LogError>(store.end(Topic::Commands, partition))
+                Ok::<_, FileLogError>(store.end(Topic::Commands, partition))
             });
-            let end = appended.await.map_err(|e| LogError::Fatal(e.to_string()))??;
+            // What a disk failed to acknowledge may be there when it is read again.
+            let unknown = |error: String| LogError::Retriable(error);
+            let end =
+                appended.await.map_err(|e| unknown(e.to_string()))?.map_err(|e| unknown(e.to_string()))?;
             Ok(CommandPlace { partition, offset: LogOffset(end.0.saturating_sub(1)) })
         })
     }

@@ -8,7 +8,7 @@ use rdkafka::util::Timeout;
 
 use super::asking::Asking;
 use super::config::KafkaConfig;
-use super::error::from_kafka;
+use super::error::of_delivery;
 use super::follow::{Follower, From};
 use crate::log::{Appended, CommandLog, CommandPlace, LogError, Message, Places, Tail, Topic};
 use crate::model::LogOffset;
@@ -58,7 +58,7 @@ impl CommandLog for KafkaCommands {
                     partition: at.partition as u32,
                     offset: LogOffset(at.offset.max(0) as u64),
                 }),
-                Err((error, _)) => Err(from_kafka(&format!("writing to {}", self.topic), &error)),
+                Err((error, _)) => Err(of_delivery(&format!("writing to {}", self.topic), &error)),
             }
         })
     }

@@ -109,6 +109,33 @@ pub(super) fn from_kafka(doing: &str, error: &KafkaError) -> LogError {
     }
 }
 
+/// As [`from_kafka`], of a message that one process alone answers for: [`LogError::Fatal`] if it was certainly not written and
+/// would not be, [`LogError::Retriable`] if it may have been. Whoever takes the one for the other writes it twice.
+pub(super) fn of_delivery(doing: &str, error: &KafkaError) -> LogError {
+    let refused = error.rdkafka_error_code().is_some_and(is_refusal);
+    match from_kafka(doing, error) {
+        LogError::Retriable(text) | LogError::Fenced(text) | LogError::Fatal(text) if !refused => {
+            LogError::Retriable(text)
+        }
+        error => error,
+    }
+}
+
+/// Whether a message was turned away, by the client or by the brokers, before anything of it was kept. A list of these: of all
+/// other codes, those of other versions too, librdkafka may say that the message is possibly persisted.
+fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::MessageSizeTooLarge
+            | Code::TopicAuthorizationFailed
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::UnknownTopicOrPartition
+            | Code::InvalidTopic
+            | Code::InvalidConfig
+    )
+}
+
 /// As [`from_kafka`], of the calls made past the crate.
 pub(super) fn from_native(doing: &str, error: &NativeError) -> LogError {
     from_code(error.code, doing, &error.text)
@@ -126,6 +153,35 @@ mod tests {
         let made = ClientConfig::new().set("sasl.passwrod", "hunter2").create::<BaseProducer>();
         let told = from_kafka("making a reader", &made.err().expect("no such property")).to_string();
         assert_eq!(told, "making a reader: sasl.passwrod: librdkafka has no such property");
+    }
+
+    #[test]
+    fn a_message_counts_as_refused_only_where_nothing_of_it_can_have_been_kept() {
+        let of = |code| of_delivery("writing", &KafkaError::MessageProduction(code));
+        for code in [
+            Code::MessageSizeTooLarge,
+            Code::TopicAuthorizationFailed,
+            Code::UnknownTopic,
+            Code::UnknownPartition,
+            Code::UnknownTopicOrPartition,
+            Code::InvalidTopic,
+            Code::InvalidConfig,
+        ] {
+            assert!(matches!(of(code), LogError::Fatal(_)), "{code:?}: {:?}", of(code));
+        }
+        for code in [
+            Code::OutOfOrderSequenceNumber,
+            Code::Fatal,
+            Code::Fail,
+            Code::Unknown,
+            Code::InvalidProducerEpoch,
+            Code::MessageTimedOut,
+            Code::NotEnoughReplicasAfterAppend,
+        ] {
+            assert!(matches!(of(code), LogError::Retriable(_)), "{code:?}: {:?}", of(code));
+        }
+        let without_code = of_delivery("writing", &KafkaError::Canceled);
+        assert!(matches!(without_code, LogError::Retriable(_)), "{without_code:?}");
     }
 
     #[test]
