@@ -120,12 +120,7 @@ impl Meter {
         Ok(())
     }
 
-    fn records(
-        &mut self,
-        pack: &Pack<'_>,
-        offset: LogOffset,
-        effects: &mut Effects,
-    ) -> Result<(), FoldError> {
+    fn records(&mut self, pack: &Pack<'_>, at: LogOffset, effects: &mut Effects) -> Result<(), FoldError> {
         let mut group = Vec::with_capacity(GROUP);
         let mut records = pack.records();
         let mut index = 0;
@@ -139,7 +134,7 @@ impl Meter {
             }
             let likely = self.warm(group.iter().map(usage_of));
             for (record, likely) in group.iter().zip(likely) {
-                let position = Position { partition: self.partition, offset, index };
+                let position = Position { partition: self.partition, offset: at, index };
                 self.record(record, likely, position, effects)?;
                 index = index.wrapping_add(1);
             }
@@ -330,7 +325,7 @@ impl Meter {
             if shard.resumes_at <= offset { shard.adopt(&index) } else { shard.renew_terms(&index) }
         }
         self.feeds.adopt(|feed| index.stale_after_s(feed));
-        // Told again, for what a carrier is told may be news by other terms; one that is restored tells it too.
+        // Told again: by other terms it may be news, and a state that is restored tells it too.
         self.whole.clear();
         self.heard = (0, UnixTime::MIN);
         self.index = index;
