@@ -58,7 +58,7 @@ fn look(log: &mut dyn WorkerLog, partition: u32, expected: &Expected) -> Result<
 }
 
 /// The newest head: among the last records of the partition, as every commit writes one; further back if it must be.
-fn last_head(log: &mut dyn WorkerLog, partition: u32) -> Result<Option<Head>, Why> {
+pub(super) fn last_head(log: &mut dyn WorkerLog, partition: u32) -> Result<Option<Head>, Why> {
     let failed = |error: LogError| Why::Log(error.to_string());
     let (first, end) = log.bounds(Topic::Checkpoint, partition).map_err(failed)?;
     let mut back = HEAD_LOOK_BACK;

@@ -1,9 +1,19 @@
-//! The catalogue that a partition's last commit was made with.
+//! The catalogue that a partition's last commit was made with, and the deployment that it is of.
 
 use super::found::Found;
+use super::glance::last_head;
 use super::refused::{Refused, Why};
 use crate::log::{Topic, WorkerLog};
 use crate::model::Catalogue;
+
+/// The deployment that the partition's state is of; `None` before the first commit.
+///
+/// # Errors
+/// When the topic cannot be read, or its newest head is damaged.
+pub fn deployment_of(log: &mut dyn WorkerLog, partition: u32) -> Result<Option<String>, Refused> {
+    let head = last_head(log, partition).map_err(|why| Refused { partition, why })?;
+    Ok(head.map(|head| head.deployment))
+}
 
 /// The newest catalogue that the partition's head names; `None` before the first commit with one.
 ///

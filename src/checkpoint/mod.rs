@@ -27,7 +27,7 @@ pub use chunk::{ChunkError, ChunkInfo, Part, cut, join, record};
 pub use frame::{FrameError, decode, encode};
 pub use glance::{Glance, glance};
 pub use head::{Clock, Expected, Head, New, Skip};
-pub use in_force::catalogue_in_force;
+pub use in_force::{catalogue_in_force, deployment_of};
 pub use key::Key;
 pub use marks::{Mark, Marks, Pace, work};
 pub use refused::{Refused, Why};

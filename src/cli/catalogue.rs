@@ -12,7 +12,7 @@ use super::args::{CatalogueApplyArgs, CatalogueCommand, InstanceArgs};
 use super::exit::{Exit, Failed};
 use super::halted::{Alike, alike, halted, named};
 use super::{kafka, remote, shown};
-use crate::checkpoint::catalogue_in_force;
+use crate::checkpoint::{catalogue_in_force, deployment_of};
 use crate::config::catalogue::{CatalogueFileError, Inputs, compile};
 use crate::config::{self, Config};
 use crate::ingest::catalogue::outputs;
@@ -39,7 +39,11 @@ pub(super) fn run(command: &CatalogueCommand, path: Option<&Path>, json: bool) -
 }
 
 fn compiled(file: &Path, deployment: &str, previous: Option<&Catalogue>) -> Result<Catalogue, Failed> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let is_no_text = error.kind() == std::io::ErrorKind::InvalidData;
+        let failed = anyhow!(error).context(format!("cannot read {}", file.display()));
+        if is_no_text { Failed::bad_data(failed) } else { failed.into() }
+    })?;
     let now = DateTime::from_timestamp(wall_ms() / 1000, 0).context("the machine's clock is wrong")?;
     let path = file.display().to_string();
     let from = now.date_naive();
@@ -60,18 +64,11 @@ fn show(file: &Path, json: bool) -> Result<Exit, Failed> {
 fn apply(args: &CatalogueApplyArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
     let client = kafka::member(config, &config.kafka.group, "catalogue");
     let mut look = KafkaLook::open(client).map_err(Failed::unavailable)?;
+    of_this_deployment(&mut look, config)?;
     let previous = in_force(&mut look, config)?.into_iter().flatten().max_by_key(|c| c.version);
     let catalogue = compiled(&args.file, &config.deployment, previous.as_ref())?;
-    if let Some(previous) = &previous
-        && catalogue.version <= previous.version
-        && catalogue != *previous
-    {
-        return Err(Failed::bad_data(anyhow!(
-            "{}: version {} is not higher than {}, which is in force with other content: raise it",
-            args.file.display(),
-            catalogue.version,
-            previous.version
-        )));
+    if let Some(why) = previous.and_then(|previous| cannot_follow(&catalogue, &previous)) {
+        return Err(Failed::bad_data(anyhow!("{}: {why}", args.file.display())));
     }
     send(&catalogue, config)?;
     let (version, partitions) = (catalogue.version, config.kafka.partitions);
@@ -87,6 +84,33 @@ fn apply(args: &CatalogueApplyArgs, config: &Config, json: bool) -> Result<Exit,
         say!("version {version} is in force in all {partitions} partitions");
     }
     Ok(Exit::Done)
+}
+
+/// Refuses a name that the state is not of: the first catalogue would bind the deployment to it for ever.
+fn of_this_deployment(look: &mut KafkaLook, config: &Config) -> Result<(), Failed> {
+    for partition in 0..config.kafka.partitions {
+        if let Some(held) = deployment_of(look, partition).map_err(Failed::unavailable)?
+            && held != config.deployment
+        {
+            return Err(Failed::configuration(anyhow!(
+                "the state here is that of deployment {held:?}, and this configuration says {:?}: set deployment (or \
+                 TIDEGAUGE_DEPLOYMENT) to what the instances run with",
+                config.deployment
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Why the meter would not take it after the one in force.
+fn cannot_follow(catalogue: &Catalogue, previous: &Catalogue) -> Option<String> {
+    let (version, held) = (catalogue.version, previous.version);
+    if version <= held && catalogue != previous {
+        return Some(format!(
+            "version {version} is not higher than {held}, which is in force with other content: raise it"
+        ));
+    }
+    catalogue.breaks(previous)
 }
 
 /// The catalogue of each partition's checkpoint, by partition.
@@ -150,7 +174,11 @@ fn wait(
 
 /// The partitions that the instance says have halted; none if no instance answers.
 async fn halted_of(instance: &InstanceArgs, config: &Config) -> Vec<(u64, String)> {
-    let base = instance.url.clone().unwrap_or_else(|| format!("http://{}", config.api_listen));
+    let base = instance
+        .url
+        .clone()
+        .filter(|url| !url.is_empty())
+        .unwrap_or_else(|| format!("http://{}", config.api_listen));
     let asked = remote::ask(Method::GET, &base, "/v1/partitions", instance);
     match tokio::time::timeout(ASK_WITHIN, asked).await {
         Ok(Ok((status, partitions))) if status.is_success() => halted(&partitions),
@@ -175,7 +203,10 @@ fn standing(behind: &[u64], of: u32, stopped: &[(u64, String)]) -> String {
 /// What to do when the time is over.
 fn late(stopped: &[(u64, String)]) -> anyhow::Error {
     if stopped.is_empty() {
-        return anyhow!("not every partition shows it within a minute: is `tidegauge run` running?");
+        return anyhow!(
+            "not every partition shows it within a minute: is `tidegauge run` running? If it is, its own log says what keeps \
+             it, or why the version was refused"
+        );
     }
     let partitions: Vec<u64> = stopped.iter().map(|(partition, _)| *partition).collect();
     anyhow!(
@@ -190,6 +221,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_meter_would_refuse_is_not_sent() {
+        let file = |version: u32, carrier: &str| {
+            let text = format!(
+                "version = {version}\n[[carriers]]\nname = \"{carrier}\"\nzone = \"UTC\"\nanchor_day = 1\n"
+            );
+            let from = chrono::NaiveDate::from_ymd_opt(2026, 8, 1).expect("a day");
+            let inputs = Inputs { path: "c.toml", deployment: "shop", from, previous: None };
+            compile(&text, &inputs).expect("it is sound")
+        };
+        let held = file(2, "west");
+        assert_eq!(cannot_follow(&file(3, "west"), &held), None);
+        assert_eq!(cannot_follow(&held, &held), None);
+        assert!(cannot_follow(&file(1, "west"), &held).is_some_and(|why| why.ends_with("raise it")));
+        let why = cannot_follow(&file(3, "north"), &held).expect("cards refer to it");
+        assert!(why.starts_with("carrier \"west\" is missing"), "{why}");
+        let renamed = Catalogue { deployment: "store".to_owned(), ..file(3, "west") };
+        let why = cannot_follow(&renamed, &held).expect("ids are keyed by it");
+        assert!(why.starts_with("the deployment is called \"shop\""), "{why}");
+    }
+
+    #[test]
     fn what_is_waited_for_is_named_with_what_has_halted() {
         let stopped = |p: u64| (p, format!("tidegauge.log [{p}] offset 1{p}: no record"));
         assert_eq!(standing(&[1, 2], 4, &[]), "2 of 4 partitions do not show it yet: partitions 1-2");
@@ -197,6 +249,7 @@ mod tests {
                         partition 1: tidegauge.log [1] offset 11: no record";
         assert_eq!(standing(&[0, 1, 2], 4, &[stopped(1), stopped(2)]), expected);
         assert!(late(&[]).to_string().contains("is `tidegauge run` running?"));
+        assert!(late(&[]).to_string().contains("why the version was refused"));
         assert!(late(&[stopped(2)]).to_string().contains("partition 2 halted before it"));
     }
 }

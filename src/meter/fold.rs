@@ -317,7 +317,7 @@ impl Meter {
         }
         let catalogue = Arc::new(catalogue);
         let index = CatalogueIndex::new(catalogue.clone())?;
-        if let Some(reason) = self.catalogue().and_then(|_| index.breaks(&self.index)) {
+        if let Some(reason) = self.catalogue().and_then(|held| catalogue.breaks(held)) {
             effects.catalogue_conflicts.push(CatalogueConflict { version, reason });
             return Ok(());
         }

@@ -142,18 +142,6 @@ impl CatalogueIndex {
         let rules = plans.find(|(known, _)| known.name == plan).map(|(_, rules)| rules.as_slice());
         rules.filter(|rules| !rules.is_empty()).unwrap_or(&self.default_rules)
     }
-
-    /// Why this catalogue cannot follow `old`; cards and ids rely on what must stay.
-    pub(super) fn breaks(&self, old: &Self) -> Option<String> {
-        if self.seed != old.seed {
-            return Some(format!(
-                "the deployment is called {:?}; it must stay, ids of records are keyed by it",
-                old.catalogue.deployment
-            ));
-        }
-        let gone = old.catalogue.carriers.iter().find(|carrier| self.carrier(&carrier.name).is_none());
-        gone.map(|carrier| format!("carrier {:?} is missing: cards refer to it, keep it", carrier.name))
-    }
 }
 
 pub(super) fn modem_hash() -> u64 {

@@ -296,6 +296,19 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Why this catalogue cannot follow `old`; cards and ids rely on what must stay.
+    #[must_use]
+    pub fn breaks(&self, old: &Self) -> Option<String> {
+        if self.deployment != old.deployment {
+            return Some(format!(
+                "the deployment is called {:?}; it must stay, ids of records are keyed by it",
+                old.deployment
+            ));
+        }
+        let gone = old.carriers.iter().find(|held| !self.carriers.iter().any(|new| new.name == held.name));
+        gone.map(|carrier| format!("carrier {:?} is missing: cards refer to it, keep it", carrier.name))
+    }
+
     fn check_carrier(&self, carrier: &Carrier) -> Result<(), CatalogueError> {
         if let Some(feed) = &carrier.settling_feed {
             let settles = |f: &Feed| f.name == *feed && f.role == FeedRole::Settling;

@@ -48,7 +48,22 @@ fn a_deployment_without_state_starts_only_when_it_is_said_to_be_new() {
         halted.get("/health/ready").filter(|answer| answer.body.contains("partition 3 has halted"))
     });
     assert_eq!(halted.ask("/health/live").status, 200);
-    a_catalogue_waits_for_halted_partitions(&other);
+    let url = format!("http://{}", halted.address());
+    a_catalogue_of_another_deployment_is_not_sent(&other);
+    let right = other.second().with("TIDEGAUGE_DEPLOYMENT", "newness").with("TIDEGAUGE_URL", &url);
+    a_catalogue_waits_for_halted_partitions(&right);
+}
+
+/// The first catalogue would bind the state to its name for ever.
+fn a_catalogue_of_another_deployment_is_not_sent(deployment: &Deployment) {
+    let catalogue = deployment.file("catalogue.toml", "version = 2\n");
+    let output = deployment.output(&["catalogue", "apply", &catalogue.to_string_lossy()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(
+        said.contains("is that of deployment \"newness\", and this configuration says \"other\""),
+        "{said}"
+    );
 }
 
 /// Who applies a catalogue is told at once that the partitions have halted, and why; once, not at each look.
@@ -110,6 +125,7 @@ fn a_question_that_cannot_be_meant_is_a_problem_in_words() {
     let cases = [
         ("/v1/cards/xyz", 400, "bad-request", "xyz"),
         ("/v1/cards/8986001234567890123", 404, "not-found", "never been registered"),
+        ("/v1/cards/%FF", 400, "bad-request", "UTF-8"),
         ("/v1/nothing", 404, "not-found", "no such path"),
         ("/v1/cards/8986001234567890123?month=2026-10", 400, "bad-request", "takes no parameters"),
         ("/v1/fleet?carrier=x", 400, "bad-request", "/v1/fleet takes no parameters"),
