@@ -2,10 +2,11 @@
 //! while nobody has it in memory.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 
+use super::names::Named;
 use super::{Api, forward, problem::Problem, shape};
 use crate::model::CardId;
 use crate::shell::NoAnswer;
@@ -48,7 +49,7 @@ impl Api {
 
 pub(super) async fn card(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Named(name): Named,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let card = api.card_of(&name)?;

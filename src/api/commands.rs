@@ -16,14 +16,15 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::answered::{Awaited, Heard};
+use super::names::Named;
 use super::{Api, problem::Problem};
 use crate::codec::json::{CommandIn, JsonError, command as read_command};
 use crate::codec::time;
@@ -53,7 +54,7 @@ pub(super) async fn register(
 
 pub(super) async fn recharge(
     State(api): State<Api>,
-    Path(card): Path<String>,
+    Named(card): Named,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -67,7 +68,7 @@ pub(super) async fn recharge(
 
 pub(super) async fn rules(
     State(api): State<Api>,
-    Path(card): Path<String>,
+    Named(card): Named,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -78,7 +79,7 @@ pub(super) async fn rules(
 
 pub(super) async fn credits(
     State(api): State<Api>,
-    Path(card): Path<String>,
+    Named(card): Named,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -89,7 +90,7 @@ pub(super) async fn credits(
 
 pub(super) async fn any(
     State(api): State<Api>,
-    Path(card): Path<String>,
+    Named(card): Named,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::cursor::Question;
 use super::live::{self, Wanted};
+use super::names::Named;
 use super::usage::limit;
 use super::{Api, problem::Problem};
 use crate::codec::event::CloudEvent;
@@ -43,7 +44,7 @@ impl Asked {
 
 pub(super) async fn of_card(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Named(name): Named,
     asked: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -68,7 +69,7 @@ pub(super) async fn of_fleet(
 }
 
 async fn stream(api: &Api, wanted: Wanted, headers: &HeaderMap) -> Result<Response, Problem> {
-    let live = api.live.as_ref().ok_or(Problem::NoCommands)?;
+    let live = api.live.as_ref().ok_or(Problem::NoEvents)?;
     live::answer(live, &api.deployment, wanted, headers).await
 }
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
+use super::names::Named;
 use super::{Api, coding::Coding, problem::Problem};
 use crate::ingest::formats::{Decoder, Media};
 use crate::ingest::{IngestOutcome, Kept, Refused};
@@ -20,7 +21,7 @@ use crate::shell::{NotTaken, wall_ms};
 
 pub(super) async fn push(
     State(api): State<Api>,
-    Path(feed): Path<String>,
+    Named(feed): Named,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {

@@ -5,6 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+
 use super::{Api, problem::Problem};
 use crate::limits::NUMBER_DIGITS_MIN;
 use crate::model::{CardId, Number, NumberKind, UnixTime};
@@ -31,6 +34,18 @@ enum Name {
     Card(CardId),
     /// A number of one of these kinds.
     Number(Vec<NumberKind>, u64),
+}
+
+/// What a path names, as it stands there.
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let name = Path::<String>::from_request_parts(parts, state).await;
+        name.map(|Path(name)| Self(name)).map_err(|rejection| Problem::BadRequest(rejection.body_text()))
+    }
 }
 
 impl Api {

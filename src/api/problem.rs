@@ -73,6 +73,8 @@ pub(super) enum Problem {
     NoIngest(String),
     #[error("this process takes no commands: ask one that runs with the role api on a log")]
     NoCommands,
+    #[error("no events are heard here: ask an instance that runs with the role api on a log")]
+    NoEvents,
     #[error("{0}")]
     Internal(String),
     /// With the methods that it takes, as `Allow` has them.
@@ -100,6 +102,7 @@ impl Problem {
             }
             Self::Busy(_) => ("busy", "As much as there may be", StatusCode::TOO_MANY_REQUESTS),
             Self::NoIngest(_) => ("no-ingest", "No records here", StatusCode::NOT_FOUND),
+            Self::NoEvents => ("no-events", "No events here", StatusCode::NOT_FOUND),
             Self::NoCommands => ("no-commands", "No commands here", StatusCode::NOT_FOUND),
             Self::NotReady(_) => ("not-ready", "Try again in a moment", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoHistory(_) => ("no-history", "The past is away", StatusCode::SERVICE_UNAVAILABLE),

@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::commands::{Body, Order, draft, give, id_by_content, read};
 use super::cursor::Question;
+use super::names::Named;
 use super::usage::limit;
 use super::{Api, problem::Problem};
 use crate::codec::json::{Scratch, cdr};
@@ -105,7 +106,7 @@ fn seen(row: &SetAsideRecord) -> String {
 
 pub(super) async fn post(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {

@@ -23,7 +23,9 @@ pub(super) fn card(answer: &Answer, clock: &str) -> Value {
     let account = card["account"].take();
     if let Value::Object(fields) = &mut card {
         fields.remove("account");
+        // Offsets of the log, but of the answer itself, are the meter's own.
         fields.remove("as_of_offset");
+        fields.remove("changed_at");
         fields.extend(OF_ACCOUNT.map(|name| (name.to_owned(), account[name].clone())));
         fields.insert("source".to_owned(), "memory".into());
         fields.insert("clock".to_owned(), clock.into());

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, RawQuery, State};
+use axum::extract::{Query, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::cards::Found;
 use super::cursor::Question;
+use super::names::Named;
 use super::{Api, problem::Problem, shape};
 use crate::codec::time;
 use crate::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, USAGE_DAYS_MAX};
@@ -34,7 +35,7 @@ pub(super) struct Asked {
 
 pub(super) async fn usage(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Named(name): Named,
     asked: Result<Query<Asked>, QueryRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,

@@ -99,8 +99,18 @@ fn a_card_is_registered_and_recharged_by_http() {
     assert_eq!(view["packages"].as_array().map(Vec::len), Some(2), "{view}");
     assert_eq!(view["quota"], 2_u64 << 30, "{view}");
     no_inner_times(view);
+    every_field_is_described(view);
     by_the_command_line(&deployment, &running);
     assert!(running.terminate().success());
+}
+
+fn every_field_is_described(view: &serde_json::Value) {
+    let document: serde_json::Value =
+        serde_json::from_str(include_str!("../../schemas/openapi.json")).expect("JSON");
+    let described = document["components"]["schemas"]["Card"]["properties"].as_object().expect("fields");
+    let fields = view.as_object().expect("an object").keys();
+    let unnamed: Vec<_> = fields.filter(|field| !described.contains_key(*field)).collect();
+    assert!(unnamed.is_empty(), "{unnamed:?} are answered and not in openapi.json");
 }
 
 /// Seconds and days since 1970 are of the inside; no other figure of this card is as great.
