@@ -416,7 +416,7 @@ pub(super) struct SkipArgs {
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
     /// How many seeds.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 1)]

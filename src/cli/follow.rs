@@ -3,18 +3,22 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Empty};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::args::InstanceArgs;
 use super::exit::Failed;
 use super::remote::{refused, says, url};
 use super::transport;
+use crate::limits::{ASKED_MS, EVENT_BEAT_S};
 
+/// A stream beats: one that is silent for longer has lost its other end, whoever has not said so.
+const SILENT_FOR: Duration = Duration::from_secs(3 * EVENT_BEAT_S);
 /// Before a stream that ended is begun again.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
@@ -38,7 +42,7 @@ pub(super) fn follow(
         let mut reader = Reader::default();
         let mut response = ask(&url, instance, &reader.id).await?;
         loop {
-            while let Some(Ok(frame)) = response.body_mut().frame().await {
+            while let Ok(Some(Ok(frame))) = timeout(SILENT_FOR, response.body_mut().frame()).await {
                 reader.push(frame.data_ref().map_or(&[], |data| data), &mut each);
             }
             reader.begin_again();
@@ -65,7 +69,9 @@ async fn ask(url: &str, instance: &InstanceArgs, id: &str) -> Result<Response<In
         request = request.header("authorization", format!("Bearer {token}"));
     }
     let request = request.body(Empty::<Bytes>::new()).with_context(|| format!("{url} is no URL"))?;
-    let response = transport::request(url, request).await?;
+    let asked = timeout(Duration::from_millis(ASKED_MS), transport::request(url, request)).await;
+    let late = |_| Failed::unavailable(anyhow!("{url}: no answer within {ASKED_MS} ms"));
+    let response = asked.map_err(late)??;
     let status = response.status();
     if status == StatusCode::OK {
         return Ok(response);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 
 use super::args::{FilesArgs, IngestCommand};
 use super::exit::{Exit, Failed};
@@ -30,16 +30,13 @@ pub(super) fn run(command: &IngestCommand, path: Option<&Path>, json: bool) -> R
     }
 }
 
-/// What is in a file; `None` if it is an archive that is no whole one, which is told: the files behind it are looked at all
-/// the same.
-fn read(file: &Path) -> Result<Option<Vec<u8>>, Failed> {
-    match content(file) {
-        Err(error) if error.raw_os_error().is_none() => {
-            eprintln!("tidegauge: cannot read {}: {error}", file.display());
-            Ok(None)
-        }
-        read => Ok(Some(read.with_context(|| format!("cannot read {}", file.display()))?)),
-    }
+/// What is in a file, or how the whole ends for one that cannot be read, which is told: the files behind it are looked at all
+/// the same. An archive that is no whole one is bad data.
+fn read(file: &Path) -> Result<Vec<u8>, Exit> {
+    content(file).map_err(|error| {
+        eprintln!("tidegauge: cannot read {}: {error}", file.display());
+        if error.raw_os_error().is_none() { Exit::BadData } else { Exit::Failed }
+    })
 }
 
 /// The feed's own format, if it has one.
@@ -69,9 +66,12 @@ fn look(args: &FilesArgs, feeds: &[Feed], json: bool) -> Result<Exit, Failed> {
     let decoder = decoder(args, feeds)?;
     let mut exit = Exit::Done;
     for file in &args.files {
-        let Some(bytes) = read(file)? else {
-            exit = Exit::BadData;
-            continue;
+        let bytes = match read(file) {
+            Ok(bytes) => bytes,
+            Err(unread) => {
+                exit = unread;
+                continue;
+            }
         };
         let summary = check(&bytes, written(args, decoder.as_ref()));
         if summary.broken > 0 || summary.records + summary.asides == 0 || summary.other_feeds > 0 {
@@ -101,9 +101,12 @@ fn bring(args: &FilesArgs, config: &Config, json: bool) -> Result<Exit, Failed> 
     let directory = SharedDirectory::default();
     let mut exit = Exit::Done;
     for path in &args.files {
-        let Some(bytes) = read(path)? else {
-            exit = Exit::BadData;
-            continue;
+        let bytes = match read(path) {
+            Ok(bytes) => bytes,
+            Err(unread) => {
+                exit = unread;
+                continue;
+            }
         };
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());

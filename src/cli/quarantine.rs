@@ -55,16 +55,23 @@ fn post(args: &QuarantinePostArgs, from: Option<&Path>, json: bool) -> Result<Ex
     let mut exit = Exit::Done;
     for id in &args.ids {
         match post_one(id, args, from, json) {
-            Ok(Exit::Done) => {}
-            Ok(other) => exit = other,
-            Err(failed) if failed.exit == Exit::Failed => {
+            Ok(one) => exit = worse(exit, one),
+            Err(failed) if matches!(failed.exit, Exit::Failed | Exit::BadData) => {
                 eprintln!("tidegauge: {id}: {:#}", failed.error);
-                exit = Exit::Failed;
+                exit = worse(exit, failed.exit);
             }
             Err(failed) => return Err(failed),
         }
     }
     Ok(exit)
+}
+
+/// What is refused stays so however often it is asked; what was not answered may yet be.
+fn worse(one: Exit, other: Exit) -> Exit {
+    [Exit::Failed, Exit::BadData, Exit::Unanswered]
+        .into_iter()
+        .find(|exit| [one, other].contains(exit))
+        .unwrap_or(one)
 }
 
 fn post_one(id: &str, args: &QuarantinePostArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
@@ -85,7 +92,58 @@ fn post_one(id: &str, args: &QuarantinePostArgs, from: Option<&Path>, json: bool
         say!("{id}: would give {}", answer["command"]);
         list(&answer, "matches").for_each(|found| say!("    the log holds {found}"));
     } else {
-        say!("{id}: {}", answer["outcome"].as_str().unwrap_or("taken, not answered yet"));
+        say!("{}", posted(id, &answer));
     }
     Ok(if status == StatusCode::ACCEPTED && args.wait > 0 { Exit::Unanswered } else { Exit::Done })
+}
+
+/// What became of a posting.
+fn posted(id: &str, answer: &Value) -> String {
+    let earlier = &answer["earlier"];
+    let Some(before) = earlier["outcome"].as_str() else {
+        return format!("{id}: {}", answer["outcome"].as_str().unwrap_or("taken, not answered yet"));
+    };
+    let at = text(&earlier["at"]);
+    let reason = earlier["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+    match answer["outcome"].as_str() {
+        Some(_) => format!("{id}: was {before} at {at} already, nothing was done again{reason}"),
+        None => format!("{id}: taken, not answered again; the same was {before} at {at}{reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_answer_is_told_with_its_reason() {
+        let earlier = |outcome: &str| json!({"outcome": outcome, "reason": "no such card", "at": "2026-08-01T00:00:00Z"});
+        for (answer, told) in [
+            (json!({"outcome": "applied"}), "q: applied"),
+            (json!({}), "q: taken, not answered yet"),
+            (
+                json!({"earlier": earlier("refused")}),
+                "q: taken, not answered again; the same was refused at 2026-08-01T00:00:00Z: no such card",
+            ),
+            (
+                json!({"outcome": "applied", "earlier": {"outcome": "applied", "at": "2026-08-01T00:00:00Z"}}),
+                "q: was applied at 2026-08-01T00:00:00Z already, nothing was done again",
+            ),
+        ] {
+            assert_eq!(posted("q", &answer), told);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_not_hidden_by_an_answer_that_has_not_come() {
+        for (one, other, both) in [
+            (Exit::Failed, Exit::Unanswered, Exit::Failed),
+            (Exit::Unanswered, Exit::Failed, Exit::Failed),
+            (Exit::Unanswered, Exit::BadData, Exit::BadData),
+            (Exit::Done, Exit::Unanswered, Exit::Unanswered),
+            (Exit::Done, Exit::Done, Exit::Done),
+        ] {
+            assert_eq!(worse(one, other), both);
+        }
+    }
 }

@@ -147,7 +147,8 @@ pub(super) async fn ask(
 /// # Errors
 /// A configuration that cannot be read.
 pub(super) fn url(path: &str, instance: &InstanceArgs, from: Option<&Path>) -> Result<String, Failed> {
-    let base = match &instance.url {
+    // An environment file may name the variable and say nothing.
+    let base = match instance.url.as_deref().filter(|url| !url.is_empty()) {
         Some(url) => transport::with_scheme(url),
         None => format!("http://{}", config::load_listen(from)?),
     };

@@ -24,6 +24,9 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let pool = Client::builder(TokioExecutor::new());
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        return Err(Failed::configuration(anyhow!("{url}: an instance is asked by http:// or https://")));
+    }
     let answer = if url.starts_with("https://") {
         let trusted = HttpsConnectorBuilder::new().with_native_roots().map_err(|error| {
             Failed::configuration(anyhow!(
