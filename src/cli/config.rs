@@ -81,7 +81,7 @@ fn meant(config: &Config) -> serde_json::Value {
         "clickhouse": clickhouse,
         "api": {
             "listen": config.api_listen.to_string(), "address": config.api_address, "tokens": config.api_tokens,
-            "operations": config.api_operations.unwrap_or(config.api_listen).to_string(),
+            "operations": config.api_operations.map(|address| address.to_string()),
         },
         "log": {"level": config.log_level, "format": format, "directory": config.demo_directory},
         "feeds": config.feeds.iter().map(|feed| serde_json::json!({

@@ -137,7 +137,7 @@ impl Config {
         let listen = notes.note(listen(said.api.listen.as_deref()));
         let operations =
             said.api.operations.as_deref().map(|said| socket("api.operations", said)).transpose();
-        let operations = notes.note(operations);
+        let operations = notes.note(operations.and_then(|operations| apart(operations, listen)));
         let address = listen.and_then(|listen| notes.note(address(said.api.address, listen)));
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let log_format = notes.note(one_of("log.format", said.log.format, &formats));
@@ -251,6 +251,13 @@ fn kafka(said: said::Kafka, notes: &mut Notes) -> Option<Kafka> {
         Some(prefix) if !prefix.is_empty() => notes.note(name_like("kafka.prefix", prefix)),
         _ => Some(String::new()),
     };
+    let brokers = match said.brokers {
+        Some(brokers) if brokers.trim().is_empty() => {
+            Err(value("kafka.brokers", "no broker is named: host:port, several with commas"))
+        }
+        said => Ok(said.unwrap_or_else(|| "127.0.0.1:9092".to_owned())),
+    };
+    let brokers = notes.note(brokers);
     let group = notes.note(name_like("kafka.group", said.group.unwrap_or_else(|| "tidegauge".to_owned())));
     let instance = notes.note(name_like("kafka.instance", said.instance.unwrap_or_else(host_name)));
     let partitions = notes.note(within("kafka.partitions", said.partitions, PARTITIONS_DEFAULT, 1..=1024));
@@ -262,7 +269,7 @@ fn kafka(said: said::Kafka, notes: &mut Notes) -> Option<Kafka> {
         notes.0.push(value("kafka.properties", refused));
     }
     Some(Kafka {
-        brokers: said.brokers.unwrap_or_else(|| "127.0.0.1:9092".to_owned()),
+        brokers: brokers?,
         prefix: prefix?,
         group: group?,
         instance: instance?,
@@ -342,6 +349,19 @@ fn without_login(url: &str) -> String {
 
 pub(super) fn listen(said: Option<&str>) -> Result<SocketAddr, Unmeant> {
     socket("api.listen", said.unwrap_or("127.0.0.1:8080"))
+}
+
+/// Two doors need two addresses; of port 0 the system gives each its own.
+fn apart(operations: Option<SocketAddr>, listen: Option<SocketAddr>) -> Result<Option<SocketAddr>, Unmeant> {
+    match operations {
+        Some(address) if operations == listen && address.port() != 0 => {
+            let problem = format!(
+                "{address} is api.listen too: name another, or leave it out and the API's address has metrics as well"
+            );
+            Err(value("api.operations", problem))
+        }
+        operations => Ok(operations),
+    }
 }
 
 fn socket(key: &'static str, said: &str) -> Result<SocketAddr, Unmeant> {

@@ -226,6 +226,8 @@ fn values_out_of_range_say_what_would_be_right() {
         ("deployment = 't'\n[clickhouse]\nurl = 'localhost:8123'", "clickhouse.url"),
         ("deployment = 't'\n[api]\nlisten = '8080'", "api.listen"),
         ("deployment = 't'\n[api]\noperations = '9464'", "api.operations"),
+        ("deployment = 't'\n[api]\noperations = '127.0.0.1:8080'", "127.0.0.1:8080 is api.listen too"),
+        ("deployment = 't'\n[kafka]\nbrokers = ''", "kafka.brokers: no broker is named"),
         ("deployment = 't'\n[api]\naddress = 'here:8080'", "api.address"),
     ] {
         let error = config(text, &[]).unwrap_err().to_string();
