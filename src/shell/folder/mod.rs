@@ -9,6 +9,7 @@
 mod kept;
 mod one;
 mod open;
+mod reading;
 mod scan;
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,10 @@ use std::fs::{self, File};
 use std::io;
 
 use super::kept::{Keeper, Kept, KeptError, Look, Place, Read};
-use super::open::{Progress, Source, Trouble, is_compressed};
+use super::open::{Source, Trouble, is_compressed};
+use super::reading::Open;
 use super::scan::{Aside, Scan, put_aside};
-use crate::ingest::file::{Content, Out, Stream, StreamError};
+use crate::ingest::file::{Out, Stream, StreamError};
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::formats::folder::Folder;
 use crate::ingest::gaps::{Gaps, Kind, Lost, Seen};
@@ -49,16 +50,6 @@ pub(super) struct One {
     retry_ms: i64,
     /// The file as it was read when that panicked, and what was said: it is set aside unread.
     panicked: Option<(Place, String)>,
-}
-
-/// A file that is read.
-struct Open {
-    stream: Stream<Source>,
-    /// Of the file as it stands on the disk.
-    progress: Progress,
-    told_ms: i64,
-    /// What was read of it, before it was opened too.
-    read: Read,
 }
 
 /// What reading goes by and where it goes.
@@ -201,10 +192,10 @@ impl One {
         }
         // The file in hand first, whatever older ones have come since: its place would be lost.
         let in_hand = self.file.as_ref().filter(|file| self.scan.waits(&file.name, file.look));
-        let in_hand = in_hand.map(|file| file.name.clone());
+        let in_hand = in_hand.map(|file| (file.name.clone(), file.look));
         let is_in_hand = in_hand.is_some();
-        let next = in_hand.or_else(|| self.scan.next(reach.now_ms).map(|(name, _)| name));
-        let Some(name) = next else { return Ok(false) };
+        let next = in_hand.or_else(|| self.scan.next(reach.now_ms));
+        let Some((name, seen)) = next else { return Ok(false) };
         let file = match File::open(self.folder.path.join(&name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.scan.forget(&name);
@@ -220,6 +211,12 @@ impl One {
         self.scan.opens(&name);
         let metadata = file.metadata().map_err(|error| self.io(&name, error))?;
         let look = Look::of(&metadata);
+        if look != seen && !self.scan.is_renamed(&name) {
+            // It was written since the last look and nobody told, as on a mount of a network: it is not whole yet.
+            self.scan.look_anew(&name);
+            self.wake();
+            return Ok(true);
+        }
         let goes_on = self.file.take().filter(|file| file.name == name && file.look == look);
         let length = (!is_compressed(&name)).then_some(metadata.len());
         let source = Source::new(file, &name).map_err(|error| self.io(&name, error))?;
@@ -364,62 +361,6 @@ impl One {
             "the file is {}",
             aside.name()
         );
-        Ok(())
-    }
-}
-
-impl Open {
-    /// Nothing behind here can be read.
-    fn break_off(&mut self, feed: &str, file: &Place, why: &str, reach: &mut Reach<'_>) {
-        let at = self.stream.position();
-        tracing::error!(feed, file = file.name, byte = at, "{why}");
-        let reason = format!("feed {feed}, file {}: from byte {at} on: {why}", file.name);
-        // It may have broken off before anything of it was handed over.
-        let known_ms = reach.out.time_ms().unwrap_or(reach.now_ms);
-        reach.out.begin(&format!("{feed}/{}", file.name), known_ms);
-        reach.out.broken_off(at, &reason, reach.now_ms);
-        self.read.ended = Some(Aside::Broken);
-    }
-
-    fn window(&mut self, feed: &Feed, file: &Place, reach: &mut Reach<'_>) -> Result<(), StreamError> {
-        let decoder = &feed.decoder;
-        let id = feed.decoder.feed();
-        let supplied =
-            if reach.supplied { self.stream.last_end(decoder, reach.now_ms / 1_000)? } else { None };
-        // A window without any time that can be right moves no clock.
-        let known_ms = reach.out.time_ms().unwrap_or(reach.now_ms);
-        let time_ms = supplied.map_or(known_ms, |end| end.saturating_mul(1_000));
-        reach.out.begin(&format!("{id}/{}", file.name), time_ms);
-        let (before, now_ms) = (self.stream.notes(), reach.now_ms);
-        let Self { stream, read, .. } = self;
-        let more = stream.window(decoder, &mut |record| {
-            read.records += 1;
-            read.broken += u64::from(matches!(record.content, Content::Broken(_)));
-            reach.out.record(record, now_ms);
-            let Some((start, _)) = record.times() else { return };
-            if let Some(end) = record.end_by(now_ms / 1_000) {
-                reach.gaps.record(id, end);
-            }
-            if let Some((node, number)) = &record.number {
-                reach.gaps.number(
-                    id,
-                    Seen { kind: Kind::Records, node, number: *number, at: Some(start) },
-                    now_ms,
-                );
-            }
-        })?;
-        let notes = self.stream.notes();
-        reach.out.met(notes.since(before));
-        if !more
-            && let Some(why) =
-                self.stream.file_header().and_then(|header| header.shortfall(self.stream.position()))
-        {
-            self.break_off(id, file, &why, reach);
-        } else if !more {
-            // A file of which nothing could be read is kept as broken; of others each dead letter has its piece.
-            let nothing = self.read.broken > 0 && self.read.broken == self.read.records;
-            self.read.ended = Some(if nothing { Aside::Broken } else { Aside::Done });
-        }
         Ok(())
     }
 }

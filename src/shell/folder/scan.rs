@@ -62,6 +62,11 @@ impl Scan {
         }
     }
 
+    /// Whether a file is whole by its renaming, however it looks.
+    pub(super) fn is_renamed(&self, name: &str) -> bool {
+        self.renamed.contains(name)
+    }
+
     /// A file was made, or written (and has bytes to show for it): somebody has it open.
     pub(super) fn opened(&mut self, name: &str, written: bool) {
         if written {
@@ -128,7 +133,7 @@ impl Scan {
         // A file that was linked in was made and never opened; an empty one may get its first bytes yet.
         let is_open = self.open.get(name).is_some_and(|written| *written || look.bytes == 0);
         let settled_ms = if is_open { FOLDER_HELD_MS } else { FOLDER_SETTLE_MS };
-        self.renamed.contains(name) || now_ms.saturating_sub(since_ms) >= settled_ms
+        self.is_renamed(name) || now_ms.saturating_sub(since_ms) >= settled_ms
     }
 
     /// The complete file that was changed first, and by name among those.

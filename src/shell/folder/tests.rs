@@ -43,14 +43,19 @@ impl Process {
     /// So many turns, each long after the one before.
     fn turns(&mut self, count: usize) {
         for _ in 0..count {
-            self.now_ms += 10_000;
-            let (out, gaps) = (&mut self.out, &mut self.gaps);
-            let moved = self.one.step(&mut Reach { out, gaps, now_ms: self.now_ms, supplied: false });
-            if moved {
-                self.one.settle(&self.gaps, self.now_ms);
-            }
-            self.troubles.extend(self.one.trouble.clone());
+            self.turn_after(10_000);
         }
+    }
+
+    /// A turn so long after the one before.
+    fn turn_after(&mut self, ms: i64) {
+        self.now_ms += ms;
+        let (out, gaps) = (&mut self.out, &mut self.gaps);
+        let moved = self.one.step(&mut Reach { out, gaps, now_ms: self.now_ms, supplied: false });
+        if moved {
+            self.one.settle(&self.gaps, self.now_ms);
+        }
+        self.troubles.extend(self.one.trouble.clone());
     }
 
     /// What was handed over is thrown away, and all begins anew, as after a panic.
@@ -165,6 +170,36 @@ fn a_file_whose_reading_panicked_is_set_aside_unread_with_a_dead_letter() {
     fs::rename(path("broken/a.jsonl"), path("a.jsonl")).unwrap();
     process.turns(10);
     assert!(path("done/a.jsonl").exists(), "{:?}", process.troubles);
+}
+
+#[test]
+fn a_file_that_grows_is_not_taken_before_it_has_settled_though_nobody_tells_of_its_writer() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let (good, _) = good_and_bad();
+    let mut file = fs::File::create(path("a.jsonl")).unwrap();
+    let mut process = Process::start(directory.path());
+    // A record each second for a while, each torn at its middle as it is looked at.
+    let (half, rest) = good.split_at(good.len() / 2);
+    for second in 0..20 {
+        file.write_all(half.as_bytes()).unwrap();
+        for _ in 0..10 {
+            process.turn_after(100);
+            assert!(path("a.jsonl").exists() && process.one.in_hand().is_none(), "second {second}");
+        }
+        file.write_all(rest.as_bytes()).unwrap();
+    }
+    // Of whatever age the last look is, it is taken two seconds after the last byte, or one look later.
+    let settled_ms = crate::limits::FOLDER_SETTLE_MS;
+    for _ in 0..settled_ms / 100 - 1 {
+        process.turn_after(100);
+    }
+    assert!(path("a.jsonl").exists());
+    for _ in 0..settled_ms / 100 + 5 {
+        process.turn_after(100);
+    }
+    assert!(path("done/a.jsonl").exists(), "{:?}", process.troubles);
+    assert_eq!((process.out.ledger().read(Source::File), process.dead()), (20, 0));
 }
 
 #[test]
