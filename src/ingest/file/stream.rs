@@ -8,6 +8,7 @@
 //! file taken up again at [`Stream::position`] goes on with the record behind it.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use super::reader::{FileReader, FileRecord, Written};
 use crate::ingest::formats::{Cut, Decoder, Notes};
@@ -26,6 +27,8 @@ pub enum StreamError {
         "a JSON text of more than {FILE_WHOLE_BYTES_MAX} bytes that is not lines: have it written one record a line"
     )]
     TooLarge,
+    #[error("a line of more than {FILE_WHOLE_BYTES_MAX} bytes: have it written one record a line")]
+    LongLine,
 }
 
 /// A file on its way through memory.
@@ -155,12 +158,15 @@ impl<R: Read> Stream<R> {
         let kept = self.header_len;
         let base = (self.position as usize).wrapping_sub(kept);
         let mut reader = FileReader::part(&self.bytes, Written::Feed(decoder), shape.form(), base);
-        // A list over several lines has no place at which it could be taken up.
-        let mut left = if shape.cut == Cut::Whole { usize::MAX } else { self.records };
+        let (mut left, mut end) = (self.records, kept);
         let taken = loop {
             let at = reader.position();
-            if (at >= stop || left == 0) && at > kept {
-                break at;
+            if at > kept && (left == 0 || at >= stop) {
+                match self.place(shape.cut, end..at) {
+                    Some(place) => break place,
+                    None if at >= stop => break at,
+                    None => {}
+                }
             }
             left = left.saturating_sub(1);
             match reader.record() {
@@ -168,7 +174,10 @@ impl<R: Read> Stream<R> {
                 Some(record) if record.at.wrapping_sub(base) >= stop && stop < self.bytes.len() => {
                     break if at > kept { at } else { stop };
                 }
-                Some(record) => each(&record),
+                Some(record) => {
+                    end = record.at.wrapping_sub(base) + record.bytes.len();
+                    each(&record);
+                }
                 None => break self.bytes.len(),
             }
         };
@@ -206,6 +215,19 @@ impl<R: Read> Stream<R> {
         match self.failed.take_if(|error| is_of_disk(error) && stop <= self.header_len) {
             Some(error) => Err(error.into()),
             None => Ok(Some((shape, stop))),
+        }
+    }
+
+    /// Where the file may be taken up between a record's end and what follows. A list has no such place, be it over several
+    /// lines or in one.
+    fn place(&self, cut: Cut, between: Range<usize>) -> Option<usize> {
+        match cut {
+            Cut::Whole => None,
+            Cut::Lines => {
+                let bytes = self.bytes.get(between.clone())?;
+                memchr::memrchr(b'\n', bytes).map(|at| between.start + at + 1)
+            }
+            Cut::Records | Cut::Rows => Some(between.end),
         }
     }
 
@@ -285,9 +307,28 @@ impl<R: Read> Stream<R> {
             _ if is_whole => len,
             // A text over several lines is read as a whole or not at all.
             End::File => 0,
-            End::Line => self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(len, |at| at + 1),
+            End::Line => return self.line_end(decoder),
             End::Before(most) => len.saturating_sub(most),
         })
+    }
+
+    /// Behind the last whole line; of a line that is longer than a window more is read, up to its end.
+    fn line_end(&mut self, decoder: &Decoder) -> Result<usize, StreamError> {
+        let mut looked = 0;
+        loop {
+            let new = self.bytes.get(looked..).unwrap_or_default();
+            if let Some(at) = memchr::memrchr(b'\n', new) {
+                return Ok(looked + at + 1);
+            }
+            looked = self.bytes.len();
+            if self.ended {
+                return Ok(looked);
+            }
+            if looked >= FILE_WHOLE_BYTES_MAX {
+                return Err(StreamError::LongLine);
+            }
+            self.fill((2 * looked).clamp(self.window, FILE_WHOLE_BYTES_MAX), decoder);
+        }
     }
 }
 

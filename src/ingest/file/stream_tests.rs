@@ -3,7 +3,7 @@
 use super::*;
 use crate::ingest::formats::feed::Feed;
 use crate::ingest::formats::{Decoder, Format, Platform};
-use crate::limits::BER_RECORD_BYTES_MAX;
+use crate::limits::{BER_RECORD_BYTES_MAX, FILE_WHOLE_BYTES_MAX};
 
 /// Windows of records as long as a gateway's or a row may be.
 const WINDOW: usize = 2 * BER_RECORD_BYTES_MAX;
@@ -104,6 +104,49 @@ fn a_broken_line_costs_itself_wherever_a_window_begins() {
     let lines: String = (0..400).map(|n| if n % 3 == 0 { broken.to_owned() } else { line(n) }).collect();
     assert_eq!(whole(lines.as_bytes(), &decoder).len(), 400);
     same(lines.as_bytes(), &decoder, 600);
+}
+
+#[test]
+fn a_line_that_is_longer_than_a_window_is_read_whole() {
+    let decoder = Decoder::of("one", Platform::Onence);
+    let padded =
+        |n: usize, len: usize| format!("{{\"id\":{n},\"sim\":{{}},\"note\":\"{}\"}}\n", "x".repeat(len));
+    let lines: String = (0..60).map(|n| padded(n, if n % 7 == 3 { 5_000 } else { 10 })).collect();
+    assert_eq!(whole(lines.as_bytes(), &decoder).len(), 60);
+    same(lines.as_bytes(), &decoder, 600);
+    // The last one, without its end.
+    same(lines.trim_end().as_bytes(), &decoder, 600);
+}
+
+#[test]
+fn a_line_that_is_a_list_is_not_taken_up_within() {
+    let decoder = Decoder::of("one", Platform::Onence);
+    let list = |n: usize| format!("[{}]\n", vec![format!("{{\"id\":{n},\"sim\":{{}}}}"); 20].join(","));
+    let lines: String = (0..10).map(list).collect();
+    let expected = whole(lines.as_bytes(), &decoder);
+    let (all, places) = streamed_by(lines.as_bytes(), &decoder, (4_000, 7), 0);
+    assert!(all == expected, "{} records of {}", all.len(), expected.len());
+    let (in_windows, _) = streamed(lines.as_bytes(), &decoder, 600, 0);
+    assert!(in_windows == expected, "{} records of {}", in_windows.len(), expected.len());
+    assert_eq!(places.len(), 10, "a window each line, as it has more than seven");
+}
+
+#[test]
+fn a_line_that_is_too_long_is_told_once_and_what_stands_before_it_is_read() {
+    use std::io::Read as _;
+    let decoder = Decoder::of("one", Platform::Onence);
+    let (first, endless) = (b"{\"id\":1,\"sim\":{}}\n", std::io::repeat(b'x'));
+    let file = first.chain(endless.take(2 * FILE_WHOLE_BYTES_MAX as u64));
+    let mut stream = Stream::new(file, None);
+    let mut count = 0;
+    let told = loop {
+        match stream.window(&decoder, &mut |_| count += 1) {
+            Ok(more) => assert!(more, "it ends with what is wrong"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert_eq!((count, stream.position()), (1, first.len() as u64));
+    assert!(told.starts_with("a line of more than 67108864 bytes"), "{told}");
 }
 
 fn rows() -> Feed {

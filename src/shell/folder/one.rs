@@ -254,7 +254,7 @@ impl One {
         if let Err(error) = open.window(&self.feed, file, reach) {
             let why = match error {
                 StreamError::Io(error) => Trouble::of(error),
-                StreamError::TooLarge => Trouble::Content(error.to_string()),
+                StreamError::TooLarge | StreamError::LongLine => Trouble::Content(error.to_string()),
             };
             match why {
                 Trouble::Content(why) => open.break_off(self.feed.decoder.feed(), file, &why, reach),
