@@ -2,7 +2,8 @@
 //!
 //! Only the fields that a mapping names must be UTF-8, so that a carrier's remarks in another encoding do no harm. A quoted
 //! field may go over lines, up to [`ROW_BYTES_MAX`]; where a quote does not close, or one within a field that is not doubled leaves
-//! the field open at the end of its line, the line alone is broken: it must not swallow the next.
+//! the field open at the end of its line, the line alone is broken: it must not swallow the next. Lines end with LF or CR LF; a row
+//! with a CR alone in it is broken, or a whole file of such lines would pass for its header.
 
 use std::borrow::Cow;
 
@@ -12,6 +13,10 @@ use crate::ingest::formats::pieces::{BOM, Piece};
 use crate::limits::FEED_ROW_BYTES_MAX as ROW_BYTES_MAX;
 
 const UNCLOSED: &str = "a quote does not end";
+const CR_ALONE: &str =
+    "a CR alone ends no line: have lines end with LF or CR LF, and what has a CR in it stand in quotes";
+/// The header of rows that have none which could be read: no column has a name.
+const NO_HEADER: &str = "\"\"";
 const STRAY: &str = "a quote within quotes is not doubled";
 
 /// The rows, each with the header it stands under. Without `columns` the first row is the header.
@@ -27,10 +32,14 @@ pub(super) fn pieces<'a>(bytes: &'a [u8], delimiter: u8, columns: Option<&[Strin
             continue;
         }
         if columns.is_none() && header.is_none() {
-            header = std::str::from_utf8(piece.bytes).ok();
-            if header.is_none() {
-                pieces.push(Piece { fault: Some("the header is not UTF-8: name the columns"), ..piece });
-                header = Some("");
+            let text =
+                std::str::from_utf8(piece.bytes).map_err(|_| "the header is not UTF-8: name the columns");
+            match fault.map_or(text, Err) {
+                Ok(text) => header = Some(text),
+                Err(fault) => {
+                    header = Some(NO_HEADER);
+                    pieces.push(Piece { fault: Some(fault), of: header, ..piece });
+                }
             }
             continue;
         }
@@ -45,6 +54,7 @@ fn row(text: &[u8], delimiter: u8) -> (usize, Option<&'static str>) {
     let (mut of_quotes, mut open, mut begins) = (false, false, true);
     // Whether something else stands behind a quote that has closed.
     let mut stray = false;
+    let mut cr_alone = None;
     for (at, byte) in text.iter().enumerate().take(ROW_BYTES_MAX) {
         match byte {
             b'"' if begins => (of_quotes, open) = (true, true),
@@ -53,7 +63,10 @@ fn row(text: &[u8], delimiter: u8) -> (usize, Option<&'static str>) {
                 stray |= open && !ends(text.get(at + 1), delimiter);
                 open = !open;
             }
-            b'\n' if !open => return (at, None),
+            b'\n' if !open => return (at, cr_alone),
+            b'\r' if !open && text.get(at + 1).is_some_and(|next| !b"\r\n".contains(next)) => {
+                cr_alone = Some(CR_ALONE);
+            }
             b'\n' if stray => return (at, Some(STRAY)),
             _ => {}
         }
@@ -61,9 +74,9 @@ fn row(text: &[u8], delimiter: u8) -> (usize, Option<&'static str>) {
         of_quotes &= !begins;
     }
     if text.len() <= ROW_BYTES_MAX && !open {
-        return (text.len(), None);
+        return (text.len(), cr_alone);
     }
-    (text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len()), Some(UNCLOSED))
+    (text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len()), cr_alone.or(Some(UNCLOSED)))
 }
 
 /// Whether a quote may close before this byte, or be the first of two.
@@ -194,6 +207,30 @@ mod tests {
         );
         // What closes again in its line is cut as before.
         assert_eq!(rows("\"5\" a \"b\",c\nd"), [(0, "\"5\" a \"b\",c", None), (12, "d", None)]);
+    }
+
+    #[test]
+    fn a_cr_alone_breaks_its_line_and_a_header_that_is_broken_is_told() {
+        assert_eq!(rows("a,b\rc,d\ne,f\r\n"), [(0, "a,b\rc,d", Some(CR_ALONE)), (8, "e,f", None)]);
+        assert_eq!(rows("\"a\rb\",c\r\r\nd\r"), [(0, "\"a\rb\",c\r", None), (10, "d", None)]);
+        let found = |text: &'static str| -> Vec<(usize, Option<&str>)> {
+            pieces(text.as_bytes(), b',', None).into_iter().map(|p| (p.at, p.fault)).collect()
+        };
+        assert_eq!(found("iccid,up\r898,1\r899,2\r"), [(0, Some(CR_ALONE))]);
+        assert_eq!(found("iccid,\"up\n898,1\n"), [(0, Some(UNCLOSED)), (10, None)]);
+        assert_eq!(found("iccid,\"u\"p\"\r\n898,1\r\n"), [(0, Some(STRAY)), (13, None)]);
+        // However long it is.
+        let long = format!("iccid,up\r{}", "898,1\r".repeat(ROW_BYTES_MAX));
+        assert_eq!(pieces(long.as_bytes(), b',', None)[0].fault, Some(CR_ALONE));
+        // No row under such a header has a column of any name, in a later window too.
+        let text = b"iccid,\"up\n898,1\n";
+        let second = pieces(text, b',', None)[1];
+        assert_eq!(
+            Row::new(&second, b',', None).find("iccid").unwrap_err().to_string(),
+            "field `iccid` is no column"
+        );
+        let window = format!("{}\n898,1\n", second.of.unwrap());
+        assert_eq!(pieces(window.as_bytes(), b',', None).len(), 1);
     }
 
     #[test]
