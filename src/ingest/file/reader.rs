@@ -2,7 +2,7 @@
 
 use crate::codec::json::{self, CdrIn, ReadingIn, Scratch};
 use crate::ingest::formats::gateway::Gateway;
-use crate::ingest::formats::{Buffers, Cut, Decoder, Notes, Numbered, Piece, Said, Unreadable};
+use crate::ingest::formats::{BOM, Buffers, Cut, Decoder, Notes, Numbered, Piece, Said, Unreadable};
 use crate::ingest::pgw::{Framing, Pieces};
 use crate::limits::{CDR_SECONDS_MAX, FUTURE_S_MAX};
 use crate::model::UnixTime;
@@ -35,7 +35,8 @@ impl Format {
     /// Tells the format by the file's first bytes.
     #[must_use]
     pub fn of(file: &[u8]) -> Self {
-        match file.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        let text = file.strip_prefix(BOM).unwrap_or(file);
+        match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') => Self::Lines,
             _ if matches!(Framing::of(file), Framing::Headers { .. }) => Self::GatewayFramed,
             _ => Self::GatewayPlain,
@@ -145,7 +146,7 @@ impl<'f> FileReader<'f> {
             format,
             cut,
             next: 0,
-            line: 0,
+            line: if file.starts_with(BOM) { BOM.len() } else { 0 },
             pieces: Pieces::of(file, framing),
             told,
             buffers: Buffers::default(),

@@ -28,6 +28,17 @@ fn lines() -> String {
     [line(46_000, "a"), line(46_000, "b"), "\n".to_owned(), line(46_001, "c"), "{]\n".to_owned()].concat()
 }
 
+#[test]
+fn a_byte_order_mark_before_canonical_lines_changes_nothing() {
+    let broker = Broker::new();
+    broker.borrow_mut().register(card(), Some(46_000));
+    assert_eq!(import(&broker, format!("\u{feff}{}", lines()).as_bytes(), Clock::Log), [2, 1, 1, 0]);
+    let text = format!("\u{feff}\n{}", line(46_000, "a"));
+    let mut reader = FileReader::new(text.as_bytes(), PGW);
+    let at = reader.record().map(|record| (record.at, matches!(record.content, Content::Cdr(_))));
+    assert_eq!((reader.format(), at), (Format::Lines, Some((4, true))));
+}
+
 fn gateway_file() -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/3gpp-cdr/pgw-32297.cdr");
     std::fs::read(path).unwrap()

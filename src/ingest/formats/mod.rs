@@ -35,6 +35,7 @@ mod super_sim;
 mod tests;
 
 pub use mapped::{Mapping, Notes};
+pub(in crate::ingest) use pieces::BOM;
 pub use pieces::Piece;
 
 use std::borrow::Cow;

@@ -332,7 +332,8 @@ pub(super) fn top<'a>(
     cut.pieces
 }
 
-pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
+/// What some programs put before a text in UTF-8.
+pub(in crate::ingest) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Whether a text that begins so is lines, each a value of its own: the first line with anything in it holds one value and
 /// nothing else. Where it is an object that breaks off, the next line is one by itself, where no text over several lines could
