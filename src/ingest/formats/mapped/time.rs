@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use chrono::format::{Item, StrftimeItems};
+use chrono::format::{Fixed, Item, Numeric, Pad, StrftimeItems};
 use chrono::{
     DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _,
 };
@@ -157,7 +157,10 @@ impl TimeFormat {
             Self::Unix => whole(MS_MAX / 1_000),
             Self::UnixMs => whole(MS_MAX).map(|ms| ms / 1_000),
             Self::Offset(pattern) => {
-                DateTime::parse_from_str(text, pattern).ok().map(|moment| moment.timestamp())
+                let moment = DateTime::parse_from_str(text, pattern).ok();
+                moment
+                    .filter(|moment| is_whole(text, pattern, moment.naive_local()))
+                    .map(|moment| moment.timestamp())
             }
             Self::Local(pattern, zone) => local(text, pattern).and_then(|local| zone.utc(local, notes)),
         };
@@ -181,16 +184,65 @@ fn has_offset(pattern: &str) -> bool {
     ["%z", "%:z", "%::z", "%#z", "%+"].iter().any(|offset| pattern.contains(offset))
 }
 
-/// A local time; a date alone is its midnight. strftime would read fewer digits than a pattern writes, so that a time that was
-/// cut off passed for an earlier one: as long as the pattern writes it is what it must be.
+/// A local time; a date alone is its midnight.
 fn local(text: &str, pattern: &str) -> Option<NaiveDateTime> {
     let date = || NaiveDate::parse_from_str(text, pattern).ok().map(NaiveDateTime::from);
     let local = NaiveDateTime::parse_from_str(text, pattern).ok().or_else(date)?;
-    let as_long = || {
-        let mut written = String::new();
-        write!(written, "{}", local.format(pattern)).is_ok() && written.len() == text.len()
-    };
-    (has_fraction(pattern) || has_offset(pattern) || as_long()).then_some(local)
+    is_whole(text, pattern, local).then_some(local)
+}
+
+/// Whether a text is as long as a pattern writes its time. strftime would read fewer digits, so that a time that was cut off
+/// passed for an earlier one. Fractions and offsets may be written in several ways.
+fn is_whole(text: &str, pattern: &str, local: NaiveDateTime) -> bool {
+    let mut written = String::new();
+    if !has_fraction(pattern) && !has_offset(pattern) {
+        return write!(written, "{}", local.format(pattern)).is_ok() && written.len() == text.len();
+    }
+    let digits = |c: char| c.is_ascii_digit();
+    let permissive = StrftimeItems::new("%#z").next();
+    let mut rest = text;
+    for item in StrftimeItems::new(pattern) {
+        let left = match item {
+            // These have their own grammars, which say every digit.
+            Item::Fixed(Fixed::RFC3339 | Fixed::RFC2822) => return true,
+            Item::Space(_) => Some(rest.trim_start()),
+            Item::Numeric(Numeric::Nanosecond, _) => Some(rest.trim_start_matches(digits)),
+            Item::Fixed(Fixed::Nanosecond | Fixed::Nanosecond3 | Fixed::Nanosecond6 | Fixed::Nanosecond9) => {
+                Some(rest.strip_prefix('.').map_or(rest, |fraction| fraction.trim_start_matches(digits)))
+            }
+            Item::Fixed(
+                Fixed::TimezoneOffset
+                | Fixed::TimezoneOffsetColon
+                | Fixed::TimezoneOffsetDoubleColon
+                | Fixed::TimezoneOffsetTripleColon
+                | Fixed::TimezoneOffsetColonZ
+                | Fixed::TimezoneOffsetZ,
+            ) => past_offset(rest),
+            item if Some(&item) == permissive.as_ref() => past_offset(rest),
+            item => {
+                written.clear();
+                let format = local.format_with_items(std::iter::once(&item));
+                let told =
+                    write!(written, "{format}").ok().and_then(|()| rest.split_at_checked(written.len()));
+                let is_number = matches!(item, Item::Numeric(_, Pad::Zero));
+                told.filter(|(told, _)| !is_number || told.chars().all(digits)).map(|(_, left)| left)
+            }
+        };
+        match left {
+            Some(left) => rest = left,
+            None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// What follows an offset; `None` if none stands there.
+fn past_offset(text: &str) -> Option<&str> {
+    let text = text.trim_start();
+    let signed = text.strip_prefix(['+', '-', '\u{2212}']);
+    signed
+        .map(|offset| offset.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':'))
+        .or_else(|| text.strip_prefix(['Z', 'z']))
 }
 
 /// Whether a time that is written by a pattern is read by it as the same, to the minute, or to the day where it writes no more.
@@ -262,6 +314,34 @@ mod tests {
             let zone = if format.starts_with('%') { "UTC" } else { "" };
             assert_eq!(at(format, zone, text).0, None, "{format} {text}");
         }
+    }
+
+    #[test]
+    fn a_time_with_an_offset_or_a_fraction_is_as_long_as_its_pattern_too() {
+        let cases = [
+            ("%Y%m%d%H%M%S%z", "20260801093015+0800", true),
+            ("%Y%m%d%H%M%S%z", "20260801093015+08:00", true),
+            ("%Y%m%d%H%M%S%z", "2026080109301+0800", false),
+            ("%Y%m%d%H%M%S %z", "2026080109301 +0800", false),
+            ("%Y-%m-%d %H:%M:%S %z", "2026-08-01 09:30:1 -0330", false),
+            ("%Y-%m-%d %H:%M:%S %z", "2026-08-01 09:30:15 -0330", true),
+            ("%Y-%m-%dT%H:%M:%S%:z", "2026-08-01T9:30:15+08:00", false),
+            ("%Y-%m-%dT%H:%M:%S%#z", "2026-08-01T09:30:15+08", true),
+            ("%Y-%m-%dT%H:%M:%S%#z", "2026-08-01T09:30:15Z", true),
+            ("%Y-%m-%dT%H:%M:%S%#z", "2026-08-01T09:30:1Z", false),
+            ("%Y%m%d%H%M%S %z", "2026080109301  +0800", false),
+            ("%z %d.%m.%Y %H:%M", "+0800 01.08.2026 09:30", true),
+            ("%z %d.%m.%Y %H:%M", "+0800 01.08.2026 09:3", false),
+            ("%Y-%m-%d %H:%M:%S%.f %z", "2026-08-01 09:30:15.25 +0800", true),
+            ("%Y-%m-%d %H:%M:%S%.f %z", "2026-08-01 09:30:15 +0800", true),
+            ("%Y-%m-%d %H:%M:%S%.f %z", "2026-08-01 09:30:1.25 +0800", false),
+            ("%+", "2026-08-01T09:30:15+08:00", true),
+        ];
+        for (format, text, is_time) in cases {
+            assert_eq!(at(format, "", text).0.is_some(), is_time, "{format} {text}");
+        }
+        assert_eq!(at("%Y%m%d%H%M%S%.3f", "UTC", "2026080109301.250").0, None);
+        assert!(at("%Y%m%d%H%M%S%.3f", "UTC", "20260801093015.250").0.is_some());
     }
 
     #[test]
