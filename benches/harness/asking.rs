@@ -2,6 +2,10 @@
 //! in it, and none is spared the wait by the asker waiting too.
 //!
 //! A latency counts from the time at which its question was due, not from the one at which it was sent.
+//!
+//! Whoever asks stands for programs on other machines, and has cores of his own there. Where he shares them with the brokers
+//! and the product, his own waits for a core would count as theirs: so his threads may be put before all others, as far as
+//! the system lets them (`nice`), and whether they were is printed.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -33,18 +37,30 @@ pub(crate) struct Answered {
 
 /// Asks over connections that are kept.
 pub(crate) struct Asker {
+    nice: i32,
     runtime: tokio::runtime::Runtime,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Asker {
-    pub(crate) fn new() -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    /// `nice`: of the threads that ask, 0 as all others, down to -20 before all others.
+    pub(crate) fn new(nice: i32) -> anyhow::Result<Self> {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.worker_threads(1).enable_all().on_thread_start(move || drop(be_nice(nice)));
+        let runtime = runtime.build()?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let mut builder = Client::builder(TokioExecutor::new());
         let client = builder.pool_max_idle_per_host(IDLE_CONNECTIONS_MAX).build(connector);
-        Ok(Self { runtime, client })
+        Ok(Self { nice, runtime, client })
+    }
+
+    /// The same for the calling thread, which asks.
+    ///
+    /// # Errors
+    /// The system does not let it: it goes on as all others.
+    pub(crate) fn be_nice(&self) -> std::io::Result<()> {
+        be_nice(self.nice)
     }
 
     /// One question, waited for.
@@ -65,6 +81,8 @@ impl Asker {
         mut question: impl FnMut(u64) -> anyhow::Result<(&'static str, Request)>,
         to: &mpsc::Sender<Answered>,
     ) -> anyhow::Result<()> {
+        // Whether it may was said before.
+        drop(self.be_nice());
         for number in 0..rate * length.as_secs() {
             let due = begun + Duration::from_nanos(1_000_000_000 / rate * number);
             let (kind, request) = question(number)?;
@@ -76,6 +94,14 @@ impl Asker {
         }
         Ok(())
     }
+}
+
+/// Linux keeps this of each thread by itself (setpriority(2)).
+fn be_nice(nice: i32) -> std::io::Result<()> {
+    if nice == 0 {
+        return Ok(());
+    }
+    Ok(rustix::process::setpriority_process(None, nice)?)
 }
 
 pub(crate) fn get(url: &str) -> anyhow::Result<Request> {

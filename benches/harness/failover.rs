@@ -56,7 +56,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .status()?;
         anyhow::ensure!(migrated.success(), "ClickHouse's tables were not made");
     }
-    let (asker, load) = (Asker::new()?, Load::new(brokers, prefix)?);
+    let (asker, load) = (Asker::new(0)?, Load::new(brokers, prefix)?);
     let mut pair = Pair::start(brokers, prefix, [&told("harness-a"), &told("harness-b")], &asker)?;
     sell(brokers, prefix, &load, options.cards)?;
     if let Some(url) = url {

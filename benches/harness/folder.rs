@@ -108,7 +108,7 @@ impl Scene {
             Product::start_roles((brokers, PREFIX), &Told { name, ..Told::ALONE }, roles, &config)
         };
         let (meter, reader) = (start("meter", "meter,api")?, start("reader", "ingest,api")?);
-        Ok(Self { brokers: brokers.to_owned(), directory, reader, meter, asker: Asker::new()? })
+        Ok(Self { brokers: brokers.to_owned(), directory, reader, meter, asker: Asker::new(0)? })
     }
 
     /// The body of a process's answer; `None` while there is none.

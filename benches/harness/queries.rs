@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// Seconds of both before.
     #[arg(long, default_value_t = 40)]
     warm_up: u64,
+    /// The niceness of the threads that ask: they stand for programs on other machines. 0 = as all others.
+    #[arg(long, default_value_t = -10, allow_negative_numbers = true)]
+    asker_nice: i32,
 }
 
 impl Default for Options {
@@ -57,6 +60,7 @@ impl Default for Options {
             seconds: 20,
             rounds: 4,
             warm_up: 40,
+            asker_nice: -10,
         }
     }
 }
@@ -65,7 +69,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let broker = Broker::start()?;
     let (brokers, prefix) = (broker.address.as_str(), "q.");
     make_topics(brokers, prefix, Stamps::Brokers)?;
-    let (asker, load) = (Asker::new()?, Load::new(brokers, prefix)?);
+    let (asker, load) = (Asker::new(options.asker_nice)?, Load::new(brokers, prefix)?);
     let told = |name| Told { name, session_ms: None, clickhouse: None };
     let pair = Pair::start(brokers, prefix, [&told("harness-a"), &told("harness-b")], &asker)?;
     sell(brokers, prefix, &load, options.cards)?;
@@ -79,6 +83,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             let sums = if first { &mut busy } else { &mut quiet };
             sums.take(&stage.round(options.seconds, first, round * 2 + u64::from(first))?);
         }
+    }
+    match asker.be_nice() {
+        Ok(()) => println!("queries: the threads that ask run at nice {}", options.asker_nice),
+        Err(error) => println!("queries: the threads that ask run as all others: {error}"),
     }
     busy.latencies.print("queries");
     let (without, with) = (quiet.cpu.medians(), busy.cpu.medians());
