@@ -47,7 +47,9 @@ impl Rollups {
     /// hold metering up.
     pub(super) fn start(config: &Config) -> Self {
         let Some(client) = client(config) else {
-            tracing::warn!("clickhouse.url is not set: rollups are off");
+            tracing::warn!(
+                "clickhouse.url is not set: rollups are off, and what is metered meanwhile is not sent later"
+            );
             return Self(None);
         };
         let writer = Writer::new(client).after_check();

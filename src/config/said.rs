@@ -161,7 +161,7 @@ pub const KEYS: &[Key] = &[
         "clickhouse.url",
         "http(s)://host:port",
         "(none)",
-        "Without it rollups are off: alerts and answers go on. With https the machine's root certificates decide whom to trust.",
+        "Without it rollups are off: alerts and answers go on, and what is metered meanwhile is not sent later; all instances of a deployment have it, or none. With https the machine's root certificates decide whom to trust.",
     ),
     key("clickhouse.database", "name", "\"tidegauge\"", "Made by `tidegauge migrate`."),
     key("clickhouse.user", "name", "\"default\"", "The user."),
