@@ -20,13 +20,13 @@ const OF_ACCOUNT: [&str; 6] = ["effective_at", "expires_at", "packages", "queue"
 /// The answer about a card. `clock`: whose time the log carries.
 pub(super) fn card(answer: &Answer, clock: &str) -> Value {
     let mut card = json!(answer.view);
-    let account = card["account"].take();
+    let mut account = card["account"].take();
     if let Value::Object(fields) = &mut card {
         fields.remove("account");
         // Offsets of the log, but of the answer itself, are the meter's own.
         fields.remove("as_of_offset");
         fields.remove("changed_at");
-        fields.extend(OF_ACCOUNT.map(|name| (name.to_owned(), account[name].clone())));
+        fields.extend(OF_ACCOUNT.map(|name| (name.to_owned(), account[name].take())));
         fields.insert("source".to_owned(), "memory".into());
         fields.insert("clock".to_owned(), clock.into());
         fields.insert("stale".to_owned(), answer.stale.into());
