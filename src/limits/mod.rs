@@ -73,8 +73,9 @@ pub const ROUND_RECORDS_MIN: u64 = 50_000;
 pub const ROUND_S_MIN: u64 = 120;
 /// Messages of checkpoint and log that one step of a worker reads while it restores: it goes on polling between.
 pub const RESTORE_MESSAGES_PER_STEP: usize = 2_000;
-/// Longest rest after a partition was asked for in vain: as long as the longest request.
-pub const RESTORE_REST_MS_MAX: i64 = 10_000;
+/// Longest rest after a partition was asked for in vain. No step takes as long: a scan that hears nothing gives up after 4 s, and
+/// two requests at the most, of 10 s each, follow it.
+pub const RESTORE_REST_MS_MAX: i64 = 30_000;
 /// How soon a partition is restored anew that was refused since the log could not be read.
 pub const REFUSED_AGAIN_MS: i64 = 30_000;
 /// Bytes of checkpoint chunks in one commit.

@@ -153,6 +153,7 @@ pub const TIMEOUTS: Timeouts = Timeouts {
     commit: Duration::from_secs(10),
     transaction: Duration::from_mins(1),
     scan_idle: Duration::from_secs(20),
+    scan_silent: Duration::from_secs(5),
     scan_barred: Duration::from_millis(100),
     poll: Duration::from_mins(5),
 };

@@ -47,6 +47,9 @@ pub struct Timeouts {
     pub transaction: Duration,
     /// A scan that gets nothing for this long fails.
     pub scan_idle: Duration,
+    /// A scan by a worker that gets nothing for this long fails: its broker is away. The next of the same partition that gets
+    /// nothing has twice as long, and so on up to four times, so that brokers that are slow are heard.
+    pub scan_silent: Duration,
     /// A scan by a worker whose partition ends for now before its stretch does fails after this: an open transaction bars
     /// the way, or a marker that is still to come. The worker has others to serve, and asks again.
     pub scan_barred: Duration,
@@ -64,6 +67,7 @@ impl Default for Timeouts {
             commit: Duration::from_secs(15),
             transaction: Duration::from_mins(1),
             scan_idle: Duration::from_mins(1),
+            scan_silent: Duration::from_secs(1),
             scan_barred: Duration::from_millis(100),
             poll: Duration::from_mins(5),
         }

@@ -4,13 +4,14 @@
 //! things move the position: a message, and the news that the partition ends here for now. librdkafka's own position is
 //! not asked: with batches it counts that news as a message, and is one offset ahead.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::config::KafkaConfig;
+use super::config::{KafkaConfig, Timeouts};
 use super::deadline::Deadline;
 use super::error::{from_kafka, from_native};
 use super::ffi::{BatchConsumer, Fetched};
@@ -23,9 +24,21 @@ use crate::model::LogOffset;
 /// A consumer that is told what to read and belongs to no group.
 pub(super) struct Scanner {
     config: KafkaConfig,
-    /// How long a partition may end before the stretch does.
-    barred: Duration,
+    patience: Patience,
+    /// Scans in a row in which nothing came of a partition before their patience was over.
+    silences: BTreeMap<TopicPartition, u32>,
     inbox: BatchConsumer<PlainContext>,
+}
+
+/// How long a scan may come no further.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// Behind the news that the partition ends, short of the stretch's end.
+    barred: Duration,
+    /// Where nothing is heard of it.
+    silent: Duration,
+    /// ... and was not in scans before.
+    silent_again: Duration,
 }
 
 /// One stretch: from an offset until the position has reached `to`.
@@ -47,18 +60,24 @@ struct Come {
 /// Longest wait for a message before the position is looked at.
 const WAIT_MS: u64 = 10;
 
+/// So many times as long as at first is waited for a partition that stays silent.
+const SILENT_TIMES_MAX: u32 = 4;
+
 impl Scanner {
     /// Whoever reads has all the time that the brokers need.
     pub(super) fn new(config: &KafkaConfig) -> Result<Self, LogError> {
-        Self::patient(config, config.timeouts.scan_idle)
+        let idle = config.timeouts.scan_idle;
+        Self::patient(config, Patience { barred: idle, silent: idle, silent_again: idle })
     }
 
-    /// A worker has others to serve.
+    /// A worker has others to serve: it gives up soon, and rests as long as it took. What librdkafka knows of brokers and
+    /// topics and its connections are kept, so that the next scan begins where this one has come to, with longer to hear.
     pub(super) fn of_worker(config: &KafkaConfig) -> Result<Self, LogError> {
-        Self::patient(config, config.timeouts.scan_barred)
+        let Timeouts { scan_barred: barred, scan_silent: silent, .. } = config.timeouts;
+        Self::patient(config, Patience { barred, silent, silent_again: silent * SILENT_TIMES_MAX })
     }
 
-    fn patient(config: &KafkaConfig, barred: Duration) -> Result<Self, LogError> {
+    fn patient(config: &KafkaConfig, patience: Patience) -> Result<Self, LogError> {
         let doing = || format!("making a reader for {}", config.brokers);
         let consumer: BaseConsumer<PlainContext> = config
             .reader()
@@ -69,7 +88,7 @@ impl Scanner {
             .map_err(|e| LogError::Fatal(format!("{}: {e}", doing())))?;
         let inbox = BatchConsumer::new(consumer, KAFKA_BATCH_MAX)
             .ok_or_else(|| LogError::Fatal(format!("{}: no memory for a queue", doing())))?;
-        Ok(Self { config: config.clone(), barred, inbox })
+        Ok(Self { config: config.clone(), patience, silences: BTreeMap::new(), inbox })
     }
 
     /// Reads the stretch. `meanwhile` is called again and again, so that the caller's membership is kept.
@@ -118,7 +137,7 @@ impl Scanner {
         meanwhile: &mut dyn FnMut() -> Result<(), LogError>,
     ) -> Result<(), LogError> {
         let mut come = Come { position: stretch.from, at_end: false };
-        let mut patience = self.patience(come);
+        let mut patience = Deadline::after(self.patience(stretch.at, come));
         while come.position < stretch.to {
             meanwhile()?;
             self.serve()?;
@@ -128,7 +147,8 @@ impl Scanner {
                 return Ok(());
             }
             if come != before {
-                patience = self.patience(come);
+                self.silences.remove(&stretch.at);
+                patience = Deadline::after(self.patience(stretch.at, come));
             } else if patience.is_over() {
                 return Err(self.stuck(stretch, come));
             }
@@ -136,8 +156,13 @@ impl Scanner {
         Ok(())
     }
 
-    fn patience(&self, come: Come) -> Deadline {
-        Deadline::after(if come.at_end { self.barred } else { self.config.timeouts.scan_idle })
+    fn patience(&self, at: TopicPartition, come: Come) -> Duration {
+        let Patience { barred, silent, silent_again } = self.patience;
+        if come.at_end {
+            return barred;
+        }
+        let silences = self.silences.get(&at).copied().unwrap_or(0);
+        silent.saturating_mul(2_u32.saturating_pow(silences)).min(silent_again)
     }
 
     /// Hands over what was taken, up to the stretch's end. `false`: the caller has had enough.
@@ -172,13 +197,15 @@ impl Scanner {
         Ok(true)
     }
 
-    fn stuck(&self, stretch: Stretch, come: Come) -> LogError {
+    fn stuck(&mut self, stretch: Stretch, come: Come) -> LogError {
         let Stretch { at, to, .. } = stretch;
         let why = if come.at_end {
             "an open transaction bars the way".to_owned()
         } else {
-            let seconds = self.config.timeouts.scan_idle.as_secs();
-            format!("nothing came for {seconds} s: is its broker away?")
+            let waited = self.patience(at, come).as_millis();
+            let silences = self.silences.entry(at).or_default();
+            *silences = silences.saturating_add(1);
+            format!("nothing came for {waited} ms: is its broker away?")
         };
         let position = come.position.0;
         LogError::Retriable(format!(
@@ -216,5 +243,45 @@ fn judge(fetched: &Fetched<'_>, stretch: Stretch) -> Result<Option<LogOffset>, L
             tracing::warn!(topic = %at.topic, partition = at.partition, %error, "reading; librdkafka goes on");
             Ok(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::log::Topic;
+
+    /// How long a scan by a worker takes to give up.
+    #[allow(clippy::disallowed_methods, reason = "the wait is what is measured")]
+    fn wait(scanner: &mut Scanner, partition: u32) -> Duration {
+        let at = TopicPartition { topic: Topic::Checkpoint, partition };
+        let stretch = Stretch { at, from: LogOffset(0), to: LogOffset(10) };
+        let begun = Instant::now();
+        let end = scanner.scan(stretch, &mut |_| panic!("there is nothing"), &mut || Ok(()));
+        assert!(
+            matches!(&end, Err(LogError::Retriable(why)) if why.contains("is its broker away?")),
+            "{end:?}"
+        );
+        begun.elapsed()
+    }
+
+    /// A broker that takes connections and says nothing.
+    #[test]
+    fn a_worker_waits_for_a_silent_broker_shortly_and_then_longer_but_not_for_ever() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = KafkaConfig::new(&silent.local_addr().unwrap().to_string(), "meter", "w0");
+        config.timeouts.scan_silent = Duration::from_millis(200);
+        let mut scanner = Scanner::of_worker(&config).unwrap();
+        for times in [1, 2, 4, 4] {
+            let (waited, due) = (wait(&mut scanner, 0), config.timeouts.scan_silent * times);
+            assert!(waited >= due && waited < due * 10, "{times}: {waited:?}");
+        }
+        assert!(
+            wait(&mut scanner, 1) < config.timeouts.scan_silent * 4,
+            "each partition has its own patience"
+        );
     }
 }
