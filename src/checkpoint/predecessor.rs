@@ -3,27 +3,39 @@
 //! transaction's timeout. (Who died in its very first commit for a partition is named by no head: that one runs out.)
 
 use super::found::Found;
-use super::restore::Budget;
+use super::restore::{Budget, Room};
 use crate::limits::UNSTABLE_OFFSET_MS;
 use crate::log::{LogError, Topic, WorkerLog};
 use crate::model::LogOffset;
 
-/// How long a transaction has been in the way, and how far the search for the writer has come.
+/// How long a transaction has been in the way, how far the search for the writer has come, and who was ended already.
+///
+/// A writer is ended once for each head: it may be well, when whoever died after it is named by no head, and whoever is ended
+/// while it is well has its own commits to find out about.
 #[derive(Debug)]
 pub(super) struct Predecessor {
     since_ms: i64,
-    search: Option<Search>,
+    search: Search,
+    ended: Option<Writer>,
 }
 
+/// Goes on where it has come to: what is written meanwhile is all that there is to read.
 #[derive(Debug, Default)]
 struct Search {
     next: LogOffset,
-    found: Found,
+    newest: Option<Writer>,
+}
+
+/// Who wrote a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Writer {
+    transactional_id: String,
+    head: LogOffset,
 }
 
 impl Predecessor {
     pub(super) fn new(now_ms: i64) -> Self {
-        Self { since_ms: now_ms, search: None }
+        Self { since_ms: now_ms, search: Search::default(), ended: None }
     }
 
     /// A transaction is in the way still: after two seconds, looks for the writer, in what the caller has `read` of the
@@ -47,17 +59,31 @@ impl Predecessor {
             Err(other) => return Err(other),
         };
         let writer = if let Some(found) = read {
-            writer(found)
+            Writer::of(found)
         } else {
-            let search = self.search.get_or_insert_default();
-            search.next = search.next.max(first);
-            if !search.step(log, partition, end, budget.messages)? {
+            self.search.next = self.search.next.max(first);
+            if !self.search.step(log, partition, end, budget.messages)? {
                 return Ok(());
             }
-            self.search.take().and_then(|search| writer(&search.found))
+            self.search.newest.clone()
         };
         self.since_ms = budget.now_ms;
-        end_of(log, writer.as_deref())
+        let ours = log.transactional_id();
+        match writer.filter(|writer| writer.transactional_id != ours && Some(writer) != self.ended.as_ref()) {
+            Some(writer) => self.end(log, writer),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, log: &mut dyn WorkerLog, writer: Writer) -> Result<(), LogError> {
+        match log.end_transaction_of(&writer.transactional_id) {
+            Ok(()) => {
+                self.ended = Some(writer);
+                Ok(())
+            }
+            Err(LogError::Retriable(_)) => Ok(()),
+            Err(other) => Err(other),
+        }
     }
 }
 
@@ -70,31 +96,28 @@ impl Search {
         to: LogOffset,
         messages: usize,
     ) -> Result<bool, LogError> {
-        let Self { next, found } = self;
-        let mut left = messages.max(1);
-        let from = *next;
+        let (mut room, mut found) = (Room::new(messages), Found::default());
+        let (from, next) = (self.next, &mut self.next);
         let end = log.scan(Topic::Checkpoint, partition, from, to, &mut |message| {
             found.take(&message);
             *next = message.offset.next();
-            left -= 1;
-            left > 0
+            room.take(&message);
+            room.is_left()
         });
+        self.newest = Writer::of(&found).or(self.newest.take());
         match end {
-            Ok(()) => Ok(left > 0),
-            Err(LogError::Retriable(_)) => Ok(true),
+            Ok(()) => Ok(room.is_left()),
+            // What was heard just now may go on.
+            Err(LogError::Retriable(_)) => Ok(self.next == from),
             Err(other) => Err(other),
         }
     }
 }
 
-fn writer(found: &Found) -> Option<String> {
-    found.head().ok().flatten().map(|head| head.writer)
-}
-
-fn end_of(log: &mut dyn WorkerLog, writer: Option<&str>) -> Result<(), LogError> {
-    let Some(writer) = writer.filter(|writer| *writer != log.transactional_id()) else { return Ok(()) };
-    match log.end_transaction_of(writer) {
-        Err(LogError::Retriable(_)) => Ok(()),
-        other => other,
+impl Writer {
+    /// Of the newest head in what was read.
+    fn of(found: &Found) -> Option<Self> {
+        let head = found.head().ok().flatten()?;
+        Some(Self { transactional_id: head.writer, head: head.offset })
     }
 }

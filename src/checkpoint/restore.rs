@@ -17,6 +17,7 @@ use super::marks::{Marks, work};
 use super::predecessor::Predecessor;
 use super::refused::{Refused, Why};
 use crate::codec::pack::Pack;
+use crate::limits::RESTORE_BYTES_PER_STEP;
 use crate::log::{LogError, Message, Topic, WorkerLog};
 use crate::meter::{Effects, Meter};
 use crate::model::{Catalogue, LogOffset};
@@ -139,7 +140,7 @@ impl Restore {
         Self { partition, phase: Phase::Offset, predecessor: Predecessor::new(now_ms) }
     }
 
-    /// Goes on for at most `budget.messages` messages. What is interrupted in the middle of its judgement begins anew.
+    /// Goes on for at most `budget.messages` messages and [`RESTORE_BYTES_PER_STEP`]. What is interrupted in the middle of its judgement begins anew.
     ///
     /// # Errors
     /// [`LogError::Fenced`] only.
@@ -203,7 +204,7 @@ impl Restore {
         mut reading: Box<Reading>,
     ) -> Result<Progress, Halt> {
         let range = Range { topic: Topic::Checkpoint, partition: self.partition, to: reading.to };
-        let found = &mut reading.found;
+        let (before, found) = (reading.next, &mut reading.found);
         let end = scan(log, range, &mut reading.next, budget.messages, &mut |m| {
             found.take(m);
             Ok(())
@@ -212,7 +213,12 @@ impl Restore {
             Ok(true) => self.judge(log, expected, *reading),
             Err(Halt::Wait(why)) => {
                 // Its offsets may not have been sent: then this alone tells of an open transaction.
-                let barred = self.predecessor.waiting(log, self.partition, budget, Some(&reading.found));
+                let barred = if reading.next == before {
+                    self.predecessor.waiting(log, self.partition, budget, Some(&reading.found))
+                } else {
+                    // What was heard just now may go on.
+                    Ok(())
+                };
                 self.phase = Phase::Checkpoint(reading);
                 barred?;
                 Err(Halt::Wait(why))
@@ -364,7 +370,7 @@ struct Range {
     to: LogOffset,
 }
 
-/// Reads on from `next`, at most `messages`; answers whether the end was reached.
+/// Reads on from `next`, at most `messages` and [`RESTORE_BYTES_PER_STEP`]; answers whether the end was reached.
 fn scan(
     log: &mut dyn WorkerLog,
     range: Range,
@@ -375,7 +381,7 @@ fn scan(
     if *next >= range.to {
         return Ok(true);
     }
-    let (mut left, mut failed) = (messages.max(1), None);
+    let (mut room, mut failed) = (Room::new(messages), None);
     let from = *next;
     let end = log.scan(range.topic, range.partition, from, range.to, &mut |message| {
         if message.offset >= range.to {
@@ -383,12 +389,35 @@ fn scan(
         }
         failed = each(&message).err();
         *next = message.offset.next();
-        left -= 1;
-        left > 0 && failed.is_none()
+        room.take(&message);
+        room.is_left() && failed.is_none()
     });
     match (failed, end) {
         (Some(why), _) => Err(why.into()),
         (None, Err(error)) => Err(error.into()),
-        (None, Ok(())) => Ok(left > 0),
+        (None, Ok(())) => Ok(room.is_left()),
+    }
+}
+
+/// What a step may still read. The message that passes the bound is read whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Room {
+    pub(super) fn new(messages: usize) -> Self {
+        Self { messages: messages.max(1), bytes: RESTORE_BYTES_PER_STEP }
+    }
+
+    pub(super) fn take(&mut self, message: &Message<'_>) {
+        let bytes = [message.key, message.value].into_iter().flatten().map(<[u8]>::len).sum();
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.messages > 0 && self.bytes > 0
     }
 }

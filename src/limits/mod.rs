@@ -73,6 +73,8 @@ pub const ROUND_RECORDS_MIN: u64 = 50_000;
 pub const ROUND_S_MIN: u64 = 120;
 /// Messages of checkpoint and log that one step of a worker reads while it restores: it goes on polling between.
 pub const RESTORE_MESSAGES_PER_STEP: usize = 2_000;
+/// ... and their bytes: parts of chunks and packs are large, messages of silence are not.
+pub const RESTORE_BYTES_PER_STEP: usize = 8 * 1_024 * 1_024;
 /// Longest rest after a partition was asked for in vain. No step takes as long: a scan that hears nothing gives up after 4 s, and
 /// two requests at the most, of 10 s each, follow it.
 pub const RESTORE_REST_MS_MAX: i64 = 30_000;

@@ -1,5 +1,6 @@
 //! The worker over a scripted log: each test says what happens around it and what must come of it.
 
+mod away;
 mod cards;
 mod commit;
 mod drain;

@@ -277,7 +277,7 @@ fn last_head(kit: &Kit) -> Head {
     checkpoint::decode(value.expect("a head")).expect("a sound head")
 }
 
-fn rewrite_head(kit: &Kit, change: fn(&mut Head)) {
+pub(super) fn rewrite_head(kit: &Kit, change: fn(&mut Head)) {
     let mut head = last_head(kit);
     change(&mut head);
     kit.broker_mut().append(Topic::Checkpoint, 0, &Key::Head.to_bytes(), Some(checkpoint::encode(&head)));

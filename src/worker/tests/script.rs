@@ -48,6 +48,8 @@ pub(crate) struct Broker {
     pub forbidden: BTreeSet<u32>,
     /// Partitions of the checkpoint in which a transaction is open: they end short of the high watermark.
     pub barred: BTreeSet<u32>,
+    /// They are open under an id that nobody names: whoever is ended, it was not that one.
+    pub nameless: bool,
     pub fetching: BTreeMap<u32, u64>,
     pub paused: BTreeSet<u32>,
     pub polls: u64,
@@ -117,6 +119,7 @@ impl Script {
             unstable: BTreeSet::new(),
             forbidden: BTreeSet::new(),
             barred: BTreeSet::new(),
+            nameless: false,
             fetching: BTreeMap::new(),
             paused: BTreeSet::new(),
             polls: 0,
@@ -318,8 +321,10 @@ impl WorkerLog for Script {
     fn end_transaction_of(&mut self, transactional_id: &str) -> Result<(), LogError> {
         let mut broker = self.0.borrow_mut();
         broker.calls.push(format!("end {transactional_id}"));
-        broker.unstable.clear();
-        broker.barred.clear();
+        if !broker.nameless {
+            broker.unstable.clear();
+            broker.barred.clear();
+        }
         Ok(())
     }
 
