@@ -86,6 +86,8 @@ pub const CHUNK_BYTES_PER_SEAL: usize = 4 * 1_024 * 1_024;
 pub const CHECKPOINT_RECORD_BYTES_MAX: usize = PACK_BYTES_MAX;
 /// How long a successor waits for a predecessor's open transaction before it ends it.
 pub const UNSTABLE_OFFSET_MS: i64 = 2_000;
+/// How soon the end of a checkpoint partition is asked for again after its broker did not say: that may have taken 10 s.
+pub const FLOORS_AGAIN_MS: i64 = 30_000;
 /// A commit without an answer for this long is taken for unresolved: the client library can hang when a coordinator dies.
 pub const COMMIT_WATCHDOG_MS: i64 = 30_000;
 /// How often `verify` reads head and offset anew while a worker commits.

@@ -112,6 +112,8 @@ pub struct Worker<L, S> {
     topic_id: Option<String>,
     /// Of the last batch of rows.
     batch_id: u64,
+    /// Until then no end of a checkpoint partition is asked for: a broker did not answer.
+    floors_again_ms: i64,
     /// Sealed commits and unsealed work are at their bounds.
     stalled: bool,
     states: BTreeMap<u32, StateName>,
@@ -136,6 +138,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             stopping: None,
             topic_id: None,
             batch_id: 0,
+            floors_again_ms: 0,
             stalled: false,
             states: BTreeMap::new(),
             now: Now::default(),

@@ -9,6 +9,7 @@ use super::sealed::SealedPart;
 use super::shelf::Lent;
 use super::unsealed::{Load, Which};
 use super::{Stop, Worker, WorkerError};
+use crate::limits::FLOORS_AGAIN_MS;
 use crate::log::{LogError, Output, Topic, WorkerLog};
 use crate::rollup::RowSink;
 
@@ -113,7 +114,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         let Some(which) = due.filter(|_| self.commits.has_room()) else { return Ok(()) };
         let Some(topic_id) = self.topic_id()? else { return Ok(()) };
         self.stalled = false;
-        self.ask_floors()?;
+        self.ask_floors(which)?;
         let parts = self.seal_parts(which, &topic_id);
         if !parts.is_empty() {
             self.commits.push(parts);
@@ -125,8 +126,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         let chunks = self.chunks();
         let mut parts = Vec::new();
         for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
-            let has = if which == Which::All { live.unsealed.since_ms } else { live.unsealed.told_ms };
-            if has.is_none() {
+            if !which.takes(&live.unsealed) {
                 continue;
             }
             let partition = live.partition;
@@ -167,18 +167,25 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         Ok(self.topic_id.clone())
     }
 
-    /// Where the next records of the checkpoint will stand, at the least, for partitions that write chunks. Without an
-    /// answer the old floor serves: it only lies further back.
-    fn ask_floors(&mut self) -> Result<(), WorkerError> {
+    /// Where the next records of the checkpoint will stand, at the least, for partitions of the seal that write chunks. Without
+    /// an answer the old floor serves: it only lies further back. A broker that is away takes its time to say nothing, so
+    /// whoever does not answer is the last to be asked for a while.
+    fn ask_floors(&mut self, which: Which) -> Result<(), WorkerError> {
         let chunks = self.chunks();
         for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
-            if !live.wants_floor(&self.settings, chunks) {
+            if self.now.ms < self.floors_again_ms {
+                break;
+            }
+            if !which.takes(&live.unsealed) || !live.wants_floor(&self.settings, chunks) {
                 continue;
             }
             match self.log.bounds(Topic::Checkpoint, live.partition) {
                 Ok((_, end)) => live.set_floor(end),
                 Err(LogError::Fenced(text)) => return Err(WorkerError::Fenced(text)),
-                Err(error) => self.report.troubles.push(format!("checkpoint's end: {error}")),
+                Err(error) => {
+                    self.floors_again_ms = self.now.ms + FLOORS_AGAIN_MS;
+                    self.report.troubles.push(format!("checkpoint's end: {error}"));
+                }
             }
         }
         Ok(())

@@ -125,6 +125,13 @@ pub(super) enum Which {
     All,
 }
 
+impl Which {
+    pub(super) fn takes(self, unsealed: &Unsealed) -> bool {
+        let since_ms = if self == Self::All { unsealed.since_ms } else { unsealed.told_ms };
+        since_ms.is_some()
+    }
+}
+
 impl Load {
     pub(super) fn add(&mut self, other: Self) {
         self.records += other.records;

@@ -3,7 +3,7 @@
 
 use super::restore::{aged, rewrite_head};
 use super::*;
-use crate::limits::RESTORE_BYTES_PER_STEP;
+use crate::limits::{FLOORS_AGAIN_MS, RESTORE_BYTES_PER_STEP};
 
 fn calls(kit: &Kit, beginning: &str) -> usize {
     kit.broker().calls.iter().filter(|call| call.starts_with(beginning)).count()
@@ -29,6 +29,36 @@ fn a_writer_is_ended_once_for_each_head_and_the_checkpoint_is_not_read_anew_for_
         let ends = if kit.broker().unstable.contains(&0) { 2 } else { 1 };
         assert_eq!(calls(&kit, "end worker-b"), ends, "it may have died since it wrote the newer one");
     }
+}
+
+/// The broker is away for as long as requests take to say so: seals must not wait for it.
+#[test]
+fn where_a_checkpoint_ends_is_not_asked_at_every_seal_while_nobody_says() {
+    let mut paced = settings(3);
+    paced.pace = Pace { records: 64, seconds: 100_000, bytes_per_s: 1, ..Pace::default() };
+    let mut kit = Kit::with(paced);
+    let fold = |kit: &mut Kit, rounds: usize| {
+        for round in 0..rounds {
+            let ids: Vec<String> = (0..64).map(|id| format!("{round}-{id}")).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            for partition in 0..3 {
+                kit.cdrs(partition, &ids);
+            }
+            kit.step(100);
+        }
+        kit.settle();
+    };
+    fold(&mut kit, 2);
+    let (asked, sent) = (kit.broker().bounds_asked, kit.broker().sent.len());
+    kit.broker_mut().bounds_fail = u32::MAX;
+    fold(&mut kit, 10);
+    assert!(kit.broker().sent.len() >= sent + 4, "it goes on");
+    assert_eq!(kit.broker().bounds_asked, asked + 1);
+
+    kit.broker_mut().bounds_fail = 0;
+    kit.step(FLOORS_AGAIN_MS);
+    fold(&mut kit, 1);
+    assert!(kit.broker().bounds_asked >= asked + 1 + 3, "each partition, once it is back");
 }
 
 #[test]

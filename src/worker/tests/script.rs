@@ -66,6 +66,8 @@ pub(crate) struct Broker {
     /// How often the next calls of `renew_producer` and `bounds` fail.
     pub renewals_fail: u32,
     pub bounds_fail: u32,
+    /// How often bounds were asked for.
+    pub bounds_asked: usize,
     /// ... and in a way that does not look like passing.
     pub bounds_fatal: u32,
     /// How often seeks fail.
@@ -132,6 +134,7 @@ impl Script {
             out_of_range: None,
             renewals_fail: 0,
             bounds_fail: 0,
+            bounds_asked: 0,
             bounds_fatal: 0,
             seeks_fail: 0,
             unresolved: false,
@@ -330,6 +333,7 @@ impl WorkerLog for Script {
 
     fn bounds(&mut self, topic: Topic, partition: u32) -> Result<(LogOffset, LogOffset), LogError> {
         let mut broker = self.0.borrow_mut();
+        broker.bounds_asked += 1;
         if broker.bounds_fail > 0 {
             broker.bounds_fail -= 1;
             return Err(LogError::Retriable("no leader".to_owned()));
