@@ -111,6 +111,25 @@ fn members_share_partitions_and_read_in_order() {
 }
 
 #[test]
+fn a_backlog_of_one_partition_starves_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    for n in 0..100 {
+        store.append(vec![message(Topic::Log, 0, "", Some(&n.to_string()))], &[]).unwrap();
+    }
+    store.append(vec![message(Topic::Log, 3, "", Some("one"))], &[]).unwrap();
+    let mut worker = FileWorkerLog::new(store, Member::ONLY);
+    worker.poll(BUDGET, &mut |_| panic!("nothing before the assignment")).unwrap();
+    worker.assign(&[0, 1, 2, 3].map(|partition| (partition, LogOffset(0)))).unwrap();
+    let few = PollBudget { messages: 5, ..BUDGET };
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        worker.poll(few, &mut |m| seen.push(m.partition)).unwrap();
+    }
+    assert!(seen.contains(&0) && seen.contains(&3), "{seen:?}");
+}
+
+#[test]
 fn ingest_goes_on_from_its_committed_offsets_and_acknowledges_once() {
     let directory = tempfile::tempdir().unwrap();
     let source = TopicPartition { topic: Topic::Cdr, partition: 0 };

@@ -90,6 +90,11 @@ pub const UNSTABLE_OFFSET_MS: i64 = 2_000;
 pub const FLOORS_AGAIN_MS: i64 = 30_000;
 /// A commit without an answer for this long is taken for unresolved: the client library can hang when a coordinator dies.
 pub const COMMIT_WATCHDOG_MS: i64 = 30_000;
+/// First pause after a disk refused a commit to the log in a directory (it is full, most likely), and after each more twice as
+/// long ...
+pub const FILE_REFUSED_FIRST_MS: u64 = 100;
+/// ... up to this.
+pub const FILE_REFUSED_MAX_MS: u64 = 5_000;
 /// How often `verify` reads head and offset anew while a worker commits.
 pub const VERIFY_ATTEMPTS: u32 = 5;
 /// Records of a checkpoint partition that a search for its newest head reads first, from its end.
@@ -141,6 +146,7 @@ const _: () = assert!(ARCHIVE_MONTHS_MAX * 28 > 2 * USAGE_DAYS_MAX as usize);
 const _: () = assert!(PACK_BYTES_MAX < HISTORY_BYTES_MAX);
 const _: () = assert!(PUSH_BODY_BYTES_MAX <= PUSH_BYTES_MAX && PUSH_BYTES_MAX < IN_FLIGHT_BYTES_MAX);
 const _: () = assert!(INSERT_ROWS_MIN < INSERT_ROWS_MAX && INSERT_ROWS_MAX < FLUSH_ROWS_QUEUED_MAX);
+const _: () = assert!((FILE_REFUSED_MAX_MS as i64) < COMMIT_WATCHDOG_MS);
 const _: () = assert!(CHUNK_PART_BYTES_MAX < PACK_BYTES_MAX);
 const _: () = assert!(SHARDS.is_power_of_two());
 const _: () = assert!(CARD_BYTES_MAX / 4 > RECORD_BYTES_MAX && CARD_BYTES_MAX < u64::MAX / 8);

@@ -9,6 +9,8 @@
 
 mod command;
 #[cfg(feature = "full")]
+mod deadline;
+#[cfg(feature = "full")]
 pub mod file;
 #[cfg(feature = "full")]
 pub mod kafka;

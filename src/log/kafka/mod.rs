@@ -26,7 +26,6 @@ mod brokers;
 mod commands;
 mod commit;
 mod config;
-mod deadline;
 mod error;
 mod ffi;
 mod follow;
@@ -44,6 +43,8 @@ mod scan;
 pub mod topics;
 mod version;
 mod worker;
+
+use super::deadline;
 
 pub use brokers::{BrokerFound, Skew, brokers, skew};
 pub use commands::{KafkaCommands, KafkaTail};
