@@ -330,6 +330,12 @@ pub const KEYS: &[Key] = &[
         "Of times without an offset: \"Asia/Shanghai\", \"+08:00\".",
     ),
     key(
+        "feeds[].only",
+        "{ field, values }",
+        "(all are)",
+        "Which records are of usage of data: those whose field (column or /pointer) has one of the values, like { field = \"traffic_type_id\", values = [\"5\"] }. Others are set aside and counted so.",
+    ),
+    key(
         "feeds[].number",
         "column or /pointer",
         "(none)",

@@ -11,7 +11,9 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use super::folder::{Folder, FolderSaid};
 use super::gateway::{Gateway, format_of};
 use super::mapped::json::is_pointer;
-use super::mapped::{Blank, Identity, Mapping, NumberAt, RecordKind, Syntax, TimeFormat, Unit, Volume, Zone};
+use super::mapped::{
+    Blank, Identity, Mapping, NumberAt, Only, RecordKind, Syntax, TimeFormat, Unit, Volume, Zone,
+};
 use super::{Decoder, Format, Platform};
 use crate::ingest::gaps::Watch;
 use crate::ingest::pgw::RecordType;
@@ -72,6 +74,7 @@ struct MappingSaid {
     blank: Option<Blank>,
     time: Option<String>,
     zone: Option<String>,
+    only: Option<Only>,
     number: Option<String>,
     node: Option<String>,
 }
@@ -121,6 +124,8 @@ enum OneOrMore {
     More(Vec<String>),
 }
 
+/// Values by which a record may be one of usage.
+const ONLY_VALUES_MAX: usize = 64;
 /// Fields that an id may be made of.
 const ID_PARTS_MAX: usize = 4;
 
@@ -233,10 +238,29 @@ fn mapping(syntax: Syntax, said: MappingSaid) -> Result<Mapping, String> {
         blank: said.blank.unwrap_or_default(),
         identity_kind: said.identity_kind.ok_or("identity_kind is missing: iccid, imsi, msisdn or imei")?,
         record: record(&said)?,
+        only: only(&said)?,
         number: number(&said)?,
         identity: needed("identity", said.identity)?,
         syntax,
     })
+}
+
+fn only(said: &MappingSaid) -> Result<Option<Only>, String> {
+    let Some(only) = &said.only else { return Ok(None) };
+    if !(1..=ONLY_VALUES_MAX).contains(&only.values.len()) {
+        return Err(format!("only: 1 to {ONLY_VALUES_MAX} values, those of records of usage of data"));
+    }
+    // What stands in a record is compared without the spaces around it.
+    let never = only.values.iter().find(|value| value.is_empty() || value.trim() != *value);
+    if let Some(value) = never {
+        return Err(format!("only: no record has the value {value:?}: write it without spaces around it"));
+    }
+    refuse(
+        "only",
+        said.number.is_some(),
+        "leaves records out, whose numbers would be told as missing: leave number out, or only",
+    )?;
+    Ok(Some(only.clone()))
 }
 
 fn number(said: &MappingSaid) -> Result<Option<NumberAt>, String> {
@@ -299,7 +323,8 @@ fn check_places(syntax: &Syntax, said: &MappingSaid) -> Result<(), String> {
     let single =
         [&said.identity, &said.start, &said.end, &said.at, &said.day, &said.up, &said.down, &said.total];
     let numbers = [&said.number, &said.node];
-    let mut places = single.into_iter().chain(numbers).flatten().chain(ids);
+    let only = said.only.as_ref().map(|only| &only.field);
+    let mut places = single.into_iter().chain(numbers).flatten().chain(ids).chain(only);
     match syntax {
         Syntax::Csv { columns: Some(columns), .. } => match places.find(|place| !columns.contains(place)) {
             Some(place) => Err(format!("{place:?} is none of the columns")),

@@ -32,6 +32,8 @@ pub struct Mapping {
     pub identity: String,
     pub identity_kind: Identity,
     pub record: RecordKind,
+    /// Which records are of usage of data; without it all are.
+    pub only: Option<Only>,
     /// Where the number stands that records have in turn, and whose it is.
     pub number: Option<NumberAt>,
     pub volume: Volume,
@@ -76,6 +78,14 @@ pub enum RecordKind {
         /// A date that says of which day or cycle it is.
         day: Option<String>,
     },
+}
+
+/// Records of usage of data are those of which a field has one of these values; others (an SMS) are set aside.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Only {
+    pub field: String,
+    pub values: Vec<String>,
 }
 
 /// Where a record's number stands, and the node that numbers.
@@ -184,6 +194,9 @@ impl Mapping {
         feed: &'a str,
         notes: &mut Notes,
     ) -> Result<Said<'a>, JsonError> {
+        if !self.is_usage(fields)? {
+            return Ok(Said::Aside("left out by `only`"));
+        }
         let card = self.card(fields)?;
         let (up, down) = self.volume(fields)?;
         let mut moment = |field: &str| {
@@ -217,6 +230,12 @@ impl Mapping {
                 }))
             }
         }
+    }
+
+    fn is_usage<'a>(&self, fields: &impl Fields<'a>) -> Result<bool, JsonError> {
+        let Some(Only { field, values }) = &self.only else { return Ok(true) };
+        let found = said(fields, field, "what says whether this is usage of data (`only`)")?;
+        Ok(values.iter().any(|value| value == found.text.trim()))
     }
 
     fn card<'a>(&self, fields: &impl Fields<'a>) -> Result<CardName, JsonError> {

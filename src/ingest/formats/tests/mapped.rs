@@ -60,6 +60,40 @@ fn a_csv_of_sessions_is_cdrs() {
 }
 
 #[test]
+fn records_that_are_no_usage_of_data_are_set_aside() {
+    use serde_json::json;
+    let only = json!({"field": "traffic_type_id", "values": ["5", "7"]});
+    let block = changed(sessions(), &json!({"only": only, "unit": "MB", "record_id": "session"}));
+    // A number of SMS is no volume, and neither card nor time of such a row is read.
+    let text = "iccid,session,begin,finish,up_kb,down_kb,traffic_type_id\n\
+        89860012345678901230,s1,2026-08-01 09:30:15,2026-08-01 09:45:15,1.5,2, 5\n\
+        89860012345678901230,s2,2026-08-01 09:30:15,2026-08-01 09:45:15,1.0,0,6\n\
+        nobody,s3,never,never,,,55\n\
+        89860012345678901230,s4,2026-08-01 09:30:15,2026-08-01 09:45:15,1.0,0,\n\
+        89860012345678901230,s5,2026-08-01 09:30:15,2026-08-01 09:45:15,1.0,0\n";
+    let (found, _) = said(block.clone(), text.as_bytes());
+    assert!(found[0].ends_with("up 1500000 down 2000000"), "{}", found[0]);
+    assert_eq!(found[1..3], ["aside: left out by `only`"; 2]);
+    let missing = "error: field `traffic_type_id` is missing";
+    assert_eq!(
+        found[3..],
+        [
+            format!("{missing}; expected what says whether this is usage of data (`only`)"),
+            format!("{missing}: the row ends before it; expected as many fields as there are columns")
+        ]
+    );
+    let (found, _) = said(block, SESSIONS.as_bytes());
+    assert_eq!(found[0], "error: field `traffic_type_id` is no column");
+
+    let block = changed(totals(), &json!({"only": {"field": "/type/id", "values": ["5"]}}));
+    let of = |id: &str| TOTALS.replace("\"day\"", &format!("\"type\":{{\"id\":{id}}},\"day\""));
+    let asides =
+        |text: &str| said(block.clone(), text.as_bytes()).0.iter().filter(|l| l.starts_with("aside")).count();
+    assert_eq!((asides(&of("5")), asides(&of("6")), asides(&of("\"5\"")), asides(TOTALS)), (0, 3, 0, 0));
+    assert!(said(block, TOTALS.as_bytes()).0.iter().all(|line| line.starts_with("error: field `/type/id`")));
+}
+
+#[test]
 fn a_csv_without_a_header_has_its_columns_named() {
     let mut block = sessions();
     block["delimiter"] = "|".into();
@@ -185,6 +219,19 @@ fn a_mapping_that_cannot_be_meant_is_refused_by_name() {
         (json!({"topic": "a/b"}), "topic \"a/b\" is not"),
         (json!({"record_numbers": [0, u64::MAX]}), "are more than 2^60 numbers"),
         (json!({"colour": "red"}), "unknown field `colour`"),
+        (json!({"only": {"field": "t", "values": []}}), "only: 1 to 64 values"),
+        (json!({"only": {"field": "t", "values": ["5 "]}}), "only: no record has the value \"5 \""),
+        (json!({"only": {"field": "t", "values": [5]}}), "expected a string"),
+        (json!({"only": {"field": "t", "value": ["5"]}}), "unknown field `value`"),
+        (json!({"only": {"field": "t", "values": ["5"]}, "number": "n"}), "would be told as missing"),
+        (
+            json!({"columns": ["iccid", "session", "begin", "finish", "up_kb", "down_kb"], "only": {"field": "t", "values": ["5"]}}),
+            "\"t\" is none of the columns",
+        ),
+        (
+            json!({"format": "1nce", "only": {"field": "t", "values": ["5"]}}),
+            "only mapped formats take more keys",
+        ),
     ];
     for (changes, expected) in cases {
         let error = feed(changed(sessions(), &changes)).unwrap_err();
