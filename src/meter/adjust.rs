@@ -313,6 +313,8 @@ fn late(
         _ => open_day(card, ctx, today)?,
     };
     let adjusted = take(card, &[into], bytes, ctx);
+    // Under a longer horizon the record itself would count beside it.
+    card.usage.close_unused(ctx.calendar(), day);
     tell(card, adjusted, asked, ctx, because, effects);
     Ok(())
 }

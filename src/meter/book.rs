@@ -17,7 +17,7 @@ use super::life::{self, Turn};
 use super::notify;
 use super::opening::Figures;
 use super::state::{CardState, SuspendedBy};
-use crate::limits::SEGMENTS_MAX;
+use crate::limits::{FUTURE_S_MAX, SEGMENTS_MAX};
 use crate::model::{Day, EventBody, Opening, UnixTime};
 
 /// What a call has done to what is left of the packages in force.
@@ -274,8 +274,7 @@ impl Had {
 }
 
 /// The packages have changed: so has the row of the cycle in which they did, though it may be over by the time that rows are
-/// taken. Cuts stay while their day is open; new ones come from the packages. The farthest go when there are too many: the burn
-/// is then less sharp there, by day instead of by second.
+/// taken. Cuts stay while their day is open; new ones come from the packages.
 fn recut(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
     card.usage.touch_cycle(ctx.calendar().day_of(at), ctx.position.offset);
     let open_from = card.usage.open_from(ctx.calendar(), ctx.index.horizon_s, at);
@@ -283,11 +282,29 @@ fn recut(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
     let mut cuts: Vec<UnixTime> = edges.filter(|edge| *edge > open_from).collect();
     cuts.sort_unstable();
     cuts.dedup();
-    let days = usize::from(ctx.index.catalogue().late_horizon_days) + 2;
-    cuts.truncate(SEGMENTS_MAX.saturating_sub(days));
+    let cuts = nearest(&cuts, ctx, at);
     if cuts != card.cuts() {
         card.put_cuts(cuts.into_boxed_slice());
     }
+}
+
+/// Of too many cuts those that stay: the nearest to `at`, itself among them. The burn is less sharp where one is gone: by day
+/// instead of by second, for records that come after.
+///
+/// A cut makes a segment where records can be, which is up to the few minutes that one may be ahead; at the edge of a day it
+/// makes none. One further ahead makes none yet, and if it is gone it is back by the time: at each edge of a package a timer
+/// fires, which cuts anew.
+fn nearest(cuts: &[UnixTime], ctx: &Ctx<'_>, at: UnixTime) -> Vec<UnixTime> {
+    let days = usize::from(ctx.index.catalogue().late_horizon_days) + 2;
+    let (within, ahead) = cuts.split_at(cuts.partition_point(|cut| *cut <= at.saturating_add(FUTURE_S_MAX)));
+    let mut kept = within.to_vec();
+    kept.retain(|cut| ctx.calendar().day_and_start(*cut).1 != *cut);
+    kept.sort_by_key(|cut| cut.abs_diff(at));
+    kept.truncate(SEGMENTS_MAX.saturating_sub(days));
+    let room = SEGMENTS_MAX.saturating_sub(kept.len());
+    kept.extend(ahead.iter().take(room));
+    kept.sort_unstable();
+    kept
 }
 
 /// The segments of open days: few cards have more than one a day.

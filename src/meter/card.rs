@@ -248,6 +248,14 @@ impl Card {
         (cold.counters, cold.past) = (Counters::default(), Past::default());
     }
 
+    /// It goes to another carrier without usage: what the one before declared and told is of that one's days.
+    pub(super) fn leave_carrier(&mut self) {
+        self.usage.forget_declared();
+        if let Some(cold) = &mut self.cold {
+            cold.totals = None;
+        }
+    }
+
     /// Its credits and recipients, if it ever had any.
     pub(super) fn purse_mut(&mut self) -> Option<&mut Purse> {
         self.cold.as_mut()?.purse.as_deref_mut()

@@ -146,7 +146,7 @@ fn count(card: &mut Card, cdr: &Cdr<'_>, source: Source, ctx: &Ctx<'_>, effects:
         card.hold_estimate(cdr.feed.hash);
     }
     let rule = ctx.carrier.split;
-    let mut counting = Counting::new(card, ctx, source, last_moment(cdr));
+    let mut counting = Counting::new(card, ctx, source, Some(last_moment(cdr)));
     if cdr.slices.is_empty() {
         let span = Span { start: cdr.start, end: cdr.end };
         counting.spread(span.dated_by(rule), Volume { up: cdr.up, down: cdr.down });

@@ -347,8 +347,12 @@ fn register_as(
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
     let name = |name: &str| ctx.names.find(name).ok_or("the shard has no room for more names");
-    (card.carrier, card.plan) = (name(&register.carrier)?, name(&register.plan)?);
-    card.channel = name(&register.channel)?;
+    let (carrier, plan, channel) =
+        (name(&register.carrier)?, name(&register.plan)?, name(&register.channel)?);
+    if carrier != card.carrier {
+        card.leave_carrier();
+    }
+    (card.carrier, card.plan, card.channel) = (carrier, plan, channel);
     if card.changed_at == Card::NEVER {
         effects.directory.push(DirectoryEntry {
             name: CardName::Iccid(card.id),

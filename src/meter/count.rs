@@ -20,12 +20,12 @@ pub(super) struct Counting<'a, 'c> {
     moved: Moved,
     /// Whether a part went to another cycle than the last.
     past_cycle: bool,
-    /// The greatest time that it names.
-    last: UnixTime,
+    /// The greatest time at which it says that the card was used; `None`: it only takes back.
+    last: Option<UnixTime>,
 }
 
 impl<'a, 'c> Counting<'a, 'c> {
-    pub(super) fn new(card: &'a mut Card, ctx: &'a Ctx<'c>, source: Source, last: UnixTime) -> Self {
+    pub(super) fn new(card: &'a mut Card, ctx: &'a Ctx<'c>, source: Source, last: Option<UnixTime>) -> Self {
         Self { card, ctx, source, moved: Moved::default(), past_cycle: false, last }
     }
 
@@ -72,7 +72,9 @@ impl<'a, 'c> Counting<'a, 'c> {
                 life::turn(self.card, Turn::Active, cause, self.ctx, &because, effects);
             }
             CardState::Suspended | CardState::Cancelled => {
-                life::used(self.card, self.last, self.ctx, &because, effects);
+                if let Some(last) = self.last {
+                    life::used(self.card, last, self.ctx, &because, effects);
+                }
             }
         }
         if self.card.state != CardState::Cancelled {

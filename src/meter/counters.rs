@@ -74,14 +74,15 @@ impl Counters {
         }
     }
 
-    /// Makes a reading the base of its counter. The counter read longest ago goes when there are too many.
+    /// Makes a reading the base of its counter. The counter read longest ago goes when there are too many, which may be that of
+    /// the reading, if it comes late.
     pub(super) fn take(&mut self, reading: &Reading<'_>) {
         let (device, session) = keys(reading);
         self.0.retain(|held| held.device != device || held.session != session);
         if self.0.len() >= COUNTERS_MAX {
-            let oldest =
-                self.0.iter().enumerate().min_by_key(|(_, held)| held.at).map_or(0, |(place, _)| place);
-            self.0.remove(oldest);
+            let oldest = self.0.iter().enumerate().min_by_key(|(_, held)| held.at);
+            let Some((place, _)) = oldest.filter(|(_, held)| held.at <= reading.at) else { return };
+            self.0.remove(place);
         }
         self.0.reserve_exact(1);
         self.0.push(Counter { device, session, at: reading.at, held: figures(reading) });
@@ -208,5 +209,20 @@ mod tests {
         // "a" is gone, so it is a new session again, and not newer than all.
         assert_eq!(counters.tell(&reading("a", 5, 9, 9), RULES), Told::Base);
         assert_eq!(counters.tell(&reading("b", 6, 9, 9), RULES), used(2, 6, 9, 9));
+    }
+
+    #[test]
+    fn a_late_reading_of_a_new_counter_drives_out_none_that_was_read_after_it() {
+        let mut counters = Counters::default();
+        for (session, at) in [("a", 10), ("b", 20), ("c", 30), ("d", 40)] {
+            counters.take(&reading(session, at, 0, 0));
+        }
+        counters.take(&reading("e", 9, 5, 5));
+        assert_eq!(counters.tell(&reading("a", 50, 8, 9), RULES), used(10, 50, 8, 9));
+        assert_eq!(counters.tell(&reading("e", 9, 5, 5), RULES), Told::Base);
+        counters.take(&reading("e", 11, 5, 5));
+        assert_eq!(counters.tell(&reading("e", 11, 5, 5), RULES), Told::Duplicate);
+        // "a" is gone: as a new session it counts since "d".
+        assert_eq!(counters.tell(&reading("a", 50, 9, 9), RULES), used(40, 50, 9, 9));
     }
 }

@@ -322,7 +322,7 @@ impl Meter {
             return Ok(());
         }
         for shard in &mut self.shards {
-            if shard.resumes_at <= offset { shard.adopt(&index) } else { shard.renew_terms(&index) }
+            shard.adopt(&index, offset, (&self.index, self.log_time));
         }
         self.feeds.adopt(|feed| index.stale_after_s(feed));
         // Told again: by other terms it may be news, and a state that is restored tells it too.

@@ -57,7 +57,7 @@ fn take(
     }
     match admitted.increase {
         Some((span, volume)) if volume.total() > 0 => {
-            let mut counting = Counting::new(card, ctx, admitted.source, reading.at);
+            let mut counting = Counting::new(card, ctx, admitted.source, Some(reading.at));
             counting.spread(span, volume);
             counting.finish(reading.origin.received_ms, effects);
             Verdict::counted(volume.total())

@@ -285,10 +285,33 @@ impl Shard {
         }
     }
 
-    /// Another catalogue is in force: every card is looked at.
-    pub(super) fn adopt(&mut self, index: &CatalogueIndex) {
+    /// Another catalogue is in force: every card is looked at, unless the shard was written after it. Days that have closed by
+    /// the one before stay closed.
+    pub(super) fn adopt(
+        &mut self,
+        index: &CatalogueIndex,
+        offset: LogOffset,
+        (before, now): (&CatalogueIndex, UnixTime),
+    ) {
+        if self.resumes_at > offset {
+            return self.renew_terms(index);
+        }
+        if index.horizon_s > before.horizon_s {
+            self.close_unused(before, now);
+        }
         self.renew_terms(index);
         self.start_sweep(SweepFor::Catalogue);
+    }
+
+    /// A longer horizon is to hold, which opens no day again. A card does not tell for how long its days were open, so all are
+    /// told at once.
+    fn close_unused(&mut self, index: &CatalogueIndex, now: UnixTime) {
+        for card in self.table.lines_mut() {
+            let terms = self.terms.get(card.carrier.index()).and_then(Option::as_ref);
+            let calendar = &terms.expect("a card's carrier stays in the catalogue").carrier(index).calendar;
+            let first_open = calendar.day_of(now.saturating_sub(index.horizon_s));
+            card.usage.close_unused(calendar, first_open.saturating_sub(1));
+        }
     }
 
     /// Takes, after it was read back, what is not written: the terms, and the rules that cards share.

@@ -176,7 +176,8 @@ fn take(
     if poll.total.said == poll.had {
         return Verdict::counted(0);
     }
-    let mut counting = Counting::new(card, ctx, poll.source, reading.at);
+    let used_until = (more.total() > 0).then_some(poll.span.end);
+    let mut counting = Counting::new(card, ctx, poll.source, used_until);
     let taken = match poll.total.of {
         TotalOf::Day => become_day(&mut counting, poll, less),
         TotalOf::Cycle => become_cycle(&mut counting, poll, open_from, (more, less)),

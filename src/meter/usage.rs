@@ -80,6 +80,12 @@ impl Usage {
         self.complete_through
     }
 
+    /// Nothing is used that was declared whole: another feed may settle from now on, by another calendar.
+    pub(super) fn forget_declared(&mut self) {
+        assert!(!self.is_known(), "a card with usage stays at its carrier");
+        self.complete_through = Day::MIN;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty() && self.cycles.is_empty()
     }
@@ -347,6 +353,15 @@ impl Usage {
         let cycle = self.cycle_mut(span.day);
         cycle.changed_at = offset;
         cycle.unsettled_days = cycle.unsettled_days.saturating_add(u16::from(!complete));
+    }
+
+    /// Days whose horizon is over take no records, also those without totals and whatever horizon comes. One that still waits
+    /// for its close closes with its burn, and so do those after it.
+    pub(super) fn close_unused(&mut self, calendar: &Calendar, through: Day) {
+        if self.is_known() {
+            let waits = self.first_open_day(calendar).map_or(Day::MAX, |span| span.day.saturating_sub(1));
+            self.closed_through = self.closed_through.max(through.min(waits));
+        }
     }
 
     /// Closes the first open cycle if the horizon of its last day ends by `due`.

@@ -86,6 +86,7 @@ scripts! {
     restated
     restated_when_idle
     restated_without_line
+    longer_horizon
     restated_mark
     posted_before_close
     left_at_the_end
@@ -93,6 +94,7 @@ scripts! {
     opening_past
     opening_refused
     burn_in_event_order
+    cut_near_now
     alerts
     alert_kinds
     alerts_by_time
@@ -115,6 +117,8 @@ scripts! {
     one_source
     told_days
     told_cycles
+    told_while_stopped
+    another_carrier
     commands
     states
     stopped_when_empty
@@ -126,4 +130,5 @@ scripts! {
     cancelled_corrected
     voids
     overage_paid_back
+    overage_of_its_cycle
 }

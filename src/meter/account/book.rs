@@ -7,7 +7,7 @@ use super::burn::{Burn, CycleBurn, Frame, burn};
 use super::level::Level;
 use super::orders::Orders;
 use super::package::{Order, Package, Sale, end_of};
-use super::{Ctx, Recharge, Totals};
+use super::{Ctx, Recharge, Segment, Totals};
 use crate::limits::DAY_S;
 use crate::meter::memory::Memory;
 use crate::model::{Calendar, Day, EventBody, Mode, PackageData, PackageKind, Per, UnixTime};
@@ -89,7 +89,8 @@ impl Book {
     fn pay_closed_overage(&mut self, package: &mut Package, ctx: &Ctx<'_>) {
         let cycle = ctx.usage.cycle;
         package.pays_from = ctx.calendar.day_start(cycle).min(package.effective_at);
-        let open = ctx.segments.iter().filter(|s| s.start >= package.pays_from).map(|s| s.bytes);
+        let in_cycle = |s: &&Segment| s.start >= package.pays_from && ctx.calendar.cycle_at(s.start) == cycle;
+        let open = ctx.segments.iter().filter(in_cycle).map(|s| s.bytes);
         let closed = ctx.usage.used.saturating_sub(open.fold(0, u64::saturating_add));
         let overage = closed.saturating_sub(self.cycle_closed(cycle));
         let paid = package.sale.quota().map_or(overage, |quota| quota.min(overage));

@@ -267,7 +267,8 @@ pub(super) fn post(
         Outcome::Counted => {
             let of_record = Cause { command: None, ..cause };
             let ends = cdr.slices.iter().map(|slice| slice.end);
-            let moved = (line.moves > before, ends.fold(cdr.start.max(cdr.end), UnixTime::max));
+            let last = ends.fold(cdr.start.max(cdr.end), UnixTime::max);
+            let moved = (line.moves > before, Some(last));
             follow_usage(card, line, moved, Some(&cdr.feed), of_record, terms, out);
         }
         Outcome::Late => {

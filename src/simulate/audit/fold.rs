@@ -9,7 +9,7 @@ use super::line::{Line, State, Terms, Verdict};
 use super::logbook::{Batch, Entry, What};
 use super::obey::{close_cycles, emit, id, in_time, look, obey, registers, say};
 use super::opening;
-use super::totals::is_total;
+use super::totals::{is_total, used_until};
 use super::watch::{Fresh, Heard};
 use super::zone::Zone;
 use crate::model::{
@@ -123,22 +123,23 @@ impl Fold {
                 self.hear(&cdr.feed);
                 let ends = cdr.slices.iter().map(|slice| slice.end);
                 let last = ends.chain([cdr.start, cdr.end]).max().unwrap_or(cdr.end);
-                let sign = (&cdr.feed[..], Sign::OfLife, last);
-                let verdict = self.usage(cdr.card, sign, position, |line, terms| line.cdr(cdr, terms));
+                let sign = (&cdr.feed[..], Sign::OfLife);
+                let verdict =
+                    self.usage(cdr.card, sign, position, |line, terms| (line.cdr(cdr, terms), last));
                 let unknown = Verdict { outcome: Outcome::Unknown, bytes: cdr.up + cdr.down };
                 self.note(Input::Cdr, position, &verdict.unwrap_or(unknown));
             }
             What::Reading(reading) => {
                 self.hear(&reading.feed);
                 let sign = if is_total(reading) { Sign::OfNothing } else { Sign::OfLife };
-                let sign = (&reading.feed[..], sign, reading.at);
+                let sign = (&reading.feed[..], sign);
                 let verdict = self.usage(reading.card, sign, position, |line, terms| {
                     if line.tombstone.is_some() {
-                        Verdict { outcome: Outcome::Unknown, bytes: 0 }
+                        (Verdict { outcome: Outcome::Unknown, bytes: 0 }, reading.at)
                     } else if is_total(reading) {
-                        line.total(reading, terms)
+                        (line.total(reading, terms), used_until(reading, terms))
                     } else {
-                        line.reading(reading, terms)
+                        (line.reading(reading, terms), reading.at)
                     }
                 });
                 let unknown = Verdict { outcome: Outcome::Unknown, bytes: 0 };
@@ -203,16 +204,16 @@ impl Fold {
     fn usage(
         &mut self,
         card: CardId,
-        (feed, sign, last): (&str, Sign, UnixTime),
+        (feed, sign): (&str, Sign),
         position: Position,
-        count: impl FnOnce(&mut Line, Terms<'_>) -> Verdict,
+        count: impl FnOnce(&mut Line, Terms<'_>) -> (Verdict, UnixTime),
     ) -> Option<Verdict> {
         self.catch_up(card);
         self.adopt(card);
         let now = self.now;
         self.lend(card, |line, terms, out| {
             let before = line.moves;
-            let verdict = count(line, terms);
+            let (verdict, last) = count(line, terms);
             let cause = Cause { at: now, position: Some(position), command: None };
             for body in std::mem::take(&mut line.said) {
                 emit(card, line, cause, terms, body, out);
@@ -220,7 +221,9 @@ impl Fold {
             let moved = line.moves > before;
             // A carrier's total that is what it was tells nothing of the card; a modem's counter that it is there.
             let lives = verdict.outcome == Outcome::Counted && (moved || sign == Sign::OfLife);
-            follow_usage(card, line, (moved, last), lives.then_some(feed), cause, terms, out);
+            // A total that only takes back is of no use.
+            let used = (sign == Sign::OfLife || verdict.bytes > 0).then_some(last);
+            follow_usage(card, line, (moved, used), lives.then_some(feed), cause, terms, out);
             verdict
         })
     }
@@ -316,6 +319,12 @@ impl Fold {
         if self.catalogue.as_ref().is_some_and(|held| held.version >= catalogue.version) {
             return;
         }
+        let horizon = self.catalogue.as_ref().map_or(0, |held| i64::from(held.late_horizon_days) * 86_400);
+        for line in self.lines.values_mut() {
+            if let Some(zone) = self.zones.get(&line.carrier) {
+                line.close_by(zone, horizon, self.now);
+            }
+        }
         self.zones = catalogue.carriers.iter().map(|c| (c.name.clone(), Zone::new(&c.calendar))).collect();
         self.adopting = self.catalogue.is_some();
         self.heard.retain(|feed, fresh| match may_be_silent(catalogue, feed) {
@@ -392,7 +401,7 @@ impl Fold {
 pub(super) fn follow_usage(
     card: CardId,
     line: &mut Line,
-    (moved, last): (bool, UnixTime),
+    (moved, used_until): (bool, Option<UnixTime>),
     heard_by: Option<&str>,
     cause: Cause<'_>,
     terms: Terms<'_>,
@@ -401,7 +410,7 @@ pub(super) fn follow_usage(
     if moved && line.state == State::Registered {
         life::turn(card, line, (State::Active, "usage"), cause, terms, out);
     }
-    if moved {
+    if let Some(last) = used_until.filter(|_| moved) {
         life::used(card, line, last, cause, terms, out);
     }
     if line.state == State::Cancelled {

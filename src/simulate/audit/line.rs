@@ -369,6 +369,13 @@ impl Line {
         self.days().into_iter().find(|day| *day > self.closed_through)
     }
 
+    /// Another catalogue comes: days that have closed by the horizon of the one before stay closed.
+    pub(super) fn close_by(&mut self, zone: &Zone, horizon: i64, now: UnixTime) {
+        if self.is_known() {
+            self.closed_through = self.closed_through.max(zone.day(now - horizon) - 1);
+        }
+    }
+
     /// Closes the first open day.
     pub(super) fn close_day(&mut self, day: Day) {
         self.closed_days.insert(day, day <= self.complete_through);

@@ -238,6 +238,11 @@ fn register_line(
         None => None,
     };
     let replanned = line.plan != register.plan;
+    if line.carrier != register.carrier {
+        line.complete_through = Day::MIN;
+        line.totals.clear();
+        line.by_totals.clear();
+    }
     (line.carrier, line.plan, line.channel) =
         (register.carrier.clone(), register.plan.clone(), register.channel.clone());
     if command.iccid.len() == 20 || line.iccid.is_empty() {

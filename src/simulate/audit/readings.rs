@@ -138,6 +138,9 @@ impl Line {
         self.counters.retain(|c| c.key != key || c.session != reading.session);
         if self.counters.len() == 4 {
             let oldest = self.counters.iter().map(|c| c.at).min();
+            if oldest.is_some_and(|oldest| reading.at < oldest) {
+                return;
+            }
             if let Some(at) = self.counters.iter().position(|c| Some(c.at) == oldest) {
                 self.counters.remove(at);
             }

@@ -185,6 +185,11 @@ struct Change {
     taken: (u64, u64),
 }
 
+/// Until when a total says that the card was used: its time, at most the end of its day or cycle.
+pub(super) fn used_until(reading: &Reading, terms: Terms<'_>) -> UnixTime {
+    period(reading, terms).map_or(reading.at, |(_, next)| reading.at.min(terms.zone.start(next)))
+}
+
 /// The day or cycle that a total is of.
 fn period(reading: &Reading, terms: Terms<'_>) -> Option<Period> {
     let day = if reading.session.is_empty() {
