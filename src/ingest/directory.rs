@@ -12,8 +12,14 @@ use crate::model::{CardHash, CardId, CardName, DirectoryEntry, Number, UnixTime}
 /// The entries of the directory, shared or not. Entries are set by name and card; setting one again changes nothing, so
 /// several threads may read the topic into one shared directory.
 pub trait Directory {
-    /// Sets a card's entry of a name, or removes it; answers with what else holds the name at the same time.
-    fn set(&mut self, name: CardName, card: CardId, entry: Option<DirectoryEntry>) -> Change;
+    /// Sets a card's entries of a name, its intervals, in place of those before; none removes them. Answers with what else holds
+    /// the name at the same time.
+    fn set_all(&mut self, name: CardName, card: CardId, entries: &[DirectoryEntry]) -> Change;
+
+    /// The same of a card with one interval.
+    fn set(&mut self, name: CardName, card: CardId, entry: Option<DirectoryEntry>) -> Change {
+        self.set_all(name, card, entry.as_slice())
+    }
 
     /// The card that holds a number in a second.
     fn holder(&self, number: Number, at: UnixTime) -> Option<CardId>;
@@ -41,29 +47,27 @@ pub fn resolve<D: Directory>(directory: &D, name: CardName, at: UnixTime) -> Opt
     }
 }
 
-/// The entries of one number, by whoever holds them. Almost always one; where a system writes one number into every registration
-/// (a device of zeros), those that took it last, at most [`HOLDERS_MAX`].
+/// The entries of one number, by whoever holds them. Almost always one; where a card took it back, one each of its intervals; where
+/// a system writes one number into every registration (a device of zeros), those that took it last, at most [`HOLDERS_MAX`].
 #[derive(Debug, Clone, Default)]
 pub struct Holders(Vec<DirectoryEntry>);
 
 impl Holders {
-    /// Sets a card's entry, or removes it.
-    pub fn set(&mut self, card: CardId, entry: Option<DirectoryEntry>) -> Change {
+    /// Sets a card's entries in place of those before.
+    pub fn set(&mut self, card: CardId, entries: &[DirectoryEntry]) -> Change {
         self.0.retain(|held| held.card != card);
-        let Some(entry) = entry else { return Change::default() };
         let overlaps = self
             .0
             .iter()
-            .filter(|held| overlap(held, &entry))
+            .filter(|held| entries.iter().any(|entry| overlap(held, entry)))
             .take(CONFLICTS_OF_NUMBER_MAX)
             .copied()
             .collect();
-        self.0.push(entry);
-        if self.0.len() > HOLDERS_MAX {
+        self.0.extend_from_slice(entries);
+        while self.0.len() > HOLDERS_MAX {
             let first = self.0.iter().enumerate().min_by_key(|(_, held)| (held.valid_from, held.card));
-            if let Some((at, _)) = first {
-                self.0.remove(at);
-            }
+            let Some((at, _)) = first else { break };
+            self.0.remove(at);
         }
         Change { overlaps }
     }
@@ -77,7 +81,13 @@ impl Holders {
 
     /// Everybody who says that it holds it.
     pub fn all_at(&self, time: UnixTime) -> impl Iterator<Item = CardId> {
-        self.0.iter().filter(move |held| held.holds_at(time)).map(|held| held.card)
+        let mut told = Vec::new();
+        self.0.iter().filter(move |held| held.holds_at(time)).map(|held| held.card).filter(move |card| {
+            // A card's own intervals may overlap, if it was registered anew as of an earlier time.
+            let is_new = !told.contains(card);
+            told.push(*card);
+            is_new
+        })
     }
 
     /// Those that overlap, each pair once, as far as they are told.
@@ -85,7 +95,7 @@ impl Holders {
     pub fn conflicts(&self) -> Vec<(DirectoryEntry, DirectoryEntry)> {
         let pairs =
             self.0.iter().enumerate().flat_map(|(at, a)| self.0.iter().skip(at + 1).map(move |b| (*a, *b)));
-        pairs.filter(|(a, b)| overlap(a, b)).take(CONFLICTS_OF_NUMBER_MAX).collect()
+        pairs.filter(|(a, b)| a.card != b.card && overlap(a, b)).take(CONFLICTS_OF_NUMBER_MAX).collect()
     }
 
     #[must_use]
@@ -107,9 +117,9 @@ pub struct PlainDirectory {
 }
 
 impl Directory for PlainDirectory {
-    fn set(&mut self, name: CardName, card: CardId, entry: Option<DirectoryEntry>) -> Change {
-        match (name, entry.is_some()) {
-            (CardName::Number(number), _) => self.numbers.entry(number).or_default().set(card, entry),
+    fn set_all(&mut self, name: CardName, card: CardId, entries: &[DirectoryEntry]) -> Change {
+        match (name, !entries.is_empty()) {
+            (CardName::Number(number), _) => self.numbers.entry(number).or_default().set(card, entries),
             (CardName::Iccid(_), true) => {
                 self.cards.insert(card);
                 Change::default()
@@ -164,6 +174,46 @@ mod tests {
         for (at, holder) in cases {
             assert_eq!(directory.holder(IMSI, at), holder.map(card), "at {at}");
         }
+    }
+
+    #[test]
+    fn a_card_that_took_a_number_back_held_it_before_too_and_that_is_no_conflict() {
+        let first = [entry(1, 100, Some(200)), entry(1, 300, None)];
+        let second = [entry(2, 200, Some(300))];
+        for order in [[&first[..], &second[..]], [&second[..], &first[..]]] {
+            let mut directory = PlainDirectory::default();
+            for entries in order {
+                let change = directory.set_all(entries[0].name, entries[0].card, entries);
+                assert_eq!(change, Change::default());
+            }
+            for (at, holder) in [(99, None), (100, Some(1)), (199, Some(1)), (200, Some(2)), (300, Some(1))] {
+                assert_eq!(directory.holder(IMSI, at), holder.map(card), "at {at}");
+            }
+            assert_eq!(directory.conflicts(IMSI), []);
+            // Who held it at the same time as in an earlier interval is in conflict.
+            let change = directory.set(CardName::Number(IMSI), card(3), Some(entry(3, 150, Some(160))));
+            assert_eq!((change.overlaps, directory.conflicts(IMSI).len()), (vec![first[0]], 1));
+            directory.set(CardName::Number(IMSI), card(1), None);
+            assert_eq!((directory.holder(IMSI, 120), directory.holder(IMSI, 300)), (None, None));
+        }
+        // A card's own intervals may overlap: it holds the number once.
+        let mut holders = Holders::default();
+        holders.set(card(1), &[entry(1, 100, Some(200)), entry(1, 150, None)]);
+        assert_eq!((holders.all_at(160).collect::<Vec<_>>(), holders.conflicts().len()), (vec![card(1)], 0));
+    }
+
+    #[test]
+    fn a_number_that_cards_take_back_over_and_over_costs_no_more() {
+        let mut holders = Holders::default();
+        let intervals = |card: CardId| -> Vec<_> {
+            (0..17).map(|n| DirectoryEntry { card, ..entry(0, n * 10, Some(n * 10 + 10)) }).collect()
+        };
+        for n in 0..HOLDERS_MAX / 10 {
+            let card = CardId::parse(&format!("898600{n:013}")).unwrap();
+            holders.set(card, &intervals(card));
+            assert!(holders.0.len() <= HOLDERS_MAX);
+        }
+        assert_eq!(holders.0.len(), HOLDERS_MAX);
     }
 
     #[test]

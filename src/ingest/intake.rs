@@ -85,14 +85,14 @@ impl<D: Directory> Intake<D> {
     /// Takes an entry of the directory.
     pub(super) fn directory_says(&mut self, message: &Message<'_>) {
         let key = message.key.unwrap_or_default();
-        let Ok((name, card, entry)) = entries::read(key, message.value) else {
+        let Ok((name, card, held)) = entries::read(key, message.value) else {
             tracing::warn!(
                 offset = message.offset.0,
                 "a message of the directory cannot be read and is passed"
             );
             return;
         };
-        let change = self.directory.set(name, card, entry);
+        let change = self.directory.set_all(name, card, &held);
         if self.parking.holds(name) {
             self.named.insert(name);
         }

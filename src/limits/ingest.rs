@@ -72,7 +72,7 @@ pub const FOLDER_TELL_EVERY_MS: i64 = 30_000;
 pub const FILE_PROBLEMS_SHOWN: usize = 20;
 /// Events about conflicts of identity waiting to be sent; beyond, they are told at the next start.
 pub const CONFLICTS_QUEUED_MAX: usize = 10_000;
-/// Cards that say they hold one number, of which ingest knows: those that took it last.
+/// Intervals in which cards say that they hold one number, of which ingest knows: those that began last.
 pub const HOLDERS_MAX: usize = 1_000;
 /// Pairs of cards that are told of one number that several hold.
 pub const CONFLICTS_OF_NUMBER_MAX: usize = 16;

@@ -42,18 +42,20 @@ impl Numbers {
         self.0.iter().filter(|held| held.to.is_none())
     }
 
-    /// From `at` on the card holds just these. Hands over every interval that changed.
+    /// From `at` on the card holds just these. Hands over every interval that changed, and just before it those in which the card
+    /// held that number earlier: the directory keeps one message of them all, and usage of then is named by the number too.
     pub(super) fn replace(&mut self, numbers: &[Number], at: UnixTime, changed: &mut impl FnMut(Held)) {
         self.0.retain(|held| held.to.is_none_or(|to| to > at.saturating_sub(UNFLUSHED_S_MAX)));
+        let mut news = Vec::new();
         for held in self.0.iter_mut().filter(|held| held.to.is_none() && !numbers.contains(&held.number)) {
             held.to = Some(at.max(held.from));
-            changed(*held);
+            news.push(*held);
         }
         for &number in numbers {
             if self.current().all(|held| held.number != number) {
                 let held = Held { number, from: at, to: None };
                 self.0.push(held);
-                changed(held);
+                news.push(held);
             }
         }
         let surplus = self.0.len().saturating_sub(NUMBERS_MAX);
@@ -64,6 +66,18 @@ impl Numbers {
             !drop
         });
         self.0.shrink_to_fit();
+        for held in news {
+            self.earlier(held).chain([held]).for_each(&mut *changed);
+        }
+    }
+
+    /// Intervals in which the card held a number before this one.
+    fn earlier(&self, last: Held) -> impl Iterator<Item = Held> {
+        self.0
+            .iter()
+            .copied()
+            .take_while(move |held| *held != last)
+            .filter(move |held| held.number == last.number)
     }
 
     /// The card gives all its numbers back: another may hold them from `at` on.
@@ -103,6 +117,28 @@ mod tests {
         {
             assert_eq!(numbers.holds(imsi(number), at), holds, "{number} at {at}");
         }
+    }
+
+    #[test]
+    fn a_number_that_is_taken_back_is_told_with_the_intervals_before() {
+        let mut numbers = Numbers::default();
+        let mut replace = |number, at| {
+            let mut told = Vec::new();
+            numbers.replace(&[imsi(number)], at, &mut |held| {
+                told.push((held.number.digits, held.from, held.to));
+            });
+            told
+        };
+        assert_eq!(replace(1, 100), [(1, 100, None)]);
+        assert_eq!(replace(2, 200), [(1, 100, Some(200)), (2, 200, None)]);
+        assert_eq!(replace(1, 300), [(2, 200, Some(300)), (1, 100, Some(200)), (1, 300, None)]);
+        assert_eq!(
+            replace(2, 400),
+            [(1, 100, Some(200)), (1, 300, Some(400)), (2, 200, Some(300)), (2, 400, None)]
+        );
+        // What is forgotten after forty days is told no more.
+        let later = 400 + UNFLUSHED_S_MAX;
+        assert_eq!(replace(1, later), [(2, 400, Some(later)), (1, later, None)]);
     }
 
     #[test]

@@ -12,8 +12,8 @@ pub enum CardName {
     Number(Number),
 }
 
-/// One interval in which a card goes by a name. A card writes only its own entries; a later one of the same name and
-/// card replaces the earlier.
+/// One interval in which a card goes by a name. A card writes only its own entries. Where it took a number back, its intervals of
+/// that number stand one after another, the oldest first; what is said later of the same name and card replaces all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryEntry {
     pub name: CardName,

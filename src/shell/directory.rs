@@ -26,16 +26,18 @@ impl SharedDirectory {
 
     /// Takes a message of the directory; one that cannot be read names nobody.
     pub fn hear(&mut self, message: Message<'_>) {
-        if let Ok((name, card, entry)) = entries::read(message.key.unwrap_or_default(), message.value) {
-            drop(self.set(name, card, entry));
+        if let Ok((name, card, held)) = entries::read(message.key.unwrap_or_default(), message.value) {
+            drop(self.set_all(name, card, &held));
         }
     }
 }
 
 impl Directory for SharedDirectory {
-    fn set(&mut self, name: CardName, card: CardId, entry: Option<DirectoryEntry>) -> Change {
-        match (name, entry.is_some()) {
-            (CardName::Number(number), _) => return self.numbers.entry(number).or_default().set(card, entry),
+    fn set_all(&mut self, name: CardName, card: CardId, entries: &[DirectoryEntry]) -> Change {
+        match (name, !entries.is_empty()) {
+            (CardName::Number(number), _) => {
+                return self.numbers.entry(number).or_default().set(card, entries);
+            }
             (CardName::Iccid(_), true) => drop(self.cards.insert(card)),
             (CardName::Iccid(_), false) => drop(self.cards.remove(&card)),
         }

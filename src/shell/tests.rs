@@ -49,9 +49,9 @@ impl RowSink for Planted {
 struct Mined(SharedDirectory, Planted);
 
 impl Directory for Mined {
-    fn set(&mut self, name: CardName, card: CardId, entry: Option<DirectoryEntry>) -> Change {
+    fn set_all(&mut self, name: CardName, card: CardId, entries: &[DirectoryEntry]) -> Change {
         self.1.pass();
-        self.0.set(name, card, entry)
+        self.0.set_all(name, card, entries)
     }
 
     fn holder(&self, number: Number, at: UnixTime) -> Option<CardId> {

@@ -71,9 +71,10 @@ impl Unsealed {
                 self.push(output);
             }
         }
-        for entry in effects.directory.drain(..) {
-            self.push(codec::directory::output(&entry, stamp.time_ms));
+        for output in codec::directory::outputs(&effects.directory, stamp.time_ms) {
+            self.push(output);
         }
+        effects.directory.clear();
         for conflict in effects.catalogue_conflicts.drain(..) {
             self.alarms
                 .push(format!("catalogue version {} is refused: {}", conflict.version, conflict.reason));

@@ -144,5 +144,10 @@ fn entries_of_the_directory_are_valid() {
     for valid_to in [None, Some(9)] {
         let entry = DirectoryEntry { name: CardName::Iccid(card()), card: card(), valid_from: 7, valid_to };
         assert_valid(&described, &value(&directory::output(&entry, None).value.unwrap()), "directory");
+        // Taken back as often as a card may be known to.
+        let earlier = |n: i64| DirectoryEntry { valid_from: n - 100, valid_to: Some(n - 99), ..entry };
+        let entries: Vec<DirectoryEntry> = (0..20).map(earlier).chain([entry]).collect();
+        let message = directory::outputs(&entries, None).next().unwrap();
+        assert_valid(&described, &value(&message.value.unwrap()), "directory");
     }
 }

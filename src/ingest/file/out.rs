@@ -119,8 +119,8 @@ impl<D: Directory> Out<D> {
     /// As the log has them.
     pub fn read_directory(&mut self, log: &mut impl IngestLog) -> Result<bool, LogError> {
         log.poll_directory(&mut |message| {
-            if let Ok((name, card, entry)) = entries::read(message.key.unwrap_or_default(), message.value) {
-                self.directory.set(name, card, entry);
+            if let Ok((name, card, held)) = entries::read(message.key.unwrap_or_default(), message.value) {
+                self.directory.set_all(name, card, &held);
             }
         })
     }

@@ -44,6 +44,28 @@ fn a_number_held_at_another_time_leaves_the_record_parked() {
 }
 
 #[test]
+fn a_number_that_was_taken_back_names_its_card_in_the_interval_before_too() {
+    const START: i64 = 1_785_542_400;
+    let mut run = Run::new();
+    run.put(Topic::Cdr, 0, &by_imsi("a"));
+    run.settle();
+    let name = CardName::Number(Number { kind: NumberKind::Imsi, digits: IMSI });
+    let entry = |n, valid_from, valid_to| DirectoryEntry { name, card: card(n), valid_from, valid_to };
+    let say = |run: &mut Run, entries: &[DirectoryEntry]| {
+        for output in crate::codec::directory::outputs(entries, None) {
+            run.broker.borrow_mut().append(output);
+        }
+    };
+    say(&mut run, &[entry(2, START + 50, Some(START + 100))]);
+    assert_eq!(run.settle().parked_held, 1);
+    say(&mut run, &[entry(1, START - 100, Some(START + 50)), entry(1, START + 100, None)]);
+    assert_eq!(run.settle().parked_held, 0);
+    let partition = crate::model::partition_of(card(1), PARTITIONS);
+    assert_eq!(run.broker.borrow().log(partition), ["cdr a"]);
+    assert_eq!(run.count(Topic::FeedEvents), 0, "no two cards held it at one time");
+}
+
+#[test]
 fn a_record_that_nobody_names_in_a_day_is_quarantined_as_unknown() {
     let mut run = Run::new();
     run.put(Topic::Cdr, 0, &by_imsi("a"));
