@@ -19,6 +19,9 @@ pub const INSERT_ROWS_MIN: usize = 20_000;
 pub const INSERT_LINGER_MS: u64 = 500;
 /// Rows that workers have handed over and whose end they have not yet taken; beyond, the flusher is busy.
 pub const FLUSH_ROWS_QUEUED_MAX: usize = 1_000_000;
+/// Free rows from which on a worker may encode batches: more than the cards of one seal have in the days of a fortnight. At so
+/// many the rows of one seal end, and the partitions that have none in it are the first in the next.
+pub const FLUSH_ROWS_READY: usize = FLUSH_ROWS_QUEUED_MAX / 2;
 /// ... and batches.
 pub const FLUSH_BATCHES_QUEUED_MAX: usize = 1_024;
 /// First wait after an insert that failed by something that passes.

@@ -112,6 +112,8 @@ pub struct Worker<L, S> {
     topic_id: Option<String>,
     /// Of the last batch of rows.
     batch_id: u64,
+    /// Whose rows are taken first: those before had theirs in the last seal that had no room for all.
+    rows_first: u32,
     /// Until then no end of a checkpoint partition is asked for: a broker did not answer.
     floors_again_ms: i64,
     /// Sealed commits and unsealed work are at their bounds.
@@ -138,6 +140,7 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             stopping: None,
             topic_id: None,
             batch_id: 0,
+            rows_first: 0,
             floors_again_ms: 0,
             stalled: false,
             states: BTreeMap::new(),

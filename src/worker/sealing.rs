@@ -123,24 +123,29 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     }
 
     fn seal_parts(&mut self, which: Which, topic_id: &str) -> Vec<(SealedPart, Vec<Output>)> {
-        let chunks = self.chunks();
-        let mut parts = Vec::new();
-        for live in self.partitions.values_mut().filter_map(Partition::live_mut) {
-            if !which.takes(&live.unsealed) {
-                continue;
-            }
-            let partition = live.partition;
+        let (chunks, mut room) = (self.chunks(), Room::new(self.settings.seal.rows));
+        let (mut parts, first) = (Vec::new(), self.rows_first);
+        let order = self.partitions.range(first..).chain(self.partitions.range(..first)).map(|(p, _)| *p);
+        for partition in order.collect::<Vec<_>>() {
+            let live = self.partitions.get_mut(&partition).and_then(Partition::live_mut);
+            let Some(live) = live.filter(|live| which.takes(&live.unsealed)) else { continue };
             assert!(self.group.holds(partition), "sealing partition {partition}, which is not assigned");
             self.batch_id += 1;
+            let rows =
+                self.sink.ready() && live.rows.wants(&live.effects, self.now.ms) && room.is_left(partition);
             let context = SealContext {
                 settings: &self.settings,
                 topic_id,
                 writer: self.log.transactional_id(),
                 now_ms: self.now.ms,
-                rows: self.sink.ready().then_some(self.batch_id),
+                rows: rows.then_some(self.batch_id),
             };
-            parts.push(live.seal(context, chunks));
+            let (part, outputs) = live.seal(context, chunks);
+            // To the sink an empty batch is one row.
+            room.take(part.rows.as_ref().map_or(0, |batch| batch.len().max(1)));
+            parts.push((part, outputs));
         }
+        self.rows_first = room.refused.unwrap_or(first);
         parts
     }
 
@@ -189,5 +194,29 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
             }
         }
         Ok(())
+    }
+}
+
+/// For the rows of one seal: what the sink would not take is not encoded.
+struct Room {
+    rows: usize,
+    /// The first partition that found none.
+    refused: Option<u32>,
+}
+
+impl Room {
+    fn new(rows: usize) -> Self {
+        Self { rows, refused: None }
+    }
+
+    fn is_left(&mut self, partition: u32) -> bool {
+        if self.rows == 0 {
+            self.refused.get_or_insert(partition);
+        }
+        self.rows > 0
+    }
+
+    fn take(&mut self, rows: usize) {
+        self.rows = self.rows.saturating_sub(rows);
     }
 }

@@ -3,7 +3,7 @@
 use super::Faults;
 use crate::checkpoint::Expected;
 pub use crate::checkpoint::{Clock, New, Pace};
-use crate::limits::{SEAL_BYTES_MAX, SEAL_MESSAGES_MAX, SEAL_RECORDS_MAX};
+use crate::limits::{FLUSH_ROWS_READY, SEAL_BYTES_MAX, SEAL_MESSAGES_MAX, SEAL_RECORDS_MAX};
 
 /// A worker's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +33,18 @@ pub struct SealBounds {
     /// Of outputs.
     pub bytes: usize,
     pub messages: usize,
+    /// For ClickHouse; the batch that passes it is whole. They make no seal due: what has no room waits for the next.
+    pub rows: usize,
 }
 
 impl Default for SealBounds {
     fn default() -> Self {
-        Self { records: SEAL_RECORDS_MAX, bytes: SEAL_BYTES_MAX, messages: SEAL_MESSAGES_MAX }
+        Self {
+            records: SEAL_RECORDS_MAX,
+            bytes: SEAL_BYTES_MAX,
+            messages: SEAL_MESSAGES_MAX,
+            rows: FLUSH_ROWS_READY,
+        }
     }
 }
 

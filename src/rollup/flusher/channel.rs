@@ -7,11 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::limits::{FLUSH_BATCHES_QUEUED_MAX, FLUSH_ROWS_QUEUED_MAX};
+use crate::limits::{FLUSH_BATCHES_QUEUED_MAX, FLUSH_ROWS_QUEUED_MAX, FLUSH_ROWS_READY};
 use crate::rollup::{RowBatch, RowSink};
-
-/// Free rows from which on a worker may encode a batch: more than the cards of one seal have in the days of a fortnight.
-const ROWS_READY: usize = FLUSH_ROWS_QUEUED_MAX / 2;
 
 /// The flusher's end.
 pub(super) type Intake = mpsc::Receiver<Queued>;
@@ -79,7 +76,7 @@ pub struct ChannelSink {
 
 impl RowSink for ChannelSink {
     fn ready(&self) -> bool {
-        self.feed.rows.available_permits() >= ROWS_READY && self.feed.batches.capacity() > 0
+        self.feed.rows.available_permits() >= FLUSH_ROWS_READY && self.feed.batches.capacity() > 0
     }
 
     fn submit(&mut self, batch: RowBatch) -> bool {

@@ -44,9 +44,13 @@ pub(super) fn card(number: u64) -> CardId {
 
 impl Kit {
     pub(super) fn records(&self, records: &[Record<'_>]) -> u64 {
+        self.records_of(0, records)
+    }
+
+    fn records_of(&self, partition: u32, records: &[Record<'_>]) -> u64 {
         let mut pack = PackWriter::new();
         assert!(records.iter().all(|record| pack.push(record)));
-        self.broker_mut().append(Topic::Log, 0, b"", Some(pack.finish()))
+        self.broker_mut().append(Topic::Log, partition, b"", Some(pack.finish()))
     }
 
     fn apply(&self, version: u32) -> u64 {
@@ -54,6 +58,10 @@ impl Kit {
     }
 
     fn register(&self, card: CardId) -> u64 {
+        self.register_in(0, card)
+    }
+
+    fn register_in(&self, partition: u32, card: CardId) -> u64 {
         let body = CommandBody::Register(Box::new(Register {
             channel: "shop".to_owned(),
             carrier: "north".to_owned(),
@@ -66,7 +74,7 @@ impl Kit {
         let command = CardCommand { id: format!("r-{card}"), card, iccid: card.to_string(), at, body };
         let origin =
             Origin { source: "card.commands", partition: 0, offset: 0, received_ms: self.now.clock_ms };
-        self.records(&[Record::Command { card, json: &canonical::to_vec(&command), origin }])
+        self.records_of(partition, &[Record::Command { card, json: &canonical::to_vec(&command), origin }])
     }
 
     /// 30 bytes on the 31st of July.
@@ -286,4 +294,30 @@ fn planted_faults_of_the_rows_do_what_they_are_named_for() {
     kit.settle();
     let kit = kit.restarted(|_| ());
     assert_eq!(kit.status(0).dirty_cards, 0);
+}
+
+/// After a long outage all partitions have rows, and the sink room for some.
+#[test]
+fn rows_beyond_what_a_seal_may_hold_wait_and_are_the_first_in_the_next() {
+    let mut narrow = settings(3);
+    narrow.seal.rows = 1;
+    let mut kit = Kit::with(narrow);
+    kit.worker.sink_mut().shut = true;
+    for partition in 0..3 {
+        kit.records_of(partition, &[Record::Catalogue { json: &canonical::to_vec(&catalogue(1)) }]);
+        let Record::Cdr(cdr) = unknown_card("a") else { unreachable!("a CDR") };
+        let card = card(partition.into());
+        kit.register_in(partition, card);
+        kit.records_of(partition, &[Record::Cdr(Cdr { card, feed: FeedName::new("settle"), ..cdr })]);
+    }
+    kit.seconds(10);
+    kit.worker.sink_mut().shut = false;
+    let mut turns: Vec<Vec<u32>> = Vec::new();
+    for _ in 0..40 {
+        kit.step(50);
+        let taken = std::mem::take(&mut kit.worker.sink_mut().taken);
+        turns.extend((!taken.is_empty()).then(|| taken.iter().map(|batch| batch.partition).collect()));
+    }
+    assert_eq!(turns, [[0], [1], [2]]);
+    assert_eq!((0..3).map(|partition| kit.status(partition).dirty_cards).sum::<usize>(), 0);
 }
