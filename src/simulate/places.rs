@@ -133,11 +133,14 @@ fn carrier(place: usize, split: SplitRule, calendar: Calendar) -> Carrier {
     }
 }
 
-/// The next version: other default rules, all else as it was.
+/// The next version: other default rules, often a longer horizon, all else as it was. At twenty days no card here has more cuts
+/// than a card may have.
 pub(super) fn revised(before: &Catalogue, rng: &mut Rng) -> Catalogue {
     let percent = 40 + rng.below(50) as u8;
+    let longer = *rng.pick(&[0, 0, 1, 3, 8]).unwrap_or(&0);
     Catalogue {
         version: before.version + 1,
+        late_horizon_days: before.late_horizon_days.saturating_add(longer).min(20),
         default_rules: vec![
             rule("burnt-50", RuleKind::BurntPercent(50)),
             rule("left-10", RuleKind::RemainingPercent(10)),

@@ -190,7 +190,11 @@ fn restatable(line: &Line, day: Day, terms: Terms<'_>) -> Option<Day> {
     let own = known || line.brought.is_none_or(|brought| cycle >= brought.cycle);
     // Of what nothing is known nothing was used, as long as figures are kept at all: eight days of horizon at least.
     let kept = if known { closes } else { terms.zone.start(next) + 8 * 86_400 };
-    (own && closes <= terms.now && terms.now < kept + 90 * 86_400).then_some(cycle)
+    // One that has closed stays closed under a longer horizon.
+    let has_closed = closes <= terms.now
+        || line.restated.contains_key(&cycle)
+        || line.cycles.get(&cycle).is_some_and(|held| held.closed);
+    (own && has_closed && terms.now < kept + 90 * 86_400).then_some(cycle)
 }
 
 /// A closed cycle gets another sum, which is said.
