@@ -259,7 +259,9 @@ impl Stage<'_> {
     }
 
     fn recharge(&self, round: u64, number: u64) -> anyhow::Result<(&'static str, Request)> {
-        let card = iccid(spread(round * 1_000_003 + number, self.options.cards));
+        // Another card each time: one holds so many packages and no more.
+        let a_round = self.options.recharges * self.options.seconds.max(self.options.warm_up);
+        let card = iccid(spread(round * a_round + number, self.options.cards));
         let address = &self.pair.products[(number % 2) as usize].address;
         let paid_at = time::text(wall_ms() / 1_000);
         let body = json!({"order": format!("{round}-{number}"), "channel": "own", "mode": "immediate",
