@@ -39,7 +39,7 @@ pub(super) struct Card {
     pub channel: NameId,
     /// Hashes of the estimating feeds met, in the order of their first record; 0 = none.
     estimates: [u64; ESTIMATES_MAX],
-    /// Sources whose feeds tell totals of this card, not records, a bit each; and [`Self::OPENED`].
+    /// Sources whose feeds tell totals of this card, not records, a bit each; [`Self::TURNED`]; and [`Self::OPENED`].
     marks: u8,
     pub usage: Usage,
     pub ids: Ids,
@@ -80,6 +80,9 @@ impl Card {
     pub(super) const NO_TIMER: UnixTime = UnixTime::MAX;
     /// Came in mid-life, and the cycle in which it did is held.
     const OPENED: u8 = 1 << 7;
+    /// How often its state has turned, a few bits of it: tells turns that are as of one second apart.
+    const TURNED: u8 = 0b1111 << Self::TURNED_SHIFT;
+    const TURNED_SHIFT: u32 = 3;
 
     pub(super) fn new(id: CardId, sold: SoldAs) -> Self {
         Self {
@@ -224,6 +227,16 @@ impl Card {
 
     pub(super) fn life_mut(&mut self) -> &mut Life {
         self.cold().life.get_or_insert_default()
+    }
+
+    /// Its state turns.
+    pub(super) fn note_turn(&mut self) {
+        self.marks = self.marks & !Self::TURNED | (self.turned() + 1) << Self::TURNED_SHIFT & Self::TURNED;
+    }
+
+    /// How often its state has turned, modulo 16.
+    pub(super) fn turned(&self) -> u8 {
+        (self.marks & Self::TURNED) >> Self::TURNED_SHIFT
     }
 
     /// The card is active; 0: it is so for the first time.

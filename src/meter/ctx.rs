@@ -98,7 +98,7 @@ impl<'a> Ctx<'a> {
         effects.events.push(Event {
             card: card.id,
             iccid: card.iccid(),
-            id: super::event_id::event_id(card.id, because, &body),
+            id: super::event_id::event_id(card.id, card.turned(), because, &body),
             at: because.at,
             log_time: self.now,
             cause: because.position,

@@ -4,7 +4,8 @@
 use super::ctx::Because;
 use crate::model::{CardId, EventBody, RuleKind};
 
-pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) -> String {
+/// `turned`: how often the card's state has turned, modulo 16.
+pub(super) fn event_id(card: CardId, turned: u8, because: &Because<'_>, body: &EventBody) -> String {
     let kind = body.kind();
     match body {
         EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => {
@@ -28,13 +29,16 @@ pub(super) fn event_id(card: CardId, because: &Because<'_>, body: &EventBody) ->
         EventBody::CardSuspended { cause } if because.command.is_some() && cause == "exhaustion" => {
             format!("{card}/{kind}/{}/{cause}", because.command.unwrap_or_default())
         }
-        // Exhausted, resumed and exhausted again, and once more resumed, within a second: the records tell them apart.
+        // Exhausted, resumed and exhausted again, and once more resumed, within a second: the records tell them apart. So it
+        // may be by two declarations of one second with a record between them: there the turns tell.
         EventBody::CardSuspended { cause } | EventBody::CardResumed { cause }
             if because.command.is_none() =>
         {
-            let place =
-                because.position.map(|at| format!("/{}/{}", at.offset.0, at.index)).unwrap_or_default();
-            format!("{card}/{kind}/{}/{cause}{place}", because.at)
+            let which = match because.position {
+                Some(at) => format!("{}/{}", at.offset.0, at.index),
+                None => turned.to_string(),
+            };
+            format!("{card}/{kind}/{}/{cause}/{which}", because.at)
         }
         EventBody::CycleClosed { cycle, revision, .. } | EventBody::CycleRestated { cycle, revision, .. } => {
             format!("{card}/{kind}/{cycle}/{revision}")

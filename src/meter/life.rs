@@ -75,6 +75,7 @@ pub(super) fn turn(
         Turn::Cancelled => (CardState::Cancelled, SuspendedBy::Nobody, EventBody::CardCancelled { cause }),
     };
     (card.state, card.suspended_by) = (state, by);
+    card.note_turn();
     match to {
         Turn::Active => card.forget_stop(if new { 0 } else { because.at }),
         Turn::Suspended(_) | Turn::Cancelled => card.life_mut().stop(because.at),

@@ -16,7 +16,7 @@ pub(super) fn deliver(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, sai
     for body in said {
         let name = match body {
             EventBody::AlertFired(alert) if !alert.late || ctx.faults.late_alerts_paid => {
-                event_id(id, because, body)
+                event_id(id, 0, because, body)
             }
             _ => continue,
         };

@@ -126,7 +126,7 @@ fn unknown_event(command: &CardCommand, body: EventBody, moment: &Moment<'_>) ->
     Event {
         card: command.card,
         iccid: command.iccid.clone(),
-        id: event_id(command.card, &because, &body),
+        id: event_id(command.card, 0, &because, &body),
         at: moment.now,
         log_time: moment.now,
         cause: because.position,

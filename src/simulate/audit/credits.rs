@@ -98,7 +98,7 @@ pub(super) fn deliver(
     let order: Vec<usize> = fired.into_iter().map(|(at, _)| at).collect();
     let mut first: Option<String> = None;
     for at in order {
-        let name = id(card, cause, &said[at]);
+        let name = id(card, 0, cause, &said[at]);
         let delivery = match &first {
             None => line.credits.pay(&name, terms),
             Some(first) => {

@@ -319,10 +319,13 @@ impl Fold {
         if self.catalogue.as_ref().is_some_and(|held| held.version >= catalogue.version) {
             return;
         }
-        let horizon = self.catalogue.as_ref().map_or(0, |held| i64::from(held.late_horizon_days) * 86_400);
-        for line in self.lines.values_mut() {
-            if let Some(zone) = self.zones.get(&line.carrier) {
-                line.close_by(zone, horizon, self.now);
+        let held = self.catalogue.as_ref().map_or(u16::MAX, |held| held.late_horizon_days);
+        // Only a longer horizon could open a day again.
+        if catalogue.late_horizon_days > held {
+            for line in self.lines.values_mut() {
+                if let Some(zone) = self.zones.get(&line.carrier) {
+                    line.close_by(zone, i64::from(held) * 86_400, self.now);
+                }
             }
         }
         self.zones = catalogue.carriers.iter().map(|c| (c.name.clone(), Zone::new(&c.calendar))).collect();
@@ -385,7 +388,7 @@ impl Fold {
         for body in bodies {
             self.expected.push(Expected {
                 card: command.card,
-                id: id(command.card, cause, &body),
+                id: id(command.card, 0, cause, &body),
                 at: cause.at,
                 log_time: Some(self.now),
                 cause: cause.position,

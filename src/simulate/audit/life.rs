@@ -56,6 +56,7 @@ pub(super) fn turn(
         line.wallet.watches.resume(cause.at);
     }
     line.state = state;
+    line.turns += 1;
     line.stop = Stop { since: cause.at, ..Stop::default() };
     emit(card, line, cause, terms, body, out);
     if state == State::Cancelled {

@@ -102,6 +102,8 @@ pub(super) struct Line {
     pub(super) said: Vec<EventBody>,
     cuts: BTreeSet<UnixTime>,
     pub(super) stop: Stop,
+    /// How often its state has turned.
+    pub(super) turns: usize,
     pub(super) confirmed: Option<CarrierState>,
     /// Cycles in which it was used though it was suspended or cancelled.
     pub(super) used_stopped: BTreeSet<Day>,
@@ -170,6 +172,7 @@ impl Line {
             said: Vec::new(),
             cuts: BTreeSet::new(),
             stop: Stop::default(),
+            turns: 0,
             confirmed: None,
             used_stopped: BTreeSet::new(),
             tombstone: None,
@@ -369,7 +372,7 @@ impl Line {
         self.days().into_iter().find(|day| *day > self.closed_through)
     }
 
-    /// Another catalogue comes: days that have closed by the horizon of the one before stay closed.
+    /// A longer horizon comes: days that have closed by the one before stay closed.
     pub(super) fn close_by(&mut self, zone: &Zone, horizon: i64, now: UnixTime) {
         if self.is_known() {
             self.closed_through = self.closed_through.max(zone.day(now - horizon) - 1);

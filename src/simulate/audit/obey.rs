@@ -356,7 +356,6 @@ pub(super) fn emit(
     body: EventBody,
     out: &mut Vec<Expected>,
 ) {
-    let _ = line;
     // A declaration counts from its own second; the card may have learnt of it a little later.
     let declared = cause.position.is_none()
         && matches!(
@@ -369,7 +368,7 @@ pub(super) fn emit(
         );
     out.push(Expected {
         card,
-        id: id(card, cause, &body),
+        id: id(card, line.turns, cause, &body),
         at: cause.at,
         log_time: (!declared).then_some(terms.now),
         cause: cause.position,
@@ -379,7 +378,7 @@ pub(super) fn emit(
 }
 
 /// The id of an event: card, what, and which one of it.
-pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
+pub(super) fn id(card: CardId, turns: usize, cause: Cause<'_>, body: &EventBody) -> String {
     let kind = body.kind();
     match body {
         EventBody::AlertFired(alert) | EventBody::AlertResolved(alert) => {
@@ -404,8 +403,9 @@ pub(super) fn id(card: CardId, cause: Cause<'_>, body: &EventBody) -> String {
         EventBody::CardSuspended { cause: why } | EventBody::CardResumed { cause: why }
             if cause.command.is_none() =>
         {
-            let place = cause.position.map(|at| format!("/{}/{}", at.offset.0, at.index)).unwrap_or_default();
-            format!("{card}/{kind}/{}/{why}{place}", cause.at)
+            let nth = (turns % 16).to_string();
+            let which = cause.position.map_or(nth, |at| format!("{}/{}", at.offset.0, at.index));
+            format!("{card}/{kind}/{}/{why}/{which}", cause.at)
         }
         EventBody::CardSuspended { cause: why } if why == "exhaustion" => {
             format!("{card}/{kind}/{}/exhaustion", cause.command.unwrap_or_default())
