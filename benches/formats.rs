@@ -1,9 +1,10 @@
 //! What a record costs at the edge, by format: cut it out of its message or file and decode it, to canonical terms.
 //!
 //! Each figure is of a whole sample (tests/data); criterion prints the time of the sample and its MB/s, and the name says how
-//! many records it holds: time divided by records is CPU ns a record. The group `ber` takes 3GPP records apart: their framing, a walk
-//! over their fields alone, the whole record, and the same record by the `rasn` crate with types (`tests/support/rasn_pgw.rs`). Where
-//! the machine is busy, the least time of several runs is nearest to the truth, and ratios within one run are better than times.
+//! many records it holds: time divided by records is CPU ns a record. The group `ber` takes 3GPP records apart: their
+//! framing, a walk over their fields alone, the whole record, and the same record by the `rasn` crate with types
+//! (`tests/support/rasn_pgw.rs`). Where the machine is busy, the least time of several runs is nearest to the truth,
+//! and ratios within one run are better than times.
 
 #[path = "../tests/support/pgw.rs"]
 mod pgw;

@@ -48,8 +48,8 @@ pub(crate) async fn or_exit_in(name: &str, body: impl Future<Output = ()>) {
     }
 }
 
-/// Ends the process without another word to anybody: whoever told it to stop does not want to wait. What was not committed is read
-/// again.
+/// Ends the process without another word to anybody: whoever told it to stop does not want to wait. What was not
+/// committed is read again.
 pub(crate) fn end_at_once() -> ! {
     tracing::warn!("told to stop again: ending at once; what was not committed is read again");
     std::process::exit(FAILED)

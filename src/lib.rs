@@ -5,7 +5,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`model`] | the words of the trade as types: card, record, command, event, catalogue |
-//! | [`codec`] | pure bytes ⇄ values: canonical JSON, packs, CloudEvents, checkpoint |
+//! | [`codec`] | pure bytes ⇄ values: canonical JSON, packs, CloudEvents, quarantine |
 //! | [`ingest`] | outside formats → canonical records: mediation, identity, parking, files |
 //! | [`log`] | the one log behind traits: Kafka, a file, a simulation with faults |
 //! | [`meter`] | PURE: state × record × log time → state × effects |
@@ -13,6 +13,8 @@
 //! | [`worker`] | the loop: poll, fold, seal, commit, release |
 //! | [`rollup`] | absolute, versioned rows into ClickHouse |
 //! | [`simulate`] | seeded crashes of the whole, judged by an independent auditor |
+//! | [`limits`] | every bound, with its reason |
+//! | `config`, `shell`, `api`, `cli`, `demo` | configuration; threads and clocks; HTTP; commands; a first look (feature `full`) |
 //!
 //! Dependencies point downward only. Without the feature `full` nothing here has a socket, a file or a clock.
 

@@ -1,7 +1,8 @@
 //! Standard output of commands. Who reads it may have seen enough: `tidegauge verify | head`.
 //!
-//! Invariant: nothing prints past [`say!`] (`clippy::print_stdout` holds it), so a pipe that was closed ends the program quietly, as it ends
-//! others, and no thread panics. Signals stay as they are: a socket that was closed is an error to be told, not an end.
+//! Invariant: nothing prints past [`say!`] (`clippy::print_stdout` holds it), so a pipe that was closed ends the
+//! program quietly, as it ends others, and no thread panics. Signals stay as they are: a socket that was closed is an
+//! error to be told, not an end.
 
 use std::fmt;
 use std::io::{ErrorKind, Write as _};

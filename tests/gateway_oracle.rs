@@ -1,5 +1,5 @@
-//! The decoder of 3GPP records against one that somebody else wrote: every P-GW record of the sample files, and of a file made here,
-//! decoded with the `rasn` crate, says the same.
+//! The decoder of 3GPP records against one that somebody else wrote: every P-GW record of the sample files, and of a
+//! file made here, decoded with the `rasn` crate, says the same.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it cannot do")]
 

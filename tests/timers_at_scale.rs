@@ -1,4 +1,4 @@
-//! Packages of many cards end in one second, and metering goes on (`domain.md` T): a worker over simulated brokers, fed by
+//! Packages of many cards end in one second, and metering goes on (`docs/rules.md` T): a worker over simulated brokers, fed by
 //! a script of packs.
 //!
 //! Each shard fires at most [`TIMERS_PER_SECOND`] timers whenever log time enters a new second, in the order of (due, card);

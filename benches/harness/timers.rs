@@ -1,4 +1,4 @@
-//! Packages of very many cards that end in one second (`domain.md` T): how long the hand-over takes, second of log time by
+//! Packages of very many cards that end in one second (`docs/rules.md` T): how long the hand-over takes, second of log time by
 //! second, while CDRs of other cards are metered in between. The meter of one partition alone: no Kafka, cards without ids,
 //! events dropped as they come.
 

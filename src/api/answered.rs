@@ -74,8 +74,8 @@ impl<'a> Awaited<'a> {
         Self { card, command, waiting, before }
     }
 
-    /// Waits for it. One that was applied before ends the wait; one that was refused does not: where no line of the card remembers
-    /// it, as when the card was not registered, the meter answers again.
+    /// Waits for it. One that was applied before ends the wait; one that was refused does not: where no line of the
+    /// card remembers it, as when the card was not registered, the meter answers again.
     pub(super) async fn answer(mut self, wait: Duration) -> Heard {
         let earlier = earlier(self.card, self.command, self.before);
         let mut refused = None;

@@ -58,6 +58,7 @@ pub(super) fn last_known(card: CardId, month: Row, clock: &str, why: &str) -> Va
     known
 }
 
+/// Writes times and days as text, at any depth, and makes cycles say the same wherever they are from.
 pub(super) fn dress(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(dress),

@@ -60,7 +60,7 @@ pub fn work(records: usize, events: usize) -> u64 {
 pub struct Mark {
     pub offset: LogOffset,
     pub log_time: UnixTime,
-    /// The partition's count of records when it was written.
+    /// The partition's `work` when it was written: an event counts as several records.
     pub records: u64,
     pub catalogue: u32,
     pub parts: u16,
@@ -217,7 +217,8 @@ impl Marks {
         self.shards.iter().any(Option::is_none)
     }
 
-    /// How many shards are due now. All that have none; else as many steps of the pace as have gone by and were not [`Self::paid`].
+    /// How many shards are due now. All that have none; else as many steps of the pace as have gone by and were not
+    /// [`Self::paid`].
     #[must_use]
     pub fn due(&self, pace: Pace, log_time: UnixTime) -> usize {
         let missing = self.shards.iter().filter(|m| m.is_none()).count();

@@ -101,7 +101,7 @@ pub struct Budget {
     pub now_ms: i64,
 }
 
-/// Inner end of a step.
+/// Why a step ends early: something is in the way, the partition is refused, or this member is fenced.
 enum Halt {
     Wait(String),
     Why(Why),
@@ -140,7 +140,8 @@ impl Restore {
         Self { partition, phase: Phase::Offset, predecessor: Predecessor::new(now_ms) }
     }
 
-    /// Goes on for at most `budget.messages` messages and [`RESTORE_BYTES_PER_STEP`]. What is interrupted in the middle of its judgement begins anew.
+    /// Goes on for at most `budget.messages` messages and [`RESTORE_BYTES_PER_STEP`]. What is interrupted in the middle
+    /// of its judgement begins anew.
     ///
     /// # Errors
     /// [`LogError::Fenced`] only.

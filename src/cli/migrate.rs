@@ -1,4 +1,4 @@
-//! `migrate`.
+//! `migrate`: brings ClickHouse's tables up to this version.
 
 use super::exit::{Exit, Failed};
 use super::rollups;

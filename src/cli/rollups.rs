@@ -43,8 +43,8 @@ fn server(said: &ClickHouse) -> Server {
 }
 
 impl Rollups {
-    /// Starts the flusher. A server that is away or has other tables is told until that is mended, gets no row before, and does not
-    /// hold metering up.
+    /// Starts the flusher. A server that is away or has other tables is told until that is mended, gets no row before,
+    /// and does not hold metering up.
     pub(super) fn start(config: &Config) -> Self {
         let Some(client) = client(config) else {
             tracing::warn!(

@@ -1,4 +1,5 @@
-//! What people read of an answer: a card, what it has used, what happened to it, orders, the feeds. Programs take `--json`, which leaves nothing out.
+//! What people read of an answer: a card, what it has used, what happened to it, orders, the feeds. Programs take
+//! `--json`, which leaves nothing out.
 //!
 //! Invariant: nothing is shown that the answer does not say; amounts are rounded for the eye, the exact bytes stand in the JSON.
 

@@ -47,8 +47,9 @@ pub fn resolve<D: Directory>(directory: &D, name: CardName, at: UnixTime) -> Opt
     }
 }
 
-/// The entries of one number, by whoever holds them. Almost always one; where a card took it back, one each of its intervals; where
-/// a system writes one number into every registration (a device of zeros), those that took it last, at most [`HOLDERS_MAX`].
+/// The entries of one number, by whoever holds them. Almost always one; where a card took it back, one each of its
+/// intervals; where a system writes one number into every registration (a device of zeros), those that took it last, at
+/// most [`HOLDERS_MAX`].
 #[derive(Debug, Clone, Default)]
 pub struct Holders(Vec<DirectoryEntry>);
 

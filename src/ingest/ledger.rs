@@ -1,4 +1,4 @@
-//! Ingest's ledger (`domain.md` C1): read = logged + parked + dead letter + unknown, in records and in bytes.
+//! Ingest's ledger (`docs/rules.md` C1): read = logged + parked + dead letter + unknown, in records and in bytes.
 //!
 //! [`IngestLedger::note`] is the only way in and takes exactly one outcome, so the sum holds by construction. Bytes are
 //! those of the outside message. A parked record is noted twice: as parked under the source it came by, and with what

@@ -51,7 +51,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// Takes acknowledgements, waiting up to `wait_ms` for a first one; letters that the log lost wait again, before all others and in their order.
+    /// Takes acknowledgements, waiting up to `wait_ms` for a first one; letters that the log lost wait again, before
+    /// all others and in their order.
     pub(super) fn collect(
         &mut self,
         log: &mut impl IngestLog,

@@ -32,8 +32,8 @@ pub const INGEST_POLL_BYTES: usize = 8 * 1_024 * 1_024;
 pub const FILE_RECORDS_PER_STEP: usize = 4_096;
 /// Bytes of a file that are in memory at once, beside what decompressing takes.
 pub const FILE_WINDOW_BYTES: usize = 4 * 1_024 * 1_024;
-/// Records of a file that are taken at once: of shorter ones than carriers write fewer bytes are, so that what each that
-/// cannot be read becomes is bounded too.
+/// Records of a file that are taken at once. If they are shorter than any carrier's, a window holds fewer bytes: each may
+/// become a dead letter, and those are bounded too.
 pub const FILE_WINDOW_RECORDS: usize = 65_536;
 /// Records that one message of a feed's topic may hold: a longer list is no list of records.
 pub const MESSAGE_RECORDS_MAX: usize = 16_384;
@@ -58,7 +58,7 @@ pub const FOLDER_SETTLE_MS: i64 = 2_000;
 /// A file that a process of this machine holds open for writing waits to be closed, but so long after its last change at most:
 /// whoever holds it may have forgotten it.
 pub const FOLDER_HELD_MS: i64 = 10 * 60 * 1_000;
-/// News of folders that wait to be heard, while the log is waited for; of what is beyond a look tells.
+/// News of a folder's files that wait while the log is waited for; beyond, a look at the folder finds them.
 pub const FOLDER_NEWS_MAX: usize = 10_000;
 /// How soon a folder in trouble is tried again.
 pub const FOLDER_RETRY_MS: i64 = 5_000;
@@ -72,7 +72,7 @@ pub const FOLDER_TELL_EVERY_MS: i64 = 30_000;
 pub const FILE_PROBLEMS_SHOWN: usize = 20;
 /// Events about conflicts of identity waiting to be sent; beyond, they are told at the next start.
 pub const CONFLICTS_QUEUED_MAX: usize = 10_000;
-/// Intervals in which cards say that they hold one number, of which ingest knows: those that began last.
+/// Intervals, of all cards together, that ingest keeps of one number: those that began last.
 pub const HOLDERS_MAX: usize = 1_000;
 /// Pairs of cards that are told of one number that several hold.
 pub const CONFLICTS_OF_NUMBER_MAX: usize = 16;
@@ -97,7 +97,7 @@ pub const GAP_WINDOW_DEFAULT: u64 = 10_000;
 pub const GAP_AFTER_MIN_MAX: i64 = 7 * 1_440;
 /// A gap older than this is waited for no longer: as long as the log remembers, a carrier may still send it.
 pub const GAP_GIVEN_UP_MS: i64 = 40 * DAY_S * 1_000;
-/// What a node says that it has lost is told for so long: as records of it may still be taken.
+/// How long a loss that a node itself reports stays open: as long as its records may still be taken.
 pub const LOST_TOLD_MS: i64 = super::LATE_HORIZON_DAYS_DEFAULT as i64 * DAY_S * 1_000;
 /// So many numbers in a row, far from the others and newer, are a node that counts anew ...
 pub const NUMBERS_ANEW_RUN: u32 = 8;
@@ -119,9 +119,9 @@ pub const SILENCE_MIN_MAX: i64 = 31 * 1_440;
 pub const GAPS_KEPT_BYTES_MAX: usize = 3_500;
 /// How often the watch over feeds looks at the time.
 pub const GAPS_LOOK_EVERY_MS: i64 = 1_000;
-/// Places of feeds' topics behind the last message read that hold none if none comes of them for ...
+/// At most so many offsets behind the last message of feeds' topics are taken for ends of transactions ...
 pub const GAPS_LOOK_BEHIND: u64 = 64;
-/// ... so long: ends of transactions.
+/// ... once nothing has come of them for so long.
 pub const GAPS_LOOK_BEHIND_MS: i64 = 10_000;
 /// How often ingest commits the offsets of its sources.
 pub const INGEST_COMMIT_EVERY_MS: i64 = 200;

@@ -2,21 +2,21 @@
 
 use super::DAY_S;
 
-/// Seen ids a card-day: keeps the chance of a false duplicate under 1e-9 with 40-bit ids (`domain.md` C3).
+/// Seen ids a card-day: keeps the chance of a false duplicate under 1e-9 with 40-bit ids (`docs/rules.md` C3).
 pub const IDS_PER_CARD_DAY_MAX: usize = 1_024;
 /// Slices of one CDR (3GPP containers).
 pub const SLICES_MAX: usize = 64;
 /// A longer CDR is quarantined.
 pub const CDR_SECONDS_MAX: i64 = 7 * DAY_S;
-/// A record this far after log time is rejected (`domain.md` C8).
+/// A record this far after log time is rejected (`docs/rules.md` C8).
 pub const FUTURE_S_MAX: i64 = 600;
 /// Default of a catalogue's `late_horizon`: how long after its end a day accepts records.
 pub const LATE_HORIZON_DAYS_DEFAULT: u16 = 8;
 /// The greatest `late_horizon` of a catalogue: bounds the open days, and so the ids, of a card.
 pub const LATE_HORIZON_DAYS_MAX: u16 = 35;
-/// A day is whole by rule this long after its end, if its settling feed is fresh (`domain.md`, complete day).
+/// A day is whole by rule this long after its end, if its settling feed is fresh (`docs/rules.md` C4).
 pub const COMPLETE_AFTER_S: i64 = 48 * 3_600;
-/// Closed days and cycles not yet flushed to ClickHouse are kept this long; then the partition pauses.
+/// Closed days and cycles not yet flushed to ClickHouse are kept this long; then the partition halts until ClickHouse has them.
 pub const UNFLUSHED_S_MAX: i64 = 40 * DAY_S;
 
 /// How long after its close a cycle may be restated: its figures stay as long, packed. A record is set aside when its cycle is
@@ -49,7 +49,7 @@ pub const STALE_AFTER_MIN_MAX: u32 = 7 * 1_440;
 pub const FORECAST_DAYS: i32 = 3;
 /// A forecast further away says nothing.
 pub const FORECAST_S_MAX: i64 = 400 * DAY_S;
-/// Day segments of a card (`domain.md` P3).
+/// Day segments of a card (`docs/rules.md` P3).
 pub const SEGMENTS_MAX: usize = 40;
 /// Estimating feeds of a card.
 pub const ESTIMATES_MAX: usize = 2;
@@ -62,7 +62,7 @@ pub const TOTALS_MAX: usize = 256;
 /// counter that keeps less than a thousandth has surely begun anew.
 pub const WRAP_MBIT_S_MAX: u32 = 100_000;
 pub const RESTART_DIVISOR_MAX: u32 = 1_000;
-/// What they are unless said (`domain.md` R2).
+/// What they are unless said (`docs/rules.md` R2).
 pub const WRAP_MBIT_S_DEFAULT: u32 = 150;
 pub const RESTART_DIVISOR_DEFAULT: u32 = 8;
 /// Intervals of numbers (IMSI, MSISDN, IMEI) kept a card: the three in force and what they followed lately.
@@ -74,7 +74,7 @@ pub const CARD_BYTES_MAX: u64 = 1 << 60;
 pub const DECLARED_HELD_MAX: usize = 256;
 /// Cards of a shard that a sweep looks at whenever log time enters a new second.
 pub const SWEPT_PER_SECOND: usize = 256;
-/// A card whose last base package has ended is cancelled so many calendar months later (`domain.md` S1) ...
+/// A card whose last base package has ended is cancelled so many calendar months later (`docs/rules.md` S1) ...
 pub const CANCELLED_AFTER_MONTHS: u16 = 3;
 /// ... and warned of it so many days before, longest first.
 pub const WARNED_DAYS_BEFORE: [u16; 3] = [30, 7, 1];

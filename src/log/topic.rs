@@ -84,7 +84,7 @@ impl Topic {
         Self::ALL.into_iter().find(|t| t.name() == name)
     }
 
-    /// What `contract.md` asks for.
+    /// How long it keeps what it holds.
     #[must_use]
     pub fn retention(self) -> Retention {
         match self {

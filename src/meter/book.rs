@@ -77,7 +77,7 @@ pub(super) fn tell<R>(
     answer
 }
 
-/// A plan may say that a card stops when nothing is left of its packages (`domain.md` S1): then it goes on when there is.
+/// A plan may say that a card stops when nothing is left of its packages (`docs/rules.md` S1): then it goes on when there is.
 fn heed(
     card: &mut Card,
     left: Left,
@@ -388,7 +388,7 @@ fn account_ctx<'a>(card: &Card, ctx: &Ctx<'a>, at: UnixTime, seen: Seen<'a>) -> 
     }
 }
 
-/// Whether the carrier settles on this day: the first and last days of a cycle (`domain.md` P8).
+/// Whether the carrier settles on this day: the first and last days of a cycle (`docs/rules.md` P8).
 pub(super) fn is_settling(ctx: &Ctx<'_>, day: Day) -> bool {
     let Some((start, end)) = ctx.calendar().cycle_of(day) else { return false };
     day.saturating_sub(start) < Day::from(ctx.carrier.settling_days_first)

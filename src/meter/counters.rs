@@ -1,4 +1,4 @@
-//! Counters of devices: from cumulative figures to what was used since the last one (`domain.md` R1).
+//! Counters of devices: from cumulative figures to what was used since the last one (`docs/rules.md` R1).
 //!
 //! A counter is known by feed, IMEI, kind and session. The feed belongs to it because each feed has a total of its own
 //! (C4): a base that another feed told would tear a hole into both. At most four are kept a card; the one that was read

@@ -1,4 +1,4 @@
-//! Sums: a day by source, and which of them is its used (`domain.md` C4); a cycle as the sum of its days.
+//! Sums: a day by source, and which of them is its used (`docs/rules.md` C4); a cycle as the sum of its days.
 
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +50,7 @@ pub(super) struct Adjusted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DayTotals {
     pub by: BySource,
-    /// Corrections by hand, whatever the sources say (`domain.md` C7).
+    /// Corrections by hand, whatever the sources say (`docs/rules.md` C7).
     pub adjusted: Adjusted,
     pub complete: bool,
     pub unsettled: bool,
@@ -66,7 +66,7 @@ impl Source {
 }
 
 impl DayTotals {
-    /// The source whose total is the day's (`domain.md` C4); of equals the first.
+    /// The source whose total is the day's (`docs/rules.md` C4); of equals the first.
     pub(super) fn source(&self) -> Source {
         let mut best = Source::Settling;
         if !self.complete {
@@ -114,7 +114,7 @@ impl Cycle {
         !self.closed && calendar.day_start(self.end).saturating_add(horizon_s) <= due
     }
 
-    /// Whether it is closed and may still have other figures: its own stay as long (`domain.md` C6).
+    /// Whether it is closed and may still have other figures: its own stay as long (`docs/rules.md` C6).
     pub(super) fn is_restatable(&self, calendar: &Calendar, horizon_s: i64, now: UnixTime) -> bool {
         let closes = calendar.day_start(self.end).saturating_add(horizon_s);
         self.closed && now < closes.saturating_add(RESTATED_S_MAX)

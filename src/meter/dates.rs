@@ -1,4 +1,4 @@
-//! Dating: which day, and which piece of a day, each byte of an interval belongs to (`domain.md` C2, R3, P3).
+//! Dating: which day, and which piece of a day, each byte of an interval belongs to (`docs/rules.md` C2, R3, P3).
 //!
 //! Invariant: the parts of an interval add up to it, to the byte, uplink and downlink apart, wherever it is cut: a part is
 //! the difference of two floors of the cumulative share, and the last floor is the whole.

@@ -4,7 +4,7 @@
 use super::ctx::Because;
 use crate::model::{CardId, EventBody, RuleKind};
 
-/// `turned`: how often the card's state has turned, modulo 16.
+/// The id of an event of a card. `turned`: how often the card's state has turned, modulo 16.
 pub(super) fn event_id(card: CardId, turned: u8, because: &Because<'_>, body: &EventBody) -> String {
     let kind = body.kind();
     match body {

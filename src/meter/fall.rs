@@ -1,4 +1,4 @@
-//! Falls: what explains that a device's counter shows less than before, and what it counted all the same (`domain.md` R2).
+//! Falls: what explains that a device's counter shows less than before, and what it counted all the same (`docs/rules.md` R2).
 //!
 //! Uplink and downlink are two registers of one device, and are judged so:
 //!

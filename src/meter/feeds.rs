@@ -1,5 +1,5 @@
-//! How fresh the feeds of a partition are: when each was last heard of, and since when without a gap (`domain.md` A6,
-//! complete day).
+//! How fresh the feeds of a partition are: when each was last heard of, and since when without a gap (`docs/rules.md` A6,
+//! C4).
 //!
 //! Known from the log alone: every CDR and every reading of the partition counts, whosever card it is of and whatever its
 //! outcome, by log time. So a feed that is away is told from a card that is silent. Invariant: this is a function of the

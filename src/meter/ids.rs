@@ -1,10 +1,9 @@
-//! Exact dedupe (`domain.md` C3): which records of the open home days of one card have been counted.
+//! Exact dedupe (`docs/rules.md` C3): which records of the open home days of one card have been counted.
 //!
 //! One compact buffer a card: the heads (day, count) of the home days, then the 40-bit ids of each day in the same order,
-//! sorted by their first 32 bits, which are a
-//! hash of (feed, id, start) keyed by the deployment's name; the last 8 are a hash of the content, so that an equal id with
-//! other content is a loud conflict. At most [`IDS_PER_CARD_DAY_MAX`] a card-day keep the chance that a new record passes
-//! for a duplicate under 1024 / 2^40 < 1e-9.
+//! sorted by their first 32 bits, which are a hash of (feed, id, start) keyed by the deployment's name; the last 8 are a
+//! hash of the content, so that an equal id with other content is a loud conflict. At most [`IDS_PER_CARD_DAY_MAX`] a
+//! card-day keep the chance that a new record passes for a duplicate under 1024 / 2^40 < 1e-9.
 //!
 //! Invariant: what the buffer holds does not depend on the order in which ids came.
 

@@ -2,16 +2,17 @@
 //!
 //! A [`Meter`] is the state of one log partition: shards of cards, folded from packs in log order. A record finds its
 //! card's line, what is due for the card happens first, then `step` folds the record and sees nothing beside its card.
-//! Every record ends in exactly one outcome of the shard's ledger (`domain.md` C1); what is not counted is handed over for
+//! Every record ends in exactly one outcome of the shard's ledger (`docs/rules.md` C1); what is not counted is handed over for
 //! quarantine or dead letter; bad input is an outcome, a broken invariant panics and halts the partition alone.
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `fold`, `restore`, `warm` | a partition's meter: packs in log order, back from its chunks, lines fetched ahead |
 //! | `shard`, `table`, `timers`, `names` | cards of a shard, their order, what is due, names they share |
 //! | `card`, `step`, `ctx` | one card's line, and what a step is told |
 //! | `cdr`, `ids` | records of usage: checked, known again, counted once |
 //! | `reading`, `counters`, `fall`, `totals` | cumulative counters of devices, and totals that carriers tell |
-//! | `dates`, `count`, `usage`, `piece`, `cycle` | bytes into days and cycles; used of a day by C4 |
+//! | `dates`, `count`, `usage`, `piece`, `cycle`, `past` | bytes into days and cycles; used of a day by C4; closed cycles packed |
 //! | `adjust` | corrections by hand, and records posted after all |
 //! | `due` | what time brings: packages end, days and cycles close |
 //! | `life` | states of a card, their warnings and ends |
@@ -21,7 +22,7 @@
 //! | `notify`, `purse` | who is told of alerts, and what it costs |
 //! | `feeds`, `whole` | how fresh the feeds are, and which days are whole because of it |
 //! | `index`, `chunk` | the catalogue made ready; the bytes of a shard |
-//! | `effects`, `rows`, `view` | what leaves the meter |
+//! | `effects`, `event_id`, `quarantined`, `rows`, `view`, `memory` | what leaves the meter, under which ids; what it takes |
 //!
 //! A day becomes complete when its settling feed declares it (`feed.complete`). The declaration reaches each shard at its
 //! place in the log; a card takes it when it is next touched, at the latest by the sweep of 256 cards a shard and second. A

@@ -1,4 +1,4 @@
-//! Credits and recipients of a card: the commands that change them, and what alerts take (`domain.md` A5, A8).
+//! Credits and recipients of a card: the commands that change them, and what alerts take (`docs/rules.md` A5, A8).
 
 use super::card::Card;
 use super::command::Refusal;

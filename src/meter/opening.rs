@@ -1,4 +1,4 @@
-//! Start in mid-life (`domain.md`): a card that was sold and used elsewhere comes with what it has used in the running
+//! Start in mid-life (`docs/rules.md`): a card that was sold and used elsewhere comes with what it has used in the running
 //! cycle, its packages with what they have burnt, its state and its credits.
 //!
 //! What it brings counts as closed: it is final, is no source's, and burns no more. The cycles before are the other

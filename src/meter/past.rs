@@ -1,4 +1,4 @@
-//! Cycles that are closed and in `ClickHouse`, and may still be restated (`domain.md` C5, C6), packed: a card has three of
+//! Cycles that are closed and in `ClickHouse`, and may still be restated (`docs/rules.md` C5, C6), packed: a card has three of
 //! them at most times, and hardly any is ever looked at.
 //!
 //! Invariant: what comes out is what went in, but for `changed_at`, which is long flushed.

@@ -1,4 +1,4 @@
-//! The purse of one card: credits, who is told of its alerts, and what was taken for whom (`domain.md` A8).
+//! The purse of one card: credits, who is told of its alerts, and what was taken for whom (`docs/rules.md` A8).
 //!
 //! Push costs nothing and always goes. SMS and voice cost one credit a recipient, taken in the very step that makes the
 //! alert; without it the alert is published all the same, and says which channel is withheld and why. Alerts of one record

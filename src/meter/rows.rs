@@ -40,7 +40,7 @@ pub struct MonthRow {
     /// Totals of the modem's readings.
     pub modem_up: u64,
     pub modem_down: u64,
-    /// Sum of the used of its days (`domain.md` C4).
+    /// Sum of the used of its days (`docs/rules.md` C4).
     pub used: u64,
     /// Of it: days that are complete.
     pub settled: u64,

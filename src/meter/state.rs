@@ -1,4 +1,4 @@
-//! Card states (`domain.md` S): registered → active → suspended → cancelled, resumed back to active.
+//! Card states (`docs/rules.md` S): registered → active → suspended → cancelled, resumed back to active.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,8 @@ pub enum CardState {
     Registered,
     /// By first usage or first package.
     Active,
-    /// By command, by the expiry of the last base package, or by exhaustion where the plan says so. Usage is counted all the same.
+    /// By command, by the expiry of the last base package, or by exhaustion where the plan says so. Usage is counted
+    /// all the same.
     Suspended,
     /// Final.
     Cancelled,

@@ -1,5 +1,5 @@
-//! Days that are whole by rule: 48 hours after their end, if their settling feed was fresh all the while (`domain.md`,
-//! complete day).
+//! Days that are whole by rule: 48 hours after their end, if their settling feed was fresh all the while (`docs/rules.md`
+//! C4).
 //!
 //! A feed that was away begins its 48 hours anew when it is back: what it brings then may still be of the days before. Such
 //! a day counts as declared at the second in which its time was over, however late log time comes to it; a feed that

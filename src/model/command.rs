@@ -33,12 +33,12 @@ pub enum CommandBody {
     Resume,
     #[serde(rename = "card.cancel")]
     Cancel { reason: Option<String> },
-    /// The carrier's system says how it has set the card (`domain.md` S2).
+    /// The carrier's system says how it has set the card (`docs/rules.md` S2).
     #[serde(rename = "card.confirm")]
     Confirm { state: CarrierState },
     #[serde(rename = "recharge")]
     Recharge { order: String, channel: String, payment: Payment, package: PackageSpec, mode: Mode },
-    /// An order is taken back (`domain.md` P6).
+    /// An order is taken back (`docs/rules.md` P6).
     #[serde(rename = "recharge.void")]
     Void { order: String, reference: String, burnt: BurntBecomes },
     #[serde(rename = "rules.set")]
@@ -64,7 +64,7 @@ pub enum CommandBody {
         #[serde(flatten)]
         recipient: Recipient,
     },
-    /// A correction by hand (`domain.md` C7).
+    /// A correction by hand (`docs/rules.md` C7).
     #[serde(rename = "usage.adjust")]
     UsageAdjust {
         /// Has one effect.
@@ -91,7 +91,7 @@ pub enum CommandBody {
     Unsupported { name: String },
 }
 
-/// The cycle that takes a posted record whose day is closed (`domain.md` C5).
+/// The cycle that takes a posted record whose day is closed (`docs/rules.md` C5).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PostInto {
@@ -194,7 +194,7 @@ pub struct PackageSpec {
     pub per: Per,
     /// Lower burns first.
     pub priority: u8,
-    /// Whether it also pays the overage that the running cycle has when it starts (`domain.md` P3).
+    /// Whether it also pays the overage that the running cycle has when it starts (`docs/rules.md` P3).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pays_overage: bool,
 }
@@ -214,7 +214,7 @@ pub enum Per {
     Cycle,
 }
 
-/// How long a package is valid (`domain.md` P2).
+/// How long a package is valid (`docs/rules.md` P2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Validity {
@@ -224,7 +224,7 @@ pub enum Validity {
     Cycles(u16),
 }
 
-/// When a package comes into force (`domain.md` P1).
+/// When a package comes into force (`docs/rules.md` P1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {

@@ -1,4 +1,4 @@
-//! Credits: what a card's messages cost, and who gets them (`domain.md` A8).
+//! Credits: what a card's messages cost, and who gets them (`docs/rules.md` A8).
 
 use serde::{Deserialize, Serialize};
 

@@ -56,7 +56,7 @@ pub enum EventBody {
     RechargeRefused { order: String, payment: Payment, reason: String },
     #[serde(rename = "card.registered")]
     CardRegistered { channel: String, carrier: String, plan: String },
-    /// A card came in mid-life: what it brought along (`domain.md`, start in mid-life).
+    /// A card came in mid-life: what it brought along (`docs/rules.md` Opening).
     #[serde(rename = "card.opened")]
     CardOpened {
         cycle: Day,
@@ -75,7 +75,7 @@ pub enum EventBody {
     CardResumed { cause: String },
     #[serde(rename = "card.cancelled")]
     CardCancelled { cause: String },
-    /// Suspended by expiry, it will be cancelled in so many days (`domain.md` S1).
+    /// Suspended by expiry, it will be cancelled in so many days (`docs/rules.md` S1).
     #[serde(rename = "card.warned")]
     CardWarned { days: u16, suspended_at: UnixTime, cancelled_at: UnixTime },
     /// The carrier's system has said how it set the card; `desired` is how it should be.
@@ -101,7 +101,7 @@ pub enum EventBody {
         unsettled_days: u16,
         revision: u32,
     },
-    /// A cycle that was closed has other figures now (`domain.md` C6).
+    /// A cycle that was closed has other figures now (`docs/rules.md` C6).
     #[serde(rename = "cycle.restated")]
     CycleRestated {
         cycle: Day,
@@ -160,7 +160,7 @@ pub enum EventBody {
     CommandRefused { command: String, reason: String },
 }
 
-/// What a person needs to judge an alert (`domain.md` A7). Amounts in bytes.
+/// What a person needs to judge an alert (`docs/rules.md` A7). Amounts in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertData {
     pub rule: String,
@@ -183,7 +183,7 @@ pub struct AlertData {
     /// When nothing will be left, if the last days go on; absent if nothing was burnt, or the quota is unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<UnixTime>,
-    /// Whether that cycle is over: for push only (`domain.md` A6).
+    /// Whether that cycle is over: for push only (`docs/rules.md` A6).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
     /// Which one of its occasions, of a rule that has several in an arming.
@@ -211,7 +211,7 @@ pub struct Occasion {
     pub expires_at: Option<UnixTime>,
 }
 
-/// A counter that did not simply go on (`domain.md` R2, R3). Amounts in bytes.
+/// A counter that did not simply go on (`docs/rules.md` R2, R3). Amounts in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CounterData {
     pub feed: String,
@@ -265,7 +265,7 @@ pub struct PackageData {
     pub cycle: Option<Day>,
 }
 
-/// A package taken back (`domain.md` P6).
+/// A package taken back (`docs/rules.md` P6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VoidData {
     #[serde(flatten)]
@@ -315,7 +315,7 @@ impl EventBody {
         "command.refused",
     ];
 
-    /// The topic it goes to (`contract.md`).
+    /// The topic it goes to.
     #[must_use]
     pub fn stream(&self) -> Stream {
         match self {

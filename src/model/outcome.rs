@@ -1,4 +1,4 @@
-//! What became of a record. Every record folded has exactly one outcome (`domain.md` C1).
+//! What became of a record. Every record folded has exactly one outcome (`docs/rules.md` C1).
 
 use serde::{Deserialize, Serialize};
 

@@ -140,7 +140,7 @@ pub struct Reading<'a> {
     pub rx: u64,
     /// 32 or 64: where the counter wraps; 0 = not said.
     pub width: u8,
-    /// Only for counters that start at zero with it (`domain.md` R1); empty = none.
+    /// Only for counters that start at zero with it (`docs/rules.md` R1); empty = none.
     pub session: &'a str,
     pub number: Option<Number>,
     pub origin: Origin<'a>,
@@ -150,9 +150,9 @@ pub struct Reading<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CounterKind<'a>(pub &'a str);
 
-/// What a carrier's own counter is a total of (`domain.md` R3). Such a reading is of the carrier, not of a device: its feed is
-/// the carrier's, its IMEI does not count, and its session, if there is one, is a date (`2026-08-01`) that says of which day
-/// or cycle the total is; else it is the one that holds the second before the reading's time.
+/// What a carrier's own counter is a total of (`docs/rules.md` R3). Such a reading is of the carrier, not of a device:
+/// its feed is the carrier's, its IMEI does not count, and its session, if there is one, is a date (`2026-08-01`) that
+/// says of which day or cycle the total is; else it is the one that holds the second before the reading's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum TotalOf {
     /// `day-total`: what a day has until then.

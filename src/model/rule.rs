@@ -1,4 +1,4 @@
-//! Alert rules: what is watched, and whether a rule is right (`domain.md` A1).
+//! Alert rules: what is watched, and whether a rule is right (`docs/rules.md` A1).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -14,7 +14,7 @@ pub struct Rule {
     pub kind: RuleKind,
 }
 
-/// What is watched (`domain.md` A1).
+/// What is watched (`docs/rules.md` A1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleKind {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 pub enum Verdict {
     /// It passes by itself: soon again, with growing waits.
     Retry,
-    /// It needs somebody: the rows are kept and tried each `KEEP_RETRY_MS`.
+    /// It needs somebody: the rows are kept, and tried each [`RETRY_MAX_MS`](crate::limits::RETRY_MAX_MS).
     Keep,
 }
 

@@ -11,9 +11,9 @@ use crate::log::{LogError, Message, Places, Tail, Topic};
 /// How long a poll waits: also the longest that the thread's end takes.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Follows until told to stop; a tail that failed or panicked is made anew, once `failed` has heard why, and does not tell what came
-/// meanwhile if it begins at the end. `hearing` says whether it follows just now, and has told
-/// all that was there.
+/// Follows until told to stop; a tail that failed or panicked is made anew, once `failed` has heard why, and does not
+/// tell what came meanwhile if it begins at the end. `hearing` says whether it follows just now, and has told all that
+/// was there.
 ///
 /// # Errors
 /// The system has no thread left.

@@ -6,10 +6,10 @@
 //!
 //! # The model
 //!
-//! **Time** is virtual. Between two rounds pass milliseconds, now and then more than a session; between two phases up to
-//! three days, so that days and cycles close, packages expire, months and summer time begin; in one world of six weeks pass,
-//! so that cards which nobody recharges are warned and cancelled. In each round every process
-//! makes one step, in an order of its own.
+//! **Time** is virtual. Between two rounds milliseconds pass, now and then more than a session; between two phases up to
+//! three days, so that days and cycles close, packages expire, months and summer time begin. In one world out of six it
+//! is weeks, so that cards which nobody recharges are warned and cancelled. In each round every process makes one step,
+//! in an order of its own.
 //!
 //! **Brokers** are [`crate::log::sim`]: transactions as clients of V1 have them, markers that come late, groups that
 //! rebalance at any moment, compaction, a log stamped by the broker (whose clock may step back) or by ingest.
@@ -31,7 +31,8 @@
 //!
 //! # What is judged
 //!
-//! See `audit`. What came up at all is counted ([`Coverage`]). That the auditor would notice is shown by planting faults ([`Fault`]): each is found within 200 seeds.
+//! See `audit`. What came up at all is counted ([`Coverage`]). That the auditor would notice is shown by planting
+//! faults ([`Fault`]): each is found within 200 seeds.
 
 mod audit;
 mod clickhouse;

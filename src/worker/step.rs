@@ -1,4 +1,6 @@
-//! One step of the loop.
+//! One step of the loop: its parts in their order, restoring, and polling.
+//!
+//! Invariant: a partition's trouble is its own. It is condemned, refused or halted, and the others go on in the same step.
 
 use super::live::{FoldContext, Halted, Hold, Live, Taken};
 use super::mailbox::Mailbox;

@@ -1,8 +1,9 @@
 //! What others send, damaged: each decoder on mutated messages, files and records, and on what has broken one before.
 //!
 //! Mutations are seeded and printed, so a finding can be had again; it is also written to `tests/fuzz/corpus`, whose files every
-//! ordinary run reads. `make fuzz` runs each target for a minute (`FUZZ_SECONDS`, `FUZZ_SEED`, `FUZZ_ONLY=ber,pack`), the ordinary tests for some
-//! thousand mutations. Invariant: no octets whatever make a decoder panic, or give what [`targets`] says it never gives.
+//! ordinary run reads. `make fuzz` runs each target for a minute (`FUZZ_SECONDS`, `FUZZ_SEED`, `FUZZ_ONLY=ber,pack`),
+//! the ordinary tests for some thousand mutations. Invariant: no octets whatever make a decoder panic, or give what
+//! [`targets`] says it never gives.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it cannot read")]
 

@@ -1,4 +1,4 @@
-//! A card that comes in mid-life goes on exactly like one that was used here (`domain.md`, start in mid-life).
+//! A card that comes in mid-life goes on exactly like one that was used here (`docs/rules.md` Opening).
 //!
 //! One card is bought packages and used for a few days, which then close. Another comes with what the first one shows. What
 //! happens from then on happens to both.

@@ -1,4 +1,4 @@
-//! Properties of the totals that carriers tell (`domain.md` R3).
+//! Properties of the totals that carriers tell (`docs/rules.md` R3).
 
 use std::collections::BTreeMap;
 

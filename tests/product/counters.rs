@@ -3,7 +3,7 @@
 //!
 //! Why not the figures of one rule: `lower` loses what a module counted after a restart, `from_zero` counts anew what a
 //! counter had before it rolled back. The meter takes the first for a fall to an eighth or less, or for a session that says
-//! that it begins, and neither for any other fall (`domain.md` R2).
+//! that it begins, and neither for any other fall (`docs/rules.md` R2).
 
 use std::collections::{BTreeMap, BTreeSet};
 

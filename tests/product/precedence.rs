@@ -1,7 +1,7 @@
 //! One session that two nodes counted: the P-GW settles, the S-GW estimates, and nothing is ever added up.
 //!
 //! Expectations are put together from what two other readers found in each file by itself (SOURCE.md): of a day that is
-//! not whole the greater of both, of one that is, what settles (`domain.md` C4).
+//! not whole the greater of both, of one that is, what settles (`docs/rules.md` C4).
 
 use std::collections::BTreeMap;
 

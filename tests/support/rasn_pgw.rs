@@ -1,5 +1,5 @@
-//! P-GW records (TS 32.298 clause 5.2.2.2) as the `rasn` crate decodes them, by types written from the standard: the oracle for the
-//! decoder of the product, and what its speed is compared with.
+//! P-GW records (TS 32.298 clause 5.2.2.2) as the `rasn` crate decodes them, by types written from the standard: the
+//! oracle for the decoder of the product, and what its speed is compared with.
 //!
 //! A record is a SET, whose fields come in any order: it is read as the list of them. Fields that no usage is made of are
 //! decoded and not looked at.

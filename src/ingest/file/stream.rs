@@ -1,8 +1,8 @@
 //! A file of any length read in windows: what is in memory is one window, whatever the file holds.
 //!
 //! A window begins with a record and is read as a file of its own, up to where a record might go on in the next one, or up to
-//! so many records. Where that is, the form says: behind the last line's end; as far before the window's end as a record of a gateway or a row may
-//! be long; and a JSON text over several lines is one window, or is refused.
+//! so many records. Where that is, the form says: behind the last line's end; as far before the window's end as a
+//! record of a gateway or a row may be long; and a JSON text over several lines is one window, or is refused.
 //!
 //! Invariant: the windows' records are those of the whole file, at the same bytes (a property in `tests` compares), and a
 //! file taken up again at [`Stream::position`] goes on with the record behind it.

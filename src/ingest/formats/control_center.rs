@@ -4,7 +4,7 @@
 //! since the billing cycle began. The answer has no time: whoever polls wraps it as `{"polledAt": "…", "status": 200, "body":
 //! { … }}`; a poll with another status says nothing.
 //!
-//! A cumulative figure is no CDR but a carrier's own total (`domain.md` R3): a reading of the counter `cycle-total`, the one
+//! A cumulative figure is no CDR but a carrier's own total (`docs/rules.md` R3): a reading of the counter `cycle-total`, the one
 //! sum as `rx`, of the cycle that holds the second of `polledAt`.
 
 use std::borrow::Cow;

@@ -14,8 +14,9 @@
 //! ([`Decoder::read`]): so each has one outcome, and one that is broken takes no other with it. `docs/feeds.md` says what
 //! is taken from where.
 //!
-//! Invariant: no bytes whatever make it panic (and if some did, they alone would be lost: `ingest::guarded`); every byte is in a piece, or is what holds pieces together; units are
-//! converted here, exactly or not at all, and nowhere later.
+//! Invariant: no bytes whatever make it panic (and if some did, they alone would be lost: `ingest::guarded`); every
+//! byte is in a piece, or is what holds pieces together; units are converted here, exactly or not at all, and nowhere
+//! later.
 
 mod control_center;
 mod decimal;

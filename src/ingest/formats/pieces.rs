@@ -1,9 +1,10 @@
 //! A message or a file of JSON → its pieces, without reading them: brackets and quotes are followed, nothing else.
 //!
 //! A file is either lines, each a value, or values that go over lines; which of them, its first line says, and where that
-//! breaks off the second. A list at the top is its elements. Where the brackets of a value do not close, the rest (of the line, where there are lines) is one
-//! piece that says so. Where nothing is wrong with it, a text is cut straight away in one pass; else it is looked at with
-//! care, one pass a level of nesting looked into. Invariant: both come to the same pieces.
+//! breaks off the second. A list at the top is its elements. Where the brackets of a value do not close, the rest (of
+//! the line, where there are lines) is one piece that says so. Where nothing is wrong with it, a text is cut straight
+//! away in one pass; else it is looked at with care, one pass a level of nesting looked into. Invariant: both come to
+//! the same pieces.
 
 use std::ops::Range;
 

@@ -6,8 +6,8 @@
 //! `iso_country` where the question asked for them.
 //!
 //! An answer names no ICCID: whoever asks puts it beside (`{"iccid": "…", "usage_records": [ … ]}`), or into each record. The id
-//! is made of the SIDs (the fleet's where it is said), the country and the period's end. Usage may come up to 24 h late and is whole after 48 h; an hour
-//! that has grown since is a conflict, so ask for hours that are 48 h past.
+//! is made of the SIDs (the fleet's where it is said), the country and the period's end. Usage may come up to 24 h late
+//! and is whole after 48 h; an hour that has grown since is a conflict, so ask for hours that are 48 h past.
 //!
 //! Records are read in one pass as they mostly are; whatever is not so is left to the careful way, which says what it is.
 //! Invariant: what the one pass reads, the careful way would have read as the same; a property test holds it.

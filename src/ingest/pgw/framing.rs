@@ -1,7 +1,8 @@
 //! From a file to its records: plain BER one after another, with or without filler, or a TS 32.297 file with headers.
 //!
 //! Invariant: pieces and filler cover the file; a stretch that is no record is one broken piece, and reading goes on after
-//! it: at the next CDR header that holds a record in a framed file, at the next thing that reads as a usage record in a plain one.
+//! it: at the next CDR header that holds a record in a framed file, at the next thing that reads as a usage record in a
+//! plain one.
 
 use super::RecordType;
 use crate::ingest::ber::Reader;
@@ -283,8 +284,8 @@ impl<'a> Pieces<'a> {
         (RecordType::of(outer.tag).is_some() || other).then_some(reader.position())
     }
 
-    /// The first octet of the length of a usage record that begins at a position, if it is definite: to look for the end of others
-    /// at each position would take for ever.
+    /// The first octet of the length of a usage record that begins at a position, if it is definite: to look for the
+    /// end of others at each position would take for ever.
     fn definite_at(&self, at: usize) -> Option<u8> {
         match self.file.get(at..)? {
             [0xBF, 0x4E | 0x4F, length, ..] | [0xBF, 0x81, 0x48, length, ..] => {

@@ -1,5 +1,5 @@
-//! P-GW and S-GW records (TS 32.298 clauses 5.2.2.2 and 5.2.2.3): the fields that usage needs have the same tags in both, except that
-//! only a P-GW writes a list of service data.
+//! P-GW and S-GW records (TS 32.298 clauses 5.2.2.2 and 5.2.2.3): the fields that usage needs have the same tags in
+//! both, except that only a P-GW writes a list of service data.
 
 use super::containers::Container;
 use super::fields::{

@@ -3,7 +3,7 @@
 //! One record becomes one CDR: the containers that the gateway measured are its slices, each dated by its own end. Counted
 //! once: the service-data list if the record has one, else the traffic volumes, never both, and never the secondary-RAT
 //! reports, which are a part of the same traffic. Identity: (record type, node, charging id, record sequence number or 0)
-//! with the opening time as start (`domain.md` C3), so that a file sent again, or a record sent again with its
+//! with the opening time as start (`docs/rules.md` C3), so that a file sent again, or a record sent again with its
 //! retransmission mark, is a duplicate.
 //!
 //! Invariant: no bytes whatever make it panic, and every byte of a file is in a record, in filler, or reported as broken

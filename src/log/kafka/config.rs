@@ -153,8 +153,8 @@ impl KafkaConfig {
         config
     }
 
-    /// A consumer of what is committed that is told what to read. The group is named for its committed offsets and for access rights; it is
-    /// never joined.
+    /// A consumer of what is committed that is told what to read. The group is named for its committed offsets and for
+    /// access rights; it is never joined.
     pub(super) fn reader(&self) -> ClientConfig {
         let t = &self.timeouts;
         let mut config = self.base(&[

@@ -1,9 +1,10 @@
 //! The calls of librdkafka that the `rdkafka` crate does not offer, behind safe ones: batches, group metadata with its
 //! generation, the flush that wakes at once, topic ids.
 //!
-//! Invariants, and all the unsafe code of the Kafka log is here (and in `granted`) to keep them: what librdkafka hands out is given back
-//! exactly once; a queue and the messages taken from it never outlive their client (they are fields of one struct, in the
-//! order in which they must end); what is borrowed from a message is borrowed from the [`BatchConsumer`] that owns it.
+//! Invariants, and all the unsafe code of the Kafka log is here (and in `granted`) to keep them: what librdkafka hands
+//! out is given back exactly once; a queue and the messages taken from it never outlive their client (they are fields
+//! of one struct, in the order in which they must end); what is borrowed from a message is borrowed from the
+//! [`BatchConsumer`] that owns it.
 #![allow(unsafe_code)]
 
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Whether an order is taken (`domain.md` P5). Every refusal is readable: the payer must be refunded because of it.
+//! Whether an order is taken (`docs/rules.md` P5). Every refusal is readable: the payer must be refunded because of it.
 //!
 //! In this order: known before, channel, quota, validity, room. So the reason told is the one that matters most.
 

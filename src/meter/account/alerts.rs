@@ -1,4 +1,4 @@
-//! Alerts: what was told, once an arming (`domain.md` A3 to A6).
+//! Alerts: what was told, once an arming (`docs/rules.md` A3 to A6).
 //!
 //! An arming is raised by a recharge, when a package comes into force or ends, and with a new cycle. Then every rule is
 //! measured silently: one that is reached already is *held*, so that a recharge at 60 % tells no false "50 %", and an

@@ -327,7 +327,7 @@ impl Book {
 }
 
 /// The end of a package that starts at once. An immediate one's validity counts from its payment if that is at most 24 h
-/// ago (`domain.md` P1), so that a payment at the month's end buys the month that was paid for, even if the order
+/// ago (`docs/rules.md` P1), so that a payment at the month's end buys the month that was paid for, even if the order
 /// comes later. If that validity is over before the order is here, it would buy nothing at all: then it counts from now.
 fn expiry(order: &Order, ctx: &Ctx<'_>) -> UnixTime {
     let paid = order.sale.paid_at;

@@ -1,4 +1,4 @@
-//! Burn: which package pays which byte (`domain.md` P3). A pure function of packages and segments in event order, so
+//! Burn: which package pays which byte (`docs/rules.md` P3). A pure function of packages and segments in event order, so
 //! that an older record changes exactly what it would have changed had it come in time.
 //!
 //! Invariant: burnt + overage = used, segment by segment; no package burns more than its quota.

@@ -1,4 +1,4 @@
-//! How near a card is to a rule, and what an alert says of it (`domain.md` A1, A2, A5, A7).
+//! How near a card is to a rule, and what an alert says of it (`docs/rules.md` A1, A2, A5, A7).
 //!
 //! Invariant: everything is measured as of `Ctx::at` and from what the account is told, so that an alert that is late to
 //! be looked at says what it would have said in time.

@@ -2,7 +2,7 @@
 //! and usage through `Ctx` and nothing else.
 //!
 //! What was burnt is never kept for open days: it is a function of the packages and of the open days' segments in event
-//! order, worked out anew whenever it is asked for (`domain.md` P3). Kept is only what is final: the burn of closed
+//! order, worked out anew whenever it is asked for (`docs/rules.md` P3). Kept is only what is final: the burn of closed
 //! days, which events have been told, and where the alerts' armings stand. So nothing here can go stale.
 
 mod admit;
@@ -156,7 +156,7 @@ enum Look {
 }
 
 impl Account {
-    /// Takes an order (`domain.md` P1, P2, P5). Afterwards cut the segments at [`Self::edges`] and reschedule
+    /// Takes an order (`docs/rules.md` P1, P2, P5). Afterwards cut the segments at [`Self::edges`] and reschedule
     /// [`Self::next_due`].
     pub(crate) fn recharge(
         &mut self,
@@ -183,7 +183,7 @@ impl Account {
         }
     }
 
-    /// Takes an order back (`domain.md` P6). Afterwards as after [`Self::recharge`].
+    /// Takes an order back (`docs/rules.md` P6). Afterwards as after [`Self::recharge`].
     pub(crate) fn void(&mut self, ctx: &Ctx<'_>, void: &Void<'_>, out: &mut Vec<EventBody>) -> OrderOutcome {
         let Some(book) = &mut self.book else { return OrderOutcome::Refused(void::nothing_left(void)) };
         let known = book.orders.look_void(void, ctx.now);

@@ -1,5 +1,5 @@
 //! Orders that were taken, remembered for 90 days, so that the same order again does nothing and another one under the
-//! same id is refused (`domain.md` P1, C9). Refused orders leave no trace: they may come again, put right.
+//! same id is refused (`docs/rules.md` P1, C9). Refused orders leave no trace: they may come again, put right.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
@@ -94,7 +94,8 @@ fn void_id(order: &str) -> u64 {
     xxh3_64_with_seed(order.as_bytes(), 1)
 }
 
-/// Hash of what makes an order that order: what was paid and for what, not by whom it came; each part closed off so that none can run into the next.
+/// Hash of what makes an order that order: what was paid and for what, not by whom it came; each part closed off so
+/// that none can run into the next.
 fn content(order: &Recharge<'_>) -> u64 {
     let (payment, spec) = (order.payment, order.package);
     let mut hash = Xxh3::new();

@@ -28,7 +28,7 @@ pub(super) struct Sale {
     pub(super) mode: Mode,
     pub(super) per: Per,
     pub(super) priority: u8,
-    /// It also pays what was overage when it came into force (`domain.md` P3).
+    /// It also pays what was overage when it came into force (`docs/rules.md` P3).
     pub(super) pays_overage: bool,
 }
 
@@ -194,7 +194,7 @@ impl Package {
         self.ended && self.until <= open_from
     }
 
-    /// Burn order (`domain.md` P3): priority, earliest expiry, earliest purchase.
+    /// Burn order (`docs/rules.md` P3): priority, earliest expiry, earliest purchase.
     pub(super) fn rank(&self) -> (u8, UnixTime, UnixTime, u32) {
         (self.sale.priority, self.expires_at, self.sale.paid_at, self.sale.seq)
     }
@@ -226,7 +226,7 @@ impl Package {
     }
 }
 
-/// The end of a validity that counts from a second (`domain.md` P2): the first second after it.
+/// The end of a validity that counts from a second (`docs/rules.md` P2): the first second after it.
 ///
 /// A month is the carrier's accounting month, so months and cycles are one measure: the one that holds `from` is the
 /// first, and the last ends with its last second. Days are local days: as long after midnight that many days later.

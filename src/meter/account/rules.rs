@@ -1,4 +1,4 @@
-//! Rules as a card remembers them (`domain.md` A1).
+//! Rules as a card remembers them (`docs/rules.md` A1).
 //!
 //! A fleet has a hundred million cards and a handful of rules: cards with the same rule share it. What is written down is
 //! the rule itself, so sharing is nobody's business but the memory's.

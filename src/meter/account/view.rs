@@ -1,4 +1,4 @@
-//! What a query sees of an account: packages with their dates, the queue with its expected ones, rules (`domain.md` P7).
+//! What a query sees of an account: packages with their dates, the queue with its expected ones, rules (`docs/rules.md` P7).
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Packages taken back: an order that is voided (`domain.md` P6), and what a cancelled card leaves behind.
+//! Packages taken back: an order that is voided (`docs/rules.md` P6), and what a cancelled card leaves behind.
 //!
 //! Invariant: conservation holds whatever is taken back: what a voided package does not pay is paid by another that was in
 //! force, or is overage.

@@ -1,4 +1,4 @@
-//! Commands (`domain.md` S, C9): each has one answer and one effect.
+//! Commands (`docs/rules.md` S, C9): each has one answer and one effect.
 
 use super::*;
 use crate::meter::CardState;

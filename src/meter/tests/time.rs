@@ -1,4 +1,4 @@
-//! What time brings (`domain.md` C6, T): days and cycles close, flushed ones go.
+//! What time brings (`docs/rules.md` C6, T): days and cycles close, flushed ones go.
 
 use super::*;
 

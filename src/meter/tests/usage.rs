@@ -1,4 +1,4 @@
-//! Counting (`domain.md` C, R): outcomes, days, cycles.
+//! Counting (`docs/rules.md` C, R): outcomes, days, cycles.
 
 use super::*;
 use crate::model::Slice;

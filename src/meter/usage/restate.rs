@@ -1,4 +1,4 @@
-//! Usage that is taken back: a carrier's total is another than what the card has by it (`domain.md` R3).
+//! Usage that is taken back: a carrier's total is another than what the card has by it (`docs/rules.md` R3).
 //!
 //! Invariant: the sums of the cycle follow each piece at once, and only what is there is taken.
 

@@ -67,7 +67,8 @@ impl History {
         self.shared.messages.load(Relaxed)
     }
 
-    /// Ends it within a poll, or an opening; a write that waits for ClickHouse is given up: its messages are read again next time.
+    /// Ends it within a poll, or an opening; a write that waits for ClickHouse is given up: its messages are read again
+    /// next time.
     ///
     /// # Errors
     /// Its thread had panicked.

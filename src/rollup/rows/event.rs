@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CardText, Columns, Key, day_of};
 
-/// An alert fired or resolved (`domain.md` A7). Amounts in bytes.
+/// An alert fired or resolved (`docs/rules.md` A7). Amounts in bytes.
 #[cfg_attr(feature = "full", derive(clickhouse::Row))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {

@@ -1,4 +1,4 @@
-//! Who pays which byte of a card (`domain.md` P3), from its first byte on, and from what it brought along.
+//! Who pays which byte of a card (`docs/rules.md` P3), from its first byte on, and from what it brought along.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Credits of one card, by the words of `domain.md` A5 and A8: every one that came and went is kept, and the balance is
+//! Credits of one card, by the words of `docs/rules.md` A5 and A8: every one that came and went is kept, and the balance is
 //! their sum.
 
 use std::collections::BTreeMap;

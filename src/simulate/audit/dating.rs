@@ -1,4 +1,4 @@
-//! Which bytes belong to which day and piece of a day (`domain.md` C2): worked out second by edge with exact fractions.
+//! Which bytes belong to which day and piece of a day (`docs/rules.md` C2): worked out second by edge with exact fractions.
 
 use crate::model::{SplitRule, UnixTime};
 

@@ -1,5 +1,5 @@
 //! What settling feeds have declared: days are whole as of the second in which it was said, in each zone those that were over
-//! then (`domain.md`, complete day).
+//! then (`docs/rules.md` C4).
 
 use std::collections::BTreeMap;
 

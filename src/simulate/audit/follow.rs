@@ -1,4 +1,4 @@
-//! How a card's state follows its packages (`domain.md` S1): what comes into force or ends, and what is left.
+//! How a card's state follows its packages (`docs/rules.md` S1): what comes into force or ends, and what is left.
 
 use super::fold::{Cause, Expected};
 use super::life;

@@ -1,5 +1,5 @@
 //! How a card's state goes on by itself: warned and cancelled when it was let expire, closed and let go when cancelled
-//! (`domain.md` S1 to S3). No simulated world lasts until a cancelled card is forgotten.
+//! (`docs/rules.md` S1 to S3). No simulated world lasts until a cancelled card is forgotten.
 
 use chrono::{Days, Months, NaiveDate};
 
@@ -122,8 +122,8 @@ pub(super) fn next_due(line: &Line, terms: Terms<'_>) -> Option<UnixTime> {
     }
 }
 
-/// What would have brought a card back is taken back: the warnings that were over until then are not made up for, and three months that
-/// were over begin anew; so do those of which no warning is left though the last was not told.
+/// What would have brought a card back is taken back: the warnings that were over until then are not made up for, and
+/// three months that were over begin anew; so do those of which no warning is left though the last was not told.
 pub(super) fn go_on(line: &mut Line, terms: Terms<'_>) {
     if line.state != State::Suspended(By::Expiry) || line.wallet.awaits_base() {
         return;

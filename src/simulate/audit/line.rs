@@ -1,4 +1,4 @@
-//! One card, as `domain.md` has it: every record ever counted is kept, and all totals are sums over them.
+//! One card, as `docs/rules.md` has it: every record ever counted is kept, and all totals are sums over them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -319,7 +319,7 @@ impl Line {
         self.closed_days.get(&day).copied().unwrap_or(day <= self.complete_through)
     }
 
-    /// Whose total is the day's, and the total (`domain.md` C4).
+    /// Whose total is the day's, and the total (`docs/rules.md` C4).
     pub(super) fn used_of_day(&self, day: Day) -> (Source, u64) {
         let of = self.of_day(day);
         let total = |source: &Source| of.get(source).map_or(0, |(up, down)| up + down);

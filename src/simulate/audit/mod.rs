@@ -1,4 +1,4 @@
-//! The auditor: recomputes everything from what was sent and from the log, by the words of `domain.md`, and holds it
+//! The auditor: recomputes everything from what was sent and from the log, by the words of `docs/rules.md`, and holds it
 //! against what the world can see.
 //!
 //! It shares no code with the meter or with ingest's decoders. It is slow on purpose: it keeps every record ever counted

@@ -1,4 +1,4 @@
-//! Readings of devices (`domain.md` R): what a cumulative counter adds, since when, and what is said when it fell.
+//! Readings of devices (`docs/rules.md` R): what a cumulative counter adds, since when, and what is said when it fell.
 
 use std::cmp::Ordering;
 

@@ -7,7 +7,7 @@ use crate::model::{
     Validity,
 };
 
-/// Whether an order is right (`domain.md` P5).
+/// Whether an order is right (`docs/rules.md` P5).
 pub(super) fn admit(scene: &Scene<'_>, order: &Order) -> Result<(), String> {
     let (count, in_cycles) = match order.spec.validity {
         Validity::Days(n) => (n, false),

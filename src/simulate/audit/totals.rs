@@ -1,4 +1,4 @@
-//! Totals that carriers tell (`domain.md` R3): of a day, or of a cycle to date. They replace, never add.
+//! Totals that carriers tell (`docs/rules.md` R3): of a day, or of a cycle to date. They replace, never add.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Orders that are taken back, and what a cancelled card leaves (`domain.md` P6, S3).
+//! Orders that are taken back, and what a cancelled card leaves (`docs/rules.md` P6, S3).
 
 use super::terms::data;
 use super::wallet::{LIFE_S, Order, Scene, Voided, Wallet};

@@ -1,4 +1,4 @@
-//! Packages, burn and alerts of one card, worked out from everything that ever happened to it (`domain.md` P, A).
+//! Packages, burn and alerts of one card, worked out from everything that ever happened to it (`docs/rules.md` P, A).
 //!
 //! Nothing is closed, cached or skipped here: the burn of a card is always worked out from its first byte on.
 

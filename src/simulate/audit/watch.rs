@@ -1,4 +1,4 @@
-//! Alert rules of one card, by the words of `domain.md` A: what is reached, what was told, what is due.
+//! Alert rules of one card, by the words of `docs/rules.md` A: what is reached, what was told, what is due.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,10 @@
 //! CSV (RFC 4180) → rows and fields, borrowed: the text is cut at delimiters, and only what is asked for is unquoted.
 //!
 //! Only the fields that a mapping names must be UTF-8, so that a carrier's remarks in another encoding do no harm. A quoted
-//! field may go over lines, up to [`ROW_BYTES_MAX`]; where a quote does not close, or one within a field that is not doubled leaves
-//! the field open at the end of its line, the line alone is broken: it must not swallow the next. Lines end with LF or CR LF; a row
-//! with a CR alone in it is broken, or a whole file of such lines would pass for its header.
+//! field may go over lines, up to [`ROW_BYTES_MAX`]; where a quote does not close, or one within a field that is not
+//! doubled leaves the field open at the end of its line, the line alone is broken: it must not swallow the next. Lines
+//! end with LF or CR LF; a row with a CR alone in it is broken, or a whole file of such lines would pass for its
+//! header.
 
 use std::borrow::Cow;
 

@@ -2,7 +2,7 @@
 //!
 //! A mapping names where card, times, volumes and record id stand, what the unit is and how times are written; so the
 //! exports of OneLink, CTWing or a vendor's own system need no code. A record is a CDR, or a carrier's total of a day or
-//! cycle (`domain.md` R3).
+//! cycle (`docs/rules.md` R3).
 //!
 //! Invariant: a mapping that is there is whole: what a kind of record needs is named in it, or it was refused.
 

@@ -1,7 +1,7 @@
 //! Times of a feed, as it writes them and in its zone → UTC seconds.
 //!
-//! Local times (`domain.md` T): an hour that comes twice is the first, an hour that is left out is shifted behind the gap, and
-//! both are counted ([`Notes`]): a feed with many of them should be asked for UTC.
+//! Local times (`docs/rules.md` T): an hour that comes twice is the first, an hour that is left out is shifted behind
+//! the gap, and both are counted ([`Notes`]): a feed with many of them should be asked for UTC.
 
 use std::fmt::Write as _;
 
