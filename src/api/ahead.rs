@@ -10,16 +10,19 @@ use crate::limits::EVENTS_PLACES_BEHIND_MS;
 use crate::log::{LogError, Places, TopicPartition};
 use crate::model::LogOffset;
 
+/// Between two looks at what was heard here.
+const LOOK_EVERY_MS: u64 = 50;
+
 /// Waits a moment until this instance has heard as much.
 ///
 /// # Errors
 /// [`Problem::NotReady`]: it has not, but there is as much. [`Problem::Cursor`]: there is not.
 pub(super) async fn heard(live: &Live, places: &Places) -> Result<(), Problem> {
-    for _ in 0..EVENTS_PLACES_BEHIND_MS / 50 {
+    for _ in 0..EVENTS_PLACES_BEHIND_MS / LOOK_EVERY_MS {
         if ahead(live, places).is_empty() {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(LOOK_EVERY_MS)).await;
     }
     let ahead = ahead(live, places);
     if ahead.is_empty() {

@@ -97,20 +97,17 @@ pub struct WorkerMetrics {
 /// A counter of whole seconds, as the facade has it, that loses no part of one.
 struct Seconds {
     counter: Counter,
-    rest: std::time::Duration,
+    rest: Duration,
 }
 
 impl Seconds {
     fn of(state: &'static str) -> Self {
-        Self {
-            counter: counter!("tidegauge_worker_seconds_total", "state" => state),
-            rest: std::time::Duration::ZERO,
-        }
+        Self { counter: counter!("tidegauge_worker_seconds_total", "state" => state), rest: Duration::ZERO }
     }
 
-    fn add(&mut self, took: std::time::Duration) {
+    fn add(&mut self, took: Duration) {
         let sum = self.rest + took;
-        self.rest = std::time::Duration::from_nanos(u64::from(sum.subsec_nanos()));
+        self.rest = Duration::from_nanos(u64::from(sum.subsec_nanos()));
         add(&self.counter, sum.as_secs());
     }
 }
@@ -136,7 +133,7 @@ impl WorkerMetrics {
     }
 
     /// Takes up what one step did.
-    pub fn step(&mut self, report: &Report, took: std::time::Duration) {
+    pub fn step(&mut self, report: &Report, took: Duration) {
         self.time(report, took);
         for (i, input) in Input::ALL.into_iter().enumerate() {
             for (o, outcome) in Outcome::ALL.into_iter().enumerate() {
@@ -156,7 +153,7 @@ impl WorkerMetrics {
         add(&self.lost, report.commits_lost);
     }
 
-    fn time(&mut self, report: &Report, took: std::time::Duration) {
+    fn time(&mut self, report: &Report, took: Duration) {
         if report.records > 0 {
             self.fold.record(took.as_secs_f64());
             self.folding.add(took);
@@ -174,11 +171,12 @@ impl Default for WorkerMetrics {
     }
 }
 
-/// Sets the gauges that speak for all partitions of this process.
+/// Sets the gauge of event streams that clients follow here.
 pub fn event_streams(open: usize) {
     gauge!("tidegauge_event_streams").set(open as f64);
 }
 
+/// Sets the gauges that speak for all partitions of this process. `clock_ms`: the machine's clock, milliseconds since 1970.
 pub fn partitions(all: &[PartitionStatus], clock_ms: i64) {
     const STATES: [StateName; 6] = [
         StateName::Restoring,

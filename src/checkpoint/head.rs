@@ -2,18 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Ledger, LogOffset, UnixTime};
-
-/// Where log time comes from. Stands in every head and never changes in a deployment's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Clock {
-    /// The brokers stamp: `LogAppendTime`. Production.
-    #[default]
-    Log,
-    /// Ingest stamps from the feeds' own times or from a script: `CreateTime`. Tests, demo, rebuild, import of history.
-    Supplied,
-}
+use crate::model::{Clock, Ledger, LogOffset, UnixTime};
 
 /// Whether a partition without offsets and without a checkpoint may begin from nothing (`--new`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

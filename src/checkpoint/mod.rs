@@ -23,10 +23,11 @@ mod refused;
 mod restore;
 mod verify;
 
+pub use crate::model::Clock;
 pub use chunk::{ChunkError, ChunkInfo, Part, cut, join, record};
 pub use frame::{FrameError, decode, encode};
 pub use glance::{Glance, glance};
-pub use head::{Clock, Expected, Head, New, Skip};
+pub use head::{Expected, Head, New, Skip};
 pub use in_force::{catalogue_in_force, deployment_of};
 pub use key::Key;
 pub use marks::{Mark, Marks, Pace, work};

@@ -2,9 +2,9 @@
 
 use super::chunk::ChunkError;
 use super::frame::FrameError;
-use super::head::Clock;
 use super::key::Key;
 use crate::log::Topic;
+use crate::model::Clock;
 use crate::model::LogOffset;
 
 /// A partition that was not restored. It stays assigned and paused; the others go on.

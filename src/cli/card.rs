@@ -31,7 +31,7 @@ fn show(card: &str, instance: &InstanceArgs, from: Option<&Path>, json: bool) ->
 
 /// All pages as one.
 fn usage(args: &CardUsageArgs, from: Option<&Path>, json: bool) -> Result<Exit, Failed> {
-    let mut path = format!("/v1/cards/{}/usage?limit=400", query_text(&args.iccid));
+    let mut path = format!("/v1/cards/{}/usage?limit={PAGE_ROWS_MAX}", query_text(&args.iccid));
     for (name, day) in [("from", &args.from), ("to", &args.to)] {
         if let Some(day) = day {
             write!(path, "&{name}={}", query_text(day)).map_err(anyhow::Error::from)?;

@@ -1,4 +1,4 @@
-//! `config check|show|schema`.
+//! `config check|show|schema`: whether the configuration is right, what it means, what may be said. No secret is printed.
 
 use std::path::Path;
 
@@ -83,7 +83,7 @@ fn meant(config: &Config) -> serde_json::Value {
             "listen": config.api_listen.to_string(), "address": config.api_address, "tokens": config.api_tokens,
             "operations": config.api_operations.map(|address| address.to_string()),
         },
-        "log": {"level": config.log_level, "format": format, "directory": config.demo_directory},
+        "log": {"level": config.log_level, "format": format},
         "feeds": config.feeds.iter().map(|feed| serde_json::json!({
             "id": feed.decoder.feed(), "format": feed.decoder.format(), "carrier": feed.carrier, "topic": feed.topic,
             "folder": feed.folder.as_ref().map(|folder| folder.path.display().to_string()),

@@ -16,7 +16,7 @@ use crate::config::{Config, Role as TokenRole, tokens};
 use crate::guard::or_exit_in;
 use crate::ingest::formats::Decoder;
 use crate::ingest::formats::feed::Feed;
-use crate::ingest::{Clock as IngestClock, Options, RawFeed};
+use crate::ingest::{Options, RawFeed};
 use crate::log::kafka::{
     KafkaCommands, KafkaIngestLog, KafkaReplay, KafkaTail, KafkaWorkerLog, any_committed,
 };
@@ -25,10 +25,12 @@ use crate::shell::{
     Commands, Events, FOLLOWED, Inbox, Instance, SharedDirectory, Size, bind, end_if_told_again, follow,
     follow_events, serve as serve_at, told_to_stop,
 };
-use crate::worker::{Clock, New, Pace, Settings};
+use crate::worker::{New, Pace, Settings};
 
-/// How long the start waits for the reader of answers.
+/// How long the start waits for the reader of answers ...
 const HEARING_WITHIN_MS: u64 = 5_000;
+/// ... and how often it looks.
+const HEARING_EVERY_MS: u64 = 10;
 
 /// Runs the roles asked for.
 pub(super) fn run(args: &RunArgs, config: &Config) -> Result<Exit, Failed> {
@@ -86,11 +88,11 @@ async fn answers(
     let live = live(config);
     let commands = commands(instance, config, &live.events)?;
     // Whoever asks to wait should find somebody who hears; brokers that are away hold nothing up for long.
-    for _ in 0..HEARING_WITHIN_MS / 10 {
+    for _ in 0..HEARING_WITHIN_MS / HEARING_EVERY_MS {
         if commands.answers.hearing.load(Ordering::Relaxed) {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(HEARING_EVERY_MS)).await;
     }
     api.commands = Some(commands);
     api.archive = archive(config);
@@ -249,7 +251,7 @@ fn settings(args: &RunArgs, config: &Config) -> Settings {
         // Without HTTP nobody can ask here.
         settings.address.clone_from(&config.api_address);
     }
-    settings.clock = if config.clock_supplied { Clock::Supplied } else { Clock::Log };
+    settings.clock = config.clock();
     settings.new = if args.new { New::Allowed } else { New::Refused };
     settings.pace =
         Pace { records: config.replay_debt_records, seconds: config.replay_debt_s, ..Pace::default() };
@@ -276,12 +278,11 @@ fn start_ingests(
     config: &Config,
     directory: &SharedDirectory,
 ) -> Result<(), Failed> {
-    let clock = if config.clock_supplied { IngestClock::Supplied } else { IngestClock::Log };
     let (feeds, pushed) = (raw_feeds(config), pushed_feeds(config));
     for number in 0..ingests {
         let kafka = kafka::member(config, &kafka::ingest_group(config), &format!("ingest-{number}"));
         let directory = directory.clone();
-        let mut options = Options::new(&config.deployment, clock);
+        let mut options = Options::new(&config.deployment, config.clock());
         options.wait_ms = crate::limits::STEP_WAIT_MS;
         options.feeds = Arc::clone(&feeds);
         options.pushed = Arc::clone(&pushed);
@@ -292,7 +293,7 @@ fn start_ingests(
     }
     if ingests > 0 {
         let kafka = kafka::member(config, &kafka::ingest_group(config), "folders");
-        let options = Options::new(&config.deployment, clock);
+        let options = Options::new(&config.deployment, config.clock());
         let directory = directory.clone();
         instance.start_folders(config.feeds.clone(), options, move || {
             Ok((KafkaIngestLog::open_unread(kafka.clone())?, directory.clone()))

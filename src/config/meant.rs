@@ -12,6 +12,7 @@ use crate::ingest::formats::feed::Feed;
 use crate::limits::{PARTITIONS_DEFAULT, REPLAY_DEBT_RECORDS_MAX, REPLAY_DEBT_S_MAX};
 use crate::log::Topic;
 use crate::log::kafka::not_taken;
+use crate::model::Clock;
 
 /// The whole configuration of a process.
 #[derive(Debug, Clone)]
@@ -36,7 +37,6 @@ pub struct Config {
     pub api_tokens: Option<PathBuf>,
     pub log_level: String,
     pub log_format: Option<LogFormat>,
-    pub demo_directory: PathBuf,
     /// Feeds in formats of their own.
     pub feeds: Vec<Feed>,
     /// Variables of our prefix that say nothing.
@@ -109,6 +109,12 @@ impl std::fmt::Debug for ClickHouse {
 }
 
 impl Config {
+    /// Whose time the log carries.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        if self.clock_supplied { Clock::Supplied } else { Clock::Log }
+    }
+
     /// Checks what was said.
     ///
     /// # Errors
@@ -157,7 +163,6 @@ impl Config {
             api_tokens: said.api.tokens,
             log_level: said.log.level.unwrap_or_else(|| "info".to_owned()),
             log_format: log_format?,
-            demo_directory: said.log.directory.unwrap_or_else(|| PathBuf::from(".demo")),
             feeds: feeds?,
             unread: Vec::new(),
             said_in: SaidIn::default(),

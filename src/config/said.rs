@@ -77,8 +77,6 @@ pub struct Api {
 pub struct Log {
     pub level: Option<String>,
     pub format: Option<String>,
-    /// Where the file log of `demo` lives.
-    pub directory: Option<PathBuf>,
 }
 
 /// One key for the reference: name, type with unit and range, default, meaning.
@@ -204,7 +202,6 @@ pub const KEYS: &[Key] = &[
         "text on a terminal",
         "The program's own log, on standard error.",
     ),
-    key("log.directory", "path", "\".demo\"", "Where `demo` keeps its log."),
     key(
         "feeds[].id",
         "name",

@@ -14,7 +14,7 @@ use super::sender::Sender;
 use super::{DEPLOYMENT, catalogue};
 use crate::api::{Access, Allowed, Live, Names, Serves, metrics};
 use crate::guard::or_exit_in;
-use crate::ingest::{Clock as IngestClock, Options as IngestOptions};
+use crate::ingest::Options as IngestOptions;
 use crate::log::file::{FileCommands, FileIngestLog, FileReplay, FileTail, FileWorkerLog, Member, Store};
 use crate::log::{Replay, Tail as _};
 use crate::shell::{
@@ -124,7 +124,7 @@ fn start(store: &Arc<Store>, rollups: &Rollups, directory: &SharedDirectory) -> 
         instance.start_worker(number, settings.clone(), inbox, make)?;
     }
     let (store, directory) = (Arc::clone(store), directory.clone());
-    instance.start_ingest(0, IngestOptions::new(DEPLOYMENT, IngestClock::Supplied), move || {
+    instance.start_ingest(0, IngestOptions::new(DEPLOYMENT, Clock::Supplied), move || {
         Ok((FileIngestLog::new(Arc::clone(&store), Member::ONLY)?, directory.clone()))
     })?;
     Ok(instance)

@@ -152,12 +152,6 @@ impl<L: IngestLog, D: Directory> Ingest<L, D> {
         &mut self.log
     }
 
-    /// Gives the log back: a crash, as far as ingest can tell.
-    #[must_use]
-    pub fn into_log(self) -> L {
-        self.log
-    }
-
     fn collect(&mut self, wait_ms: u64) -> Result<usize, LogError> {
         let sources = &mut self.intake.sources;
         self.intake.outbox.collect(&mut self.log, wait_ms, |letter| {

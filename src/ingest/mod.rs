@@ -6,7 +6,8 @@
 //! loss; the meter knows repeats by their ids.
 //!
 //! Invariant 3, ingest's half: read = logged + parked + dead letter + unknown ([`IngestLedger`]).
-//! Invariant 5: what is in flight and what is held is bounded ([`Bounds`]); at a bound sources are paused.
+//! Invariant 5: what is in flight and what is held is bounded ([`Bounds`]); at a bound nothing more is read; the parked
+//! topic alone is paused.
 
 pub mod ber;
 pub mod catalogue;
@@ -32,10 +33,11 @@ mod push;
 mod sources;
 
 pub use self::core::{Ingest, Taking};
+pub use crate::model::Clock;
 pub use directory::{Change, Directory, Holders, PlainDirectory, resolve};
 pub use frontier::{Frontier, Load};
 pub use ledger::{IngestLedger, IngestOutcome, Source};
-pub use options::{Bounds, Clock, Options, RawFeed, Report};
+pub use options::{Bounds, Options, RawFeed, Report};
 pub use push::{Kept, Push, Refused, Ticket};
 
 #[cfg(all(test, feature = "full"))]

@@ -6,16 +6,7 @@ use super::formats::Decoder;
 use super::gaps::Watch;
 use crate::limits;
 use crate::log::Topic;
-
-/// Whose time stands on the messages that ingest writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Clock {
-    /// The log stamps its messages itself (`LogAppendTime`).
-    #[default]
-    Log,
-    /// Ingest stamps them with the outside message's time, so that a run can be repeated to the byte.
-    Supplied,
-}
+use crate::model::Clock;
 
 /// How ingest runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +48,7 @@ impl Options {
 /// Bounds of one ingest; smaller ones in tests, so that tests meet them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Records read and not yet acknowledged: sources pause here, and go on at half.
+    /// Records read and not yet acknowledged: here nothing more is read, until half of them are left.
     pub in_flight_records: usize,
     pub in_flight_bytes: usize,
     /// Records parked in memory: the parked topic pauses here.
@@ -111,7 +102,7 @@ pub struct Report {
     pub directory_ready: bool,
     /// Newest time of the outside messages read so far, milliseconds since 1970; 0 = none.
     pub outside_ms: i64,
-    /// Whether sources are paused at a bound.
+    /// Whether something is not read just now: at a bound, or before the directory has been read.
     pub paused: bool,
     /// Nothing in flight, nothing waiting, every finished offset committed.
     pub idle: bool,

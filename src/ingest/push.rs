@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::Clock;
 use super::directory::Directory;
 use super::formats::{Buffers, Decoder, Piece};
 use super::frontier::Load;
 use super::intake::{Intake, Taken};
 use super::ledger::{IngestOutcome, Source};
 use super::letters::{self, Raw};
-use super::options::Clock;
 use super::packer::When;
 use super::parking::Kind;
 use super::sources::Ref;

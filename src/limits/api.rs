@@ -27,7 +27,7 @@ pub const EVENTS_PER_ID: usize = 100;
 pub const EVENT_BEAT_S: u64 = 15;
 /// How soon a client of a stream that ended should come again.
 pub const EVENT_RECONNECT_MS: u64 = 2_000;
-/// How long an instance that has heard less than another is waited for, and then the log that is asked for its end.
+/// How long a stream waits for this instance to hear what another one has heard, and then for the log to say where it ends.
 pub const EVENTS_PLACES_BEHIND_MS: u64 = 2_000;
 /// A client that takes nothing of an answer for so long has gone.
 pub const CLIENT_STALLS_MS: u64 = 30_000;
@@ -46,6 +46,8 @@ pub const CLIENT_BODY_MS: u64 = 30_000;
 
 /// Digits of the shortest number that names a card without saying what it is.
 pub const NUMBER_DIGITS_MIN: usize = 5;
+/// Digits of the longest number (an IMEISV).
+pub const NUMBER_DIGITS_MAX: usize = 16;
 
 /// How long sums over the whole fleet are good for everybody who asks.
 pub const FLEET_SUMS_LAST_MS: u64 = 30_000;
@@ -57,7 +59,7 @@ pub const POST_MATCHES_MAX: usize = 16;
 
 /// Records of one quarantine id that are looked at: more than one says that the id does not tell which.
 pub const SET_ASIDE_AS_MAX: usize = 2;
-/// Records with a card that are looked at for those of a page that stand there without; beyond, one is shown twice.
+/// Rows with a card that are searched for the twins of a page's rows without one; beyond, a record is shown twice.
 pub const SET_ASIDE_TWINS_MAX: usize = 10_000;
 
 /// Commands that came by HTTP and are on their way into the log; further ones are refused.

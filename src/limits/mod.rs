@@ -1,6 +1,6 @@
 //! Every bound of the program, with its reason. Relations between them are asserted at compile time.
 //!
-//! Invariant 5: everything is bounded. At a bound the program pauses, refuses or quarantines; it never grows.
+//! Invariant 5: everything is bounded. At a bound the program reads no more, halts, refuses or quarantines; it never grows.
 
 mod api;
 mod ingest;
@@ -136,6 +136,8 @@ pub const KAFKA_IN_FLIGHT_MAX: usize = 10_000;
 
 /// Seconds of a day without a change of the clock.
 pub const DAY_S: i64 = 86_400;
+/// ... in milliseconds.
+pub const DAY_MS: i64 = DAY_S * 1_000;
 
 const _: () = assert!(LATE_HORIZON_DAYS_DEFAULT as i64 * DAY_S >= CDR_SECONDS_MAX + DAY_S);
 const _: () = assert!(PACK_BYTES_MAX < 1_024 * 1_024);

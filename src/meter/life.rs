@@ -1,4 +1,4 @@
-//! A card's life beside its usage (`domain.md` S1 to S3): who stopped it and since when, what its carrier has confirmed,
+//! A card's life beside its usage (`docs/rules.md` S1 to S3): who stopped it and since when, what its carrier has confirmed,
 //! usage that should not have been, and how a card that was given up is let go.
 //!
 //! Invariant: a state changes by [`turn`] alone, and so by an event with its cause.
@@ -30,7 +30,7 @@ pub(super) struct Life {
     confirmed: Option<Confirmed>,
     /// Cycles in which it was used though it was stopped, by their first days.
     used_in: Vec<Day>,
-    letting_go: Option<LettingGo>,
+    tombstone: Option<Tombstone>,
 }
 
 /// What the carrier's system has said.
@@ -43,7 +43,7 @@ pub(super) struct Confirmed {
 
 /// The tombstone of a cancelled card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct LettingGo {
+struct Tombstone {
     /// When its last cycle closed.
     since: UnixTime,
     /// When to look again whether ClickHouse has all of it; `None` = what it used is forgotten.
@@ -159,7 +159,7 @@ pub(super) fn next_due(card: &Card, ctx: &Ctx<'_>) -> Option<UnixTime> {
             let life = card.life()?;
             steps(ctx.calendar(), life.since).get(usize::from(life.warned)).copied()
         }
-        (CardState::Cancelled, _) => match card.life()?.letting_go {
+        (CardState::Cancelled, _) => match card.life()?.tombstone {
             // While a cycle is open its close is due, and looked at then.
             None => card.usage.is_closed_throughout().then(|| last_close(card, ctx)),
             Some(going) => going.look_at.into_iter().chain([gone_at(&going)]).min(),
@@ -203,7 +203,7 @@ fn last_close(card: &Card, ctx: &Ctx<'_>) -> UnixTime {
     ctx.calendar().day_start(end).saturating_add(ctx.index.horizon_s)
 }
 
-fn gone_at(going: &LettingGo) -> UnixTime {
+fn gone_at(going: &Tombstone) -> UnixTime {
     going.since.saturating_add(TOMBSTONE_S)
 }
 
@@ -235,8 +235,9 @@ fn warn(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Eff
     }
 }
 
-/// An order was taken back that a card suspended by expiry may have waited for: its months go on. Warnings that were due meanwhile are
-/// told no more; a card whose months are over has them anew, and so has one that would be cancelled without its last warning.
+/// An order was taken back that a card suspended by expiry may have waited for: its months go on. Warnings that were
+/// due meanwhile are told no more; a card whose months are over has them anew, and so has one that would be cancelled
+/// without its last warning.
 pub(super) fn wait_no_more(card: &mut Card, ctx: &Ctx<'_>) {
     let waits = (card.state, card.suspended_by) == (CardState::Suspended, SuspendedBy::Expiry);
     let Some(life) = card.life().filter(|_| waits && !card.account.awaits_base()) else { return };
@@ -253,11 +254,11 @@ pub(super) fn wait_no_more(card: &mut Card, ctx: &Ctx<'_>) {
 
 /// A cancelled card becomes a tombstone when its last cycle has closed, and forgets its usage once ClickHouse has it.
 fn let_go(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut Effects) {
-    let going = match card.life().and_then(|life| life.letting_go) {
+    let going = match card.life().and_then(|life| life.tombstone) {
         Some(going) => going,
         None if last_close(card, ctx) <= because.at && card.usage.is_closed_throughout() => {
             card.numbers.release(because.at, card.id, effects);
-            LettingGo { since: because.at, look_at: Some(because.at) }
+            Tombstone { since: because.at, look_at: Some(because.at) }
         }
         None => return,
     };
@@ -269,18 +270,18 @@ fn let_go(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: &mut E
         Some(due) if due <= because.at => Some(because.at.saturating_add(DAY_S)),
         other => other,
     };
-    card.life_mut().letting_go = Some(LettingGo { look_at, ..going });
+    card.life_mut().tombstone = Some(Tombstone { look_at, ..going });
 }
 
 /// Whether nothing is left to say about a card: it is no longer known.
 pub(super) fn is_gone(card: &Card, now: UnixTime) -> bool {
     card.state == CardState::Cancelled
-        && card.life().and_then(|life| life.letting_go).is_some_and(|going| gone_at(&going) <= now)
+        && card.life().and_then(|life| life.tombstone).is_some_and(|going| gone_at(&going) <= now)
 }
 
 /// Whether a card is cancelled and its last cycle closed.
 pub(super) fn is_tombstone(card: &Card) -> bool {
-    card.state == CardState::Cancelled && card.life().is_some_and(|life| life.letting_go.is_some())
+    card.state == CardState::Cancelled && card.life().is_some_and(|life| life.tombstone.is_some())
 }
 
 /// What becomes of a record of a card that takes none: it is gone, or a tombstone.

@@ -19,12 +19,12 @@ use super::life;
 use super::memory::Memory;
 use super::names::Names;
 use super::state::CardState;
-use super::step::{self, Input};
+use super::step::{self, CardRecord};
 use super::table::{Place, Table};
 use super::timers::{Order, Timers};
 use crate::limits::{DECLARED_HELD_MAX, SWEPT_PER_SECOND, TIMERS_PER_SECOND};
 use crate::model::{
-    CardCommand, CardId, Day, Ledger, LogOffset, Origin, Outcome, Position, Record, UnixTime,
+    CardCommand, CardId, Day, Input, Ledger, LogOffset, Origin, Outcome, Position, Record, UnixTime,
 };
 use register::refuse_unknown;
 
@@ -98,8 +98,8 @@ impl Shard {
         });
     }
 
-    /// Folds a CDR or a reading. `likely` is its card's place, unless another card's; `None` = it had none when the record's group was looked up, and
-    /// may have been registered since.
+    /// Folds a CDR or a reading. `likely` is where its card was when the record's group was looked up. Another card may be
+    /// there by now; `None` = it had no line then, and may have been registered since.
     pub(super) fn usage(
         &mut self,
         record: &Record<'_>,
@@ -108,15 +108,11 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let (card, input, kind, origin, bytes) = match record {
-            Record::Cdr(cdr) => (
-                cdr.card,
-                Input::Cdr(cdr),
-                crate::model::Input::Cdr,
-                cdr.origin,
-                cdr.up.saturating_add(cdr.down),
-            ),
+            Record::Cdr(cdr) => {
+                (cdr.card, CardRecord::Cdr(cdr), Input::Cdr, cdr.origin, cdr.up.saturating_add(cdr.down))
+            }
             Record::Reading(reading) => {
-                (reading.card, Input::Reading(reading), crate::model::Input::Reading, reading.origin, 0)
+                (reading.card, CardRecord::Reading(reading), Input::Reading, reading.origin, 0)
             }
             _ => unreachable!("only usage comes here"),
         };
@@ -138,7 +134,7 @@ impl Shard {
             Ok(command) => self.obey(&command, origin, moment, effects),
             Err(verdict) => verdict,
         };
-        self.said.ledger.add(crate::model::Input::Command, verdict.outcome, verdict.bytes);
+        self.said.ledger.add(Input::Command, verdict.outcome, verdict.bytes);
         keep(Some(*card), record, origin, verdict, moment, effects);
     }
 
@@ -159,15 +155,15 @@ impl Shard {
                 Err(reason) => return refuse_unknown(command, reason, moment, effects),
             },
         };
-        self.step(place, &Input::Command { command, received_ms: origin.received_ms }, moment, effects)
+        self.step(place, &CardRecord::Command { command, received_ms: origin.received_ms }, moment, effects)
     }
 
     /// Folds a record into a card. What a new catalogue changes comes before it, though the sweep has not come to the card: rules
-    /// that are new are measured by what was used until then (`domain.md` A4).
+    /// that are new are measured by what was used until then (`docs/rules.md` A4).
     fn step(
         &mut self,
         place: Place,
-        input: &Input<'_>,
+        input: &CardRecord<'_>,
         moment: &Moment<'_>,
         effects: &mut Effects,
     ) -> Verdict {

@@ -9,7 +9,7 @@ use crate::model::{CardCommand, Cdr, Reading};
 
 /// A record of a card.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Input<'a> {
+pub(super) enum CardRecord<'a> {
     Cdr(&'a Cdr<'a>),
     Reading(&'a Reading<'a>),
     Command {
@@ -20,7 +20,7 @@ pub(super) enum Input<'a> {
 }
 
 /// Folds a record into its card. What was due at or before log time happens first.
-pub(super) fn step(card: &mut Card, input: &Input<'_>, ctx: &Ctx<'_>, effects: &mut Effects) -> Verdict {
+pub(super) fn step(card: &mut Card, input: &CardRecord<'_>, ctx: &Ctx<'_>, effects: &mut Effects) -> Verdict {
     if !ctx.faults.timers_unordered {
         due::catch_up(card, ctx, effects);
     }
@@ -30,9 +30,9 @@ pub(super) fn step(card: &mut Card, input: &Input<'_>, ctx: &Ctx<'_>, effects: &
         return verdict;
     }
     match input {
-        Input::Cdr(cdr) => cdr::fold(card, cdr, ctx, effects),
-        Input::Reading(reading) => reading::fold(card, reading, ctx, effects),
-        Input::Command { command, received_ms } => {
+        CardRecord::Cdr(cdr) => cdr::fold(card, cdr, ctx, effects),
+        CardRecord::Reading(reading) => reading::fold(card, reading, ctx, effects),
+        CardRecord::Command { command, received_ms } => {
             let because = super::ctx::Because { command: Some(&command.id), ..ctx.record(*received_ms) };
             command::fold(card, command, &because, ctx, effects)
         }
@@ -40,11 +40,11 @@ pub(super) fn step(card: &mut Card, input: &Input<'_>, ctx: &Ctx<'_>, effects: &
 }
 
 /// A card whose last cycle is closed takes no usage.
-fn refuse(card: &Card, input: &Input<'_>, ctx: &Ctx<'_>) -> Option<Verdict> {
+fn refuse(card: &Card, input: &CardRecord<'_>, ctx: &Ctx<'_>) -> Option<Verdict> {
     let bytes = match input {
-        Input::Cdr(cdr) => cdr.up.saturating_add(cdr.down),
-        Input::Reading(_) => 0,
-        Input::Command { .. } => return None,
+        CardRecord::Cdr(cdr) => cdr.up.saturating_add(cdr.down),
+        CardRecord::Reading(_) => 0,
+        CardRecord::Command { .. } => return None,
     };
     life::refusal(card, ctx.now, bytes)
 }

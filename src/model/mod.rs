@@ -28,7 +28,7 @@ pub use directory::{CardName, DirectoryEntry};
 pub use event::{AlertData, CounterData, Event, EventBody, Occasion, PackageData, Stream, VoidData};
 pub use opening::{OpenedPackage, OpenedState, Opening, Stopped};
 pub use outcome::{Input, Ledger, Outcome, Reason};
-pub use position::{LogOffset, Origin, Position, UnixTime};
+pub use position::{Clock, LogOffset, Origin, Position, UnixTime};
 pub use record::{
     Cdr, CounterKind, FeedName, Number, NumberKind, Reading, Record, Slice, Slices, Tick, TotalOf,
 };

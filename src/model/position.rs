@@ -5,6 +5,17 @@ use serde::{Deserialize, Serialize};
 /// UTC seconds since 1970. The meter knows no finer time.
 pub type UnixTime = i64;
 
+/// Where log time comes from. Stands in every head and never changes in a deployment's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The brokers stamp: `LogAppendTime`. Production.
+    #[default]
+    Log,
+    /// Ingest stamps from the feeds' own times or from a script: `CreateTime`. Tests, demo, rebuild, import of history.
+    Supplied,
+}
+
 /// An offset in one partition of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LogOffset(pub u64);

@@ -299,12 +299,11 @@ impl Workload {
     fn register(&mut self, n: usize, now: i64, out: &mut Vec<Outside>) {
         let serial = self.serial();
         let (rng, card) = (&mut self.rng, &self.cards[n]);
-        let command = json!({
+        let mut command = json!({
             "id": format!("c{serial}"), "card": format!("{}7", card.iccid), "type": "card.register", "at": time(now, rng),
             "channel": OWN_CHANNEL, "carrier": PLACES[card.place].carrier, "plan": PLANS[rng.below(2) as usize],
             "imsi": card.imsi, "msisdn": card.msisdn, "imei": card.imei.to_string(),
         });
-        let mut command = command;
         if n < WEALTHY {
             command["recipients"] = json!([{"sms": "+49170000"}]);
         } else if self.rng.coin() {

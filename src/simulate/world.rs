@@ -36,7 +36,7 @@ pub(super) struct Evidence {
     pub(super) findings: Vec<Finding>,
 }
 
-/// What has to be started when.
+/// A process that does not run, and from when on it is to be started.
 struct Absent {
     name: String,
     from_ms: i64,
@@ -70,7 +70,7 @@ const SOURCES: [Topic; 3] = [Topic::Cdr, Topic::Modem, Topic::Commands];
 /// Rounds that draining may take: far more than it needs, so that a world that cannot drain is told from a slow one.
 const DRAIN_ROUNDS_MAX: usize = 6_000;
 /// How long parked records wait for their cards, and a little more.
-const PARKING_MS: i64 = 25 * 3_600 * 1_000;
+const PARKING_MS: i64 = (crate::limits::PARKED_RECORD_S + 3_600) * 1_000;
 
 impl World {
     pub(super) fn new(seed: u64, fault: Option<Fault>, trace: Trace) -> Self {
@@ -225,7 +225,7 @@ impl World {
             Program::Worker(Box::new(Worker::new(log, self.tables.sink(), self.settings(&name))))
         } else {
             let log = self.sim.ingest(&name, faults);
-            let options = ingest::Options::new(DEPLOYMENT, self.ingest_clock());
+            let options = ingest::Options::new(DEPLOYMENT, self.clock());
             Program::Ingest(Box::new(Ingest::new(log, PlainDirectory::default(), options)))
         };
         self.processes.push(Process {
@@ -240,9 +240,8 @@ impl World {
     }
 
     fn settings(&self, name: &str) -> Settings {
-        let clock = if self.plan.setup.stamp == Stamp::Created { Clock::Supplied } else { Clock::Log };
         Settings {
-            clock,
+            clock: self.clock(),
             new: New::Allowed,
             pace: Pace {
                 records: self.plan.debt_records,
@@ -256,8 +255,8 @@ impl World {
         }
     }
 
-    fn ingest_clock(&self) -> ingest::Clock {
-        if self.plan.setup.stamp == Stamp::Created { ingest::Clock::Supplied } else { ingest::Clock::Log }
+    fn clock(&self) -> Clock {
+        if self.plan.setup.stamp == Stamp::Created { Clock::Supplied } else { Clock::Log }
     }
 
     /// What happens to processes from outside.

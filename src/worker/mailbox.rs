@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{PartitionStatus, Shelf};
+use super::Shelf;
 use crate::meter::CardView;
 use crate::model::{CardId, LogOffset, UnixTime};
 
@@ -13,8 +13,6 @@ pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
 pub enum Request {
     /// What is known of a card.
     Card { card: CardId, reply: Reply<CardAnswer> },
-    /// The state of every partition held.
-    Status { reply: Reply<Vec<PartitionStatus>> },
     /// Write every shard at the last offset folded, so that nothing is left to replay. The partitions stay paused after
     /// it, and so do those that come later: stop the process, or let them go on with [`Request::GoOn`].
     Drain { reply: Reply<Result<(), OrderError>> },

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! It has no thread, no clock and no socket: [`Worker::step`] is given the time and a log behind [`WorkerLog`], and waits
-//! nowhere but in `poll` or, at the bound, for the open commit, for as long as it is told. So a simulation can crash it between any two calls.
+//! nowhere but in `poll` or, at the bound, for the open commit, for as long as it is told. So a simulation can crash it
+//! between any two calls.
 //!
 //! What it keeps: **a commit is one transaction** (invariant 2: events, checkpoint and offsets, or nothing); **nothing
 //! that a crash can repeat has an effect twice** (4: `commits.rs` says how an unknown end is resolved; rows leave only
@@ -23,7 +24,8 @@
 //! | `commits.rs` | the queue of sealed commits and the resolution of unknown ends |
 //! | `group.rs`, `partition.rs`, `parked.rs`, `turns.rs` | partitions coming and going |
 //! | `rows.rs`, `ticks.rs` | what ClickHouse has, and how the log learns it |
-//! | `orders.rs`, `status.rs` | questions, drain, skip |
+//! | `mailbox.rs`, `orders.rs`, `status.rs` | questions, drain, skip |
+//! | `settings.rs`, `report.rs`, `faults.rs` | what it is told, what a step did, mistakes that tests plant |
 //! | `shelf.rs` | where questions are answered while it waits |
 
 mod commits;
@@ -160,17 +162,13 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
         &mut self.log
     }
 
-    /// Where the sink is reached, e.g. by a simulation.
-    pub fn sink_mut(&mut self) -> &mut S {
+    /// The sink, for tests that shut it and look at what it took.
+    #[cfg(test)]
+    pub(crate) fn sink_mut(&mut self) -> &mut S {
         &mut self.sink
     }
 
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// Plants or removes faults; for tests only.
-    pub fn set_faults(&mut self, faults: Faults) {
-        self.settings.faults = faults;
     }
 }

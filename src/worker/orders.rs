@@ -22,7 +22,6 @@ impl<L: WorkerLog, S: RowSink> Worker<L, S> {
     fn answer(&mut self, request: Request) {
         match request {
             Request::Card { card, reply } => reply(self.card(card)),
-            Request::Status { reply } => reply(self.status(self.now)),
             Request::Drain { reply } => {
                 self.drain();
                 self.drains.push(reply);

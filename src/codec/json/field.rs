@@ -204,11 +204,9 @@ impl<'a> Field<'a> {
 /// Greatest whole number up to which every whole number is an `f64`.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Digits of the longest number (an IMEISV).
-const DIGITS_MAX: usize = 16;
-
 pub(crate) fn parse_digits(text: &str) -> Option<u64> {
-    let fits = (1..=DIGITS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = (1..=crate::limits::NUMBER_DIGITS_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit());
     fits.then(|| text.bytes().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
 }
 

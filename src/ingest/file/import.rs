@@ -6,7 +6,7 @@
 
 use super::super::directory::Directory;
 use super::super::ledger::IngestLedger;
-use super::super::options::{Clock, Options};
+use super::super::{Clock, Options};
 use super::check::header_of;
 use super::out::Out;
 use super::reader::{FileReader, Written};

@@ -6,12 +6,12 @@
 use super::super::directory::Directory;
 use super::super::ledger::{IngestLedger, IngestOutcome, Source};
 use super::super::letters::{self, Raw};
-use super::super::options::{Clock, Options};
 use super::super::outbox::{Letter, Outbox};
 use super::super::packer::{Packer, When};
 use super::super::parking::Kind;
 use super::super::place::{Place, Placed, outside_cdr, outside_reading};
 use super::super::sources::Ref;
+use super::super::{Clock, Options};
 use super::reader::{Content, FileRecord};
 use crate::codec::directory as entries;
 use crate::ingest::formats::Notes;

@@ -7,9 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{RHYTHM_DAYS, RHYTHM_DISTANCES_MIN, SILENCE_MS_MIN, SILENCE_TIMES};
-
-const DAY_MS: i64 = 86_400_000;
+use crate::limits::{DAY_MS, RHYTHM_DAYS, RHYTHM_DISTANCES_MIN, SILENCE_MS_MIN, SILENCE_TIMES};
 
 /// What is known of the distances between arrivals.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

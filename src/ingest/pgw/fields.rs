@@ -26,7 +26,7 @@ pub(super) fn unsigned(tlv: &Tlv<'_>, field: &'static str) -> Result<u64, Record
 /// A duration in seconds. It may be negative where a clock was set; beyond a century either way it is cut, which leaves
 /// it to the meter to refuse the record as too long.
 pub(super) fn seconds(tlv: &Tlv<'_>) -> Result<i64, RecordError> {
-    const CENTURY: i64 = 36_525 * 86_400;
+    const CENTURY: i64 = 36_525 * crate::limits::DAY_S;
     let first = *tlv.value.first().ok_or(RecordError::field(tlv.at, "duration", FieldProblem::Empty))?;
     if tlv.value.len() > 8 {
         return Err(RecordError::field(tlv.at, "duration", FieldProblem::TooLarge));
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_duration_may_be_negative_and_is_cut_at_a_century() {
-        let century = 36_525 * 86_400;
+        let century = 36_525 * crate::limits::DAY_S;
         let cases: [(&[u8], Option<i64>); 7] = [
             (&[0x03, 0x84], Some(900)),
             (&[0xFF], Some(-1)),

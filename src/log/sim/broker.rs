@@ -12,7 +12,7 @@ use crate::log::topic::Retention;
 use crate::log::{LogError, Topic, TopicPartition};
 
 /// `delete.retention.ms`: how long a tombstone stays.
-const TOMBSTONES_MS: i64 = 86_400_000;
+const TOMBSTONES_MS: i64 = crate::limits::DAY_MS;
 
 /// One topic.
 #[derive(Debug)]
