@@ -1,4 +1,4 @@
-//! Corrections by an operator: usage adjusted by hand, and records posted that were set aside (`domain.md` C5, C7).
+//! Corrections by an operator: usage adjusted by hand, and records posted that were set aside (`docs/rules.md` C5, C7).
 //!
 //! An adjustment is a signed figure beside the sources' totals of an open day, which C4 does not choose among: it stays
 //! whatever the sources say later. It burns like usage of its day. A cycle that has closed lately is restated: its sum
@@ -17,6 +17,7 @@ use super::dates::{DaySpan, Ruler};
 use super::due;
 use super::effects::Effects;
 use super::seen::Known;
+use super::state::CardState;
 use crate::codec::quarantine::Qid;
 use crate::codec::time::day_text;
 use crate::limits::{DAY_S, LATE_HORIZON_DAYS_DEFAULT, ORDER_DAYS, RECORD_BYTES_MAX, RESTATED_S_MAX};
@@ -61,12 +62,11 @@ pub(super) fn adjust(
     if !refer(card, "adjust", reference, &content, ctx)? {
         return Ok(());
     }
+    let asked = Asked { reference, bytes: *bytes, reason: reason.as_deref() };
     if let Some(day) = day.filter(|day| is_restatable(card, *day, ctx)) {
-        let asked = Asked { reference, bytes: *bytes, reason: reason.as_deref() };
         return restate(card, day, asked, ctx, because, effects);
     }
     let adjusted = take(card, &days, *bytes, ctx);
-    let asked = Asked { reference, bytes: *bytes, reason: reason.as_deref() };
     tell(card, adjusted, asked, ctx, because, effects);
     Ok(())
 }
@@ -79,7 +79,7 @@ struct Asked<'a> {
     reason: Option<&'a str>,
 }
 
-/// Gives a cycle that is closed another sum; the figures of its days stay (`domain.md` C6).
+/// Gives a cycle that is closed another sum; the figures of its days stay (`docs/rules.md` C6).
 fn restate(
     card: &mut Card,
     day: Day,
@@ -251,6 +251,10 @@ fn tell(
         reason: asked.reason.map(str::to_owned),
     };
     ctx.emit(card, because, body, effects);
+    if !card.has_account() && card.state != CardState::Cancelled {
+        // What is used may be this alone.
+        book::begin(card, ctx, because, effects);
+    }
     book::evaluate(card, ctx, because, effects);
     due::reschedule(card, ctx);
 }

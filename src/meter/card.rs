@@ -45,7 +45,7 @@ pub(super) struct Card {
     pub ids: Ids,
     pub account: Account,
     pub numbers: Numbers,
-    /// Where its open days are cut, ascending (`domain.md` P3).
+    /// Where its open days are cut, ascending (`docs/rules.md` P3).
     cuts: Box<[UnixTime]>,
     /// What few records need.
     cold: Option<Box<Cold>>,
@@ -264,6 +264,7 @@ impl Card {
     /// It goes to another carrier without usage: what the one before declared and told is of that one's days.
     pub(super) fn leave_carrier(&mut self) {
         self.usage.forget_declared();
+        self.estimates = [0; ESTIMATES_MAX];
         if let Some(cold) = &mut self.cold {
             cold.totals = None;
         }
@@ -285,16 +286,23 @@ impl Card {
         purse.map(|purse| (purse.credits(), purse.recipients())).unwrap_or_default()
     }
 
-    /// The place of an estimating feed, or the one that it would take; `None` when other feeds hold all.
-    pub(super) fn estimate(&self, feed: u64) -> Option<Source> {
-        let place = self.estimates.iter().position(|held| *held == feed || *held == 0)?;
-        Source::estimate(place)
+    /// The place of an estimating feed, or the one that it would take; `None` when other feeds hold all. One that no longer
+    /// `estimates` leaves its place when nothing open was told by it.
+    pub(super) fn estimate(&self, feed: u64, estimates: impl Fn(u64) -> bool) -> Option<Source> {
+        let held = self.estimates.iter().position(|held| *held == feed || *held == 0);
+        let left = |place: &usize| {
+            let gone = self.estimates.get(*place).is_some_and(|held| !estimates(*held));
+            gone && Source::estimate(*place).is_some_and(|source| !self.usage.is_open_by(source))
+        };
+        Source::estimate(held.or_else(|| (0..ESTIMATES_MAX).find(left))?)
     }
 
     /// Gives an estimating feed the place that [`Self::estimate`] named.
-    pub(super) fn hold_estimate(&mut self, feed: u64) {
-        if let Some(place) = self.estimates.iter_mut().find(|held| **held == feed || **held == 0) {
-            *place = feed;
+    pub(super) fn hold_estimate(&mut self, feed: u64, source: Source) {
+        for (place, held) in self.estimates.iter_mut().enumerate() {
+            if Source::estimate(place) == Some(source) {
+                *held = feed;
+            }
         }
     }
 

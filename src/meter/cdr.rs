@@ -1,4 +1,4 @@
-//! CDRs (`domain.md` C2, C3, C5, C8): checked in order of precedence, then dated and counted.
+//! CDRs (`docs/rules.md` C2, C3, C5, C8): checked in order of precedence, then dated and counted.
 //!
 //! A check that fails changes nothing of the card, so that a repeat meets the same outcome again. The order: what cannot
 //! be right (rejected), what is not the card's (unknown), what is too long (flood), too late, then identity.
@@ -104,7 +104,7 @@ pub(super) fn estimate_source(card: &Card, hash: u64, name: &str, ctx: &Ctx<'_>)
         Some(FeedRole::Settling) => {
             wrong(format!("feed {name:?} settles, but not for carrier {:?}", ctx.carrier.name))
         }
-        Some(FeedRole::Estimate) => card.estimate(hash).map_or_else(
+        Some(FeedRole::Estimate) => card.estimate(hash, |held| ctx.index.estimates(held)).map_or_else(
             || wrong(format!("feed {name:?} would be the third estimating feed of the card; two count")),
             Ok,
         ),
@@ -142,9 +142,7 @@ fn check_id(card: &mut Card, cdr: &Cdr<'_>, home: &DaySpan, ctx: &Ctx<'_>) -> Re
 }
 
 fn count(card: &mut Card, cdr: &Cdr<'_>, source: Source, ctx: &Ctx<'_>, effects: &mut Effects) {
-    if source != Source::Settling {
-        card.hold_estimate(cdr.feed.hash);
-    }
+    card.hold_estimate(cdr.feed.hash, source);
     let rule = ctx.carrier.split;
     let mut counting = Counting::new(card, ctx, source, Some(last_moment(cdr)));
     if cdr.slices.is_empty() {

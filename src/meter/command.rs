@@ -48,13 +48,35 @@ pub(super) fn fold(
     }
     let result = match (known, check_time(command.at, ctx.now)) {
         (Known::Full, _) => Err("the card has 4,096 commands of the last 90 days already".to_owned()),
-        (_, Err(reason)) => Err(reason),
-        _ => apply(card, command, ctx, because, effects),
+        (_, timely) => timely,
+    };
+    let result = match result {
+        Ok(()) => apply(card, command, ctx, because, effects),
+        Err(reason) => {
+            tell_payer(card, command, &reason, ctx, because, effects);
+            Err(reason)
+        }
     };
     ctx.changed(card, effects);
     due::reschedule(card, ctx);
     ctx.emit(card, because, answer(&command.id, result), effects);
     Verdict::counted(0)
+}
+
+/// A recharge is refused unread, and its payer is to be refunded. Of an old one nobody knows any more whether it was taken.
+fn tell_payer(
+    card: &Card,
+    command: &CardCommand,
+    reason: &str,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) {
+    let is_old = is_old(command.at, ctx.now);
+    if matches!(command.body, CommandBody::Recharge { .. }) && !is_old && !was_taken(card, &command.body, ctx)
+    {
+        refuse_recharge(card, &command.body, reason, ctx, because, effects);
+    }
 }
 
 /// The one answer of a command.
@@ -66,15 +88,19 @@ pub(super) fn answer(command: &str, result: Result<(), Refusal>) -> EventBody {
     }
 }
 
-/// Old commands are refused because their ids are no longer known (`domain.md` C9).
+/// Old commands are refused because their ids are no longer known (`docs/rules.md` C9).
 pub(super) fn check_time(at: UnixTime, now: UnixTime) -> Result<(), Refusal> {
-    if at < now.saturating_sub(ORDER_DAYS.saturating_mul(DAY_S)) {
+    if is_old(at, now) {
         return Err("its `at` is more than 90 days ago".to_owned());
     }
     if at > now.saturating_add(FUTURE_S_MAX) {
         return Err("its `at` is more than 10 minutes after log time".to_owned());
     }
     Ok(())
+}
+
+fn is_old(at: UnixTime, now: UnixTime) -> bool {
+    at < now.saturating_sub(ORDER_DAYS.saturating_mul(DAY_S))
 }
 
 fn apply(
@@ -187,8 +213,8 @@ fn apply_cancelled(
         body @ CommandBody::RecordPost { .. } if !life::is_tombstone(card) => {
             adjust::post(card, body, ctx, because, effects)
         }
-        // The credits of a SIM that was swapped may leave it after its end.
-        CommandBody::CreditsMove { other: Move::To(_), .. } => {
+        // The credits of a SIM that was swapped may leave it after its end, and with them that of a message which failed.
+        CommandBody::CreditsMove { other: Move::To(_), .. } | CommandBody::CreditsReturn { .. } => {
             notify::obey(card, body, ctx, because, effects)
         }
         _ => Err("the card is cancelled, and that is final".to_owned()),
@@ -256,15 +282,31 @@ fn recharge_cancelled(
     because: &Because<'_>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
-    let order = order_of(card, body, ctx);
-    if !life::is_tombstone(card) && card.account.has_taken(&order, ctx.now) {
+    if was_taken(card, body, ctx) {
         return Ok(());
     }
     let reason = "the card is cancelled, which is final";
+    refuse_recharge(card, body, reason, ctx, because, effects);
+    Err(reason.to_owned())
+}
+
+/// Whether the same order was taken before, as far as is remembered.
+fn was_taken(card: &Card, body: &CommandBody, ctx: &Ctx<'_>) -> bool {
+    !life::is_tombstone(card) && card.account.has_taken(&order_of(card, body, ctx), ctx.now)
+}
+
+fn refuse_recharge(
+    card: &Card,
+    body: &CommandBody,
+    reason: &str,
+    ctx: &Ctx<'_>,
+    because: &Because<'_>,
+    effects: &mut Effects,
+) {
+    let order = order_of(card, body, ctx);
     let (order, payment) = (order.order.to_owned(), order.payment.clone());
     let body = EventBody::RechargeRefused { order, payment, reason: reason.to_owned() };
     ctx.emit(card, because, body, effects);
-    Err(reason.to_owned())
 }
 
 /// A registration, and what the card brings along if it comes in mid-life: both or neither.

@@ -1,6 +1,6 @@
 //! What time brings to one card: packages that end, days and cycles that close, days that were declared complete.
 //!
-//! Invariant (`domain.md` T): what is due happens in order of its due time, before any record of the card with a later log
+//! Invariant (`docs/rules.md` T): what is due happens in order of its due time, before any record of the card with a later log
 //! time, and as of its due time, however late it is come to. A declaration of the settling feed counts from the log time
 //! at which it was made, so that a card does not tell when the sweep came by.
 
@@ -88,7 +88,7 @@ fn end_cycle(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
 }
 
 /// Notes what is left of the cycles that are about to close, while the packages that their last days burn are still there:
-/// until now a late record has burnt of it (`domain.md` P3).
+/// until now a late record has burnt of it (`docs/rules.md` P3).
 fn settle_cycles(card: &mut Card, ctx: &Ctx<'_>, at: UnixTime) {
     let (calendar, horizon_s) = (ctx.calendar(), ctx.index.horizon_s);
     let closing = card.usage.cycles().iter().filter(|cycle| cycle.closes_by(calendar, horizon_s, at));
@@ -126,11 +126,14 @@ fn close_cycles(card: &mut Card, ctx: &Ctx<'_>, because: &Because<'_>, effects: 
     }
 }
 
-/// Takes what the settling feed has declared, as of its declaration: a package that has ended since is still in force.
+/// Takes what the settling feed has declared, as of its declaration: a package that has ended since is still in force. Where
+/// packages move in that very second, they do so first: in between one has ended, and the next is not there yet.
 fn complete(card: &mut Card, whole: WholeThrough, ctx: &Ctx<'_>, effects: &mut Effects) {
     if card.usage.complete(ctx.calendar(), whole.through, ctx.position.offset) {
         ctx.changed(card, effects);
-        book::evaluate(card, ctx, &Because::timer(whole.at), effects);
+        if !card.account.moves_at(whole.at) {
+            book::evaluate(card, ctx, &Because::timer(whole.at), effects);
+        }
         reschedule(card, ctx);
     }
 }

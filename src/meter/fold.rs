@@ -317,7 +317,9 @@ impl Meter {
         }
         let catalogue = Arc::new(catalogue);
         let index = CatalogueIndex::new(catalogue.clone())?;
-        if let Some(reason) = self.catalogue().and_then(|held| catalogue.breaks(held)) {
+        let now = self.log_time;
+        let breaks = |held: &Arc<Catalogue>| catalogue.breaks(held).or_else(|| catalogue.rewrites(held, now));
+        if let Some(reason) = self.catalogue().and_then(breaks) {
             effects.catalogue_conflicts.push(CatalogueConflict { version, reason });
             return Ok(());
         }

@@ -44,7 +44,7 @@ pub(super) struct CatalogueIndex {
     default_rules: Vec<Watch>,
     /// Whether any rule of a plan or of the fleet watches cards without packages too.
     pub watches_usage: bool,
-    /// Keys the ids of records (`domain.md` C3).
+    /// Keys the ids of records (`docs/rules.md` C3).
     pub seed: u64,
     /// How long after its end a day accepts records, seconds.
     pub horizon_s: i64,
@@ -111,6 +111,10 @@ impl CatalogueIndex {
 
     pub(super) fn feed(&self, hash: u64) -> Option<FeedRole> {
         self.feed_terms(hash).map(|feed| feed.role)
+    }
+
+    pub(super) fn estimates(&self, hash: u64) -> bool {
+        self.feed(hash) == Some(FeedRole::Estimate)
     }
 
     /// How long a feed may be silent before it is taken to be away, seconds.

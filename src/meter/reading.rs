@@ -1,4 +1,4 @@
-//! Readings of devices' counters (`domain.md` R1 to R3): a counter's increase is spread over its interval, at most over
+//! Readings of devices' counters (`docs/rules.md` R1 to R3): a counter's increase is spread over its interval, at most over
 //! the open days. A fall is named in an event, whatever it counts. Carriers' totals go to [`super::totals`].
 //!
 //! Like CDRs, what is not counted changes nothing of the card.
@@ -49,7 +49,7 @@ fn take(
     ctx: &Ctx<'_>,
     effects: &mut Effects,
 ) -> Verdict {
-    card.hold_estimate(reading.feed.hash);
+    card.hold_estimate(reading.feed.hash, admitted.source);
     card.cold().counters.take(reading);
     let because = ctx.record(reading.origin.received_ms);
     if let Some(fell) = admitted.fell {

@@ -1,4 +1,4 @@
-//! Totals that carriers tell: of a day, or of a cycle to date (`domain.md` R3). They replace, never add.
+//! Totals that carriers tell: of a day, or of a cycle to date (`docs/rules.md` R3). They replace, never add.
 //!
 //! Such a reading has a counter of a reserved kind ([`TotalOf`]) and the carrier's feed, settling or estimating. A feed
 //! tells totals of a card or records, not both: once it has told a total, its CDRs and readings are rejected.
@@ -168,9 +168,7 @@ fn take(
     if !card.cold().totals.get_or_insert_default().take(poll.total, reading.feed.hash, open_from) {
         return Verdict::new(Outcome::Flood, 0, "the card has 256 totals of open days already");
     }
-    if poll.source != Source::Settling {
-        card.hold_estimate(reading.feed.hash);
-    }
+    card.hold_estimate(reading.feed.hash, poll.source);
     card.note_totals(poll.source);
     let (more, less) = (poll.total.said.beyond(poll.had), poll.had.beyond(poll.total.said));
     if poll.total.said == poll.had {

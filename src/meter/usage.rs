@@ -1,7 +1,7 @@
 //! What one card used: totals of its days by source, and of its cycles.
 //!
 //! A day's totals stand in pieces (the whole day, or what lies between cuts), each by source; the used of a day is the
-//! settling feed's total if the day is complete, else the greatest of all (`domain.md` C4); a cycle is the sum of its days.
+//! settling feed's total if the day is complete, else the greatest of all (`docs/rules.md` C4); a cycle is the sum of its days.
 //! Invariant: `Cycle::by`, `used` and `settled` are the sums over its days at every moment, in whatever order records came;
 //! of the cycle in which a card came in mid-life, `used` is that and what it brought along.
 
@@ -121,6 +121,11 @@ impl Usage {
         if let Some(cycle) = held.find(|cycle| cycle.start <= day && day < cycle.end && !cycle.closed) {
             cycle.changed_at = offset;
         }
+    }
+
+    /// Whether an open cycle has anything that a source told.
+    pub(super) fn is_open_by(&self, source: Source) -> bool {
+        self.cycles.iter().any(|cycle| !cycle.closed && cycle.by[source as usize].total() > 0)
     }
 
     /// Whether every day and cycle that is held is closed.

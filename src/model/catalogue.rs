@@ -8,9 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{CreditsPolicy, Rule, RulesPolicy, UnixTime, rules_problem};
 use crate::limits::{
-    DAY_S, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, RESTART_DIVISOR_DEFAULT, RESTART_DIVISOR_MAX,
-    STALE_AFTER_MIN_DEFAULT, STALE_AFTER_MIN_MAX, WRAP_MBIT_S_DEFAULT, WRAP_MBIT_S_MAX,
+    CYCLE_DAYS_MAX, DAY_S, FUTURE_S_MAX, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, ORDER_DAYS,
+    RESTART_DIVISOR_DEFAULT, RESTART_DIVISOR_MAX, STALE_AFTER_MIN_DEFAULT, STALE_AFTER_MIN_MAX,
+    WRAP_MBIT_S_DEFAULT, WRAP_MBIT_S_MAX,
 };
+
+/// No card holds an older day or cycle, nor can one be restated.
+const HELD_DAYS: Day = LATE_HORIZON_DAYS_MAX as Day + ORDER_DAYS as Day + 2 * CYCLE_DAYS_MAX;
 
 /// A calendar day in a carrier's zone: days since 1970-01-01 in local reckoning.
 pub type Day = i32;
@@ -42,7 +46,7 @@ pub struct Catalogue {
     pub credits_policy: CreditsPolicy,
 }
 
-/// What explains that a device's counter shows less than before (`domain.md` R2).
+/// What explains that a device's counter shows less than before (`docs/rules.md` R2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CounterRules {
@@ -72,7 +76,7 @@ pub struct Carrier {
     pub settling_days_last: u8,
 }
 
-/// How a CDR over a boundary is dated (`domain.md` C2).
+/// How a CDR over a boundary is dated (`docs/rules.md` C2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitRule {
@@ -245,6 +249,19 @@ impl Calendar {
         self.cycle_of(self.day_of(time)).map_or(Day::MIN, |(first, _)| first)
     }
 
+    /// Whether the days and cycles that have begun by a UTC second are those of another, through the end of the cycle that
+    /// holds it and as far back as a card holds any.
+    fn continues(&self, old: &Self, by: UnixTime) -> bool {
+        let today = old.day_of(by);
+        let next = old.cycle_of(today).map_or(today, |(_, next)| next);
+        let known = self.cycle_starts.first().into_iter().chain(old.cycle_starts.first()).copied();
+        let first = known.fold(today.saturating_sub(HELD_DAYS), Day::max);
+        let begun = |calendar: &Self| -> Vec<Day> {
+            calendar.cycle_starts.iter().copied().filter(|day| (first..=next).contains(day)).collect()
+        };
+        begun(self) == begun(old) && (first..=next).all(|day| self.day_start(day) == old.day_start(day))
+    }
+
     fn problem(&self) -> Option<&'static str> {
         if self.offsets.is_empty() {
             return Some("has no offsets");
@@ -307,6 +324,38 @@ impl Catalogue {
         }
         let gone = old.carriers.iter().find(|held| !self.carriers.iter().any(|new| new.name == held.name));
         gone.map(|carrier| format!("carrier {:?} is missing: cards refer to it, keep it", carrier.name))
+            .or_else(|| self.inherits(old))
+    }
+
+    /// A feed that settles for others has declared days of theirs; for a carrier that takes it on they would be whole too.
+    fn inherits(&self, old: &Self) -> Option<String> {
+        let before = |name: &str| old.carriers.iter().find(|held| held.name == name);
+        let taken_on = |carrier: &&Carrier| {
+            carrier.settling_feed.is_some()
+                && before(&carrier.name).is_some_and(|held| held.settling_feed != carrier.settling_feed)
+                && old.carriers.iter().any(|other| other.settling_feed == carrier.settling_feed)
+        };
+        let carrier = self.carriers.iter().find(taken_on)?;
+        Some(format!(
+            "carrier {:?}: its new settling feed {:?} has settled for another carrier, whose days that are whole would be \
+             its own: give it a feed of another name",
+            carrier.name,
+            carrier.settling_feed.as_deref().unwrap_or_default(),
+        ))
+    }
+
+    /// Why this catalogue cannot follow `old` at `now`, log time: days and cycles that have begun stay as they are.
+    #[must_use]
+    pub fn rewrites(&self, old: &Self, now: UnixTime) -> Option<String> {
+        let is_other = |held: &&Carrier| {
+            let new = self.carriers.iter().find(|new| new.name == held.name);
+            new.is_some_and(|new| !new.calendar.continues(&held.calendar, now.saturating_add(FUTURE_S_MAX)))
+        };
+        let carrier = old.carriers.iter().find(is_other)?;
+        Some(format!(
+            "carrier {:?}: days or cycles that have begun would be others; another zone or anchor day is for the next cycle",
+            carrier.name
+        ))
     }
 
     fn check_carrier(&self, carrier: &Carrier) -> Result<(), CatalogueError> {

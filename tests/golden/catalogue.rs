@@ -10,19 +10,22 @@ use crate::words::Words;
 
 /// `catalogue version=1 zone=+08:00 anchor=27 from=2026-06 months=8 …` → a catalogue with one carrier, `carrier`, settled
 /// by `pgw` (or `settling=pgw2`, `settling=none`), and the estimating feeds `probe` and `other`; plans `plain` and `strict`
-/// (suspends when exhausted). `second=-05:00`: beside it `west`, settled by the same feed, whose days are of another zone.
+/// (suspends when exhausted). `without=probe` names no such feed. `second=-05:00`: beside it `west`, settled by the
+/// same feed, whose days are of another zone.
 pub(crate) fn catalogue(words: &mut Words) -> Result<Catalogue, String> {
     let feed = |name: &str, role| Feed { name: name.to_owned(), role, stale_after_minutes: None };
+    let without = words.or("without", "");
+    let feeds = vec![
+        Feed { stale_after_minutes: words.optional("stale")?, ..feed("pgw", FeedRole::Settling) },
+        feed("pgw2", FeedRole::Settling),
+        feed("probe", FeedRole::Estimate),
+        feed("other", FeedRole::Estimate),
+    ];
     Ok(Catalogue {
         version: words.number("version", 1)?,
         deployment: "golden".to_owned(),
         carriers: carriers(words)?,
-        feeds: vec![
-            Feed { stale_after_minutes: words.optional("stale")?, ..feed("pgw", FeedRole::Settling) },
-            feed("pgw2", FeedRole::Settling),
-            feed("probe", FeedRole::Estimate),
-            feed("other", FeedRole::Estimate),
-        ],
+        feeds: feeds.into_iter().filter(|feed| feed.name != without).collect(),
         plans: vec![plan("plain", false, rules(&words.or("plan_rules", ""))?), plan("strict", true, vec![])],
         default_rules: rules(&words.or("rules", ""))?,
         late_horizon_days: words.number("horizon", 8)?,

@@ -1,7 +1,7 @@
 //! Golden scripts: what the meter does, command by command, as a specification that a person can check.
 //!
 //! A script under `tests/golden/` is a list of commands, each with the exact trace that must follow it; the comments
-//! say why the figures are right. The figures were worked out by hand from `domain.md`, not taken from the program, and so
+//! say why the figures are right. The figures were worked out by hand from `docs/rules.md`, not taken from the program, and so
 //! there is no switch that writes them anew. Every command is one message of the log and goes through a pack's bytes.
 //!
 //! After each script the whole log is folded again from every checkpoint that could have been taken on the way, and must
@@ -79,6 +79,7 @@ scripts! {
     closing
     calendars
     whole_by_rule
+    whole_as_a_cycle_begins
     declared
     declared_in_time
     whole_in_two_zones

@@ -1,12 +1,13 @@
-//! Corrections by hand and records that are posted (`domain.md` C5, C7): every one is kept, and a day is what its sources
+//! Corrections by hand and records that are posted (`docs/rules.md` C5, C7): every one is kept, and a day is what its sources
 //! say and all of them.
 
 use std::collections::BTreeMap;
 
-use super::fold::{Cause, Expected, follow_usage};
-use super::line::{Cycle, Line, Terms};
+use super::fold::{Cause, Expected, follow_usage, watches};
+use super::line::{Cycle, Line, State, Terms};
 use super::logbook::Cdr;
 use super::obey::{emit, look};
+use super::wallet::Wallet;
 use crate::codec::quarantine::Qid;
 use crate::model::{
     CardId, CommandBody, Day, EventBody, FeedName, Origin, Outcome, PostInto, PostedCdr, Record, Slices,
@@ -134,6 +135,9 @@ fn say(
         reason,
     };
     emit(card, line, cause, terms, body, out);
+    if !line.wallet.begun && line.state != State::Cancelled && watches(line, terms) {
+        line.with_wallet(terms, terms.now, Wallet::watch);
+    }
     look(card, line, cause, terms, out);
 }
 

@@ -1,4 +1,4 @@
-//! The log of one partition, folded anew by the words of `domain.md`: what each record came to, what had to be published.
+//! The log of one partition, folded anew by the words of `docs/rules.md`: what each record came to, what had to be published.
 
 use std::collections::BTreeMap;
 
@@ -264,7 +264,8 @@ impl Fold {
         self.lend(card, |line, terms, out| {
             let told = std::mem::replace(&mut line.complete_through, declared.through);
             let moved = |day: &Day| *day > told && *day <= declared.through && *day > line.closed_through;
-            if line.days().iter().any(moved) {
+            // What moves in that second is looked at when it has moved.
+            if line.days().iter().any(moved) && !line.wallet.moves_at(declared.at) {
                 look(card, line, Cause { at: declared.at, position: None, command: None }, terms, out);
             }
         });

@@ -40,7 +40,11 @@ pub(super) fn obey(
         return if *held == said { Outcome::Duplicate } else { Outcome::Conflict };
     }
     line.commands.insert(command.id.clone(), (said, now));
-    let applied = in_time(command.at, now) && apply(card, line, command, cause, terms, out);
+    let timely = in_time(command.at, now);
+    if !timely && command.at > now {
+        refund(card, line, command, cause, terms, out);
+    }
+    let applied = timely && apply(card, line, command, cause, terms, out);
     let body = if applied {
         EventBody::CommandApplied { command: command.id.clone() }
     } else {
@@ -49,9 +53,38 @@ pub(super) fn obey(
     emit(card, line, cause, terms, body, out);
     if let Some(answer) = out.last_mut() {
         // The answer to one that is older than what is remembered may be a second one.
-        answer.forgettable = !in_time(command.at, now);
+        answer.forgettable = !timely;
     }
     Outcome::Counted
+}
+
+/// Who has paid for what comes from the future is told; an old one may have been taken when it was new.
+fn refund(
+    card: CardId,
+    line: &mut Line,
+    command: &CardCommand,
+    cause: Cause<'_>,
+    terms: Terms<'_>,
+    out: &mut Vec<Expected>,
+) {
+    let Some(order) = order(line, &command.body) else { return };
+    if line.tombstone.is_some() || !line.wallet.has_taken(&order, terms.now) {
+        let (order, payment) = (order.id, order.payment);
+        emit(
+            card,
+            line,
+            cause,
+            terms,
+            EventBody::RechargeRefused { order, payment, reason: String::new() },
+            out,
+        );
+    }
+}
+
+fn order(line: &Line, body: &CommandBody) -> Option<Order> {
+    let CommandBody::Recharge { order, channel, payment, package, mode } = body else { return None };
+    let channel = if channel.is_empty() { line.channel.clone() } else { channel.clone() };
+    Some(Order { id: order.clone(), channel, payment: payment.clone(), spec: package.clone(), mode: *mode })
 }
 
 /// What a command says, without when it was given and how its card was written.
@@ -76,17 +109,14 @@ fn apply(
     let why =
         |reason: &Option<String>| reason.as_ref().map_or("command".to_owned(), |r| format!("command: {r}"));
     match &command.body {
-        CommandBody::Recharge { order, channel, payment, package, mode } => {
-            let channel = if channel.is_empty() { line.channel.clone() } else { channel.clone() };
-            let (id, payment) = (order.clone(), payment.clone());
-            let order = Order { id, channel, payment, spec: package.clone(), mode: *mode };
-            recharge(card, line, order, cause, terms, out)
+        body @ CommandBody::Recharge { .. } => {
+            order(line, body).is_some_and(|order| recharge(card, line, order, cause, terms, out))
         }
         CommandBody::Confirm { state } => {
             life::confirm(card, line, *state, cause, terms, out);
             true
         }
-        body @ CommandBody::CreditsMove { other: Move::To(_), .. } => {
+        body @ (CommandBody::CreditsMove { other: Move::To(_), .. } | CommandBody::CreditsReturn { .. }) => {
             credits::obey(card, line, body, cause, terms, out)
         }
         CommandBody::UsageAdjust { .. } | CommandBody::RecordPost { .. } if line.tombstone.is_some() => false,
@@ -96,9 +126,9 @@ fn apply(
         CommandBody::Void { order, reference, burnt } => {
             void(card, line, (order, reference, *burnt), cause, terms, out)
         }
-        body @ (CommandBody::CreditsAdd { .. }
-        | CommandBody::CreditsMove { .. }
-        | CommandBody::CreditsReturn { .. }) => credits::obey(card, line, body, cause, terms, out),
+        body @ (CommandBody::CreditsAdd { .. } | CommandBody::CreditsMove { .. }) => {
+            credits::obey(card, line, body, cause, terms, out)
+        }
         CommandBody::RecipientsSet { recipients } => {
             let right = credits::are_right(recipients);
             if right {
@@ -252,10 +282,8 @@ fn register_line(
     if let Some(recipients) = &register.recipients {
         line.credits.recipients.clone_from(recipients);
     }
-    for (number, from, to) in
-        line.numbers.iter_mut().filter(|(n, _, to)| to.is_none() && !register.numbers.contains(n))
-    {
-        let _ = number;
+    let released = line.numbers.iter_mut().filter(|(n, _, to)| to.is_none() && !register.numbers.contains(n));
+    for (_, from, to) in released {
         *to = Some(command.at.max(*from));
     }
     for number in &register.numbers {
