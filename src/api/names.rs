@@ -9,14 +9,12 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
 use super::{Api, problem::Problem};
-use crate::limits::NUMBER_DIGITS_MIN;
+use crate::limits::{NUMBER_DIGITS_MAX, NUMBER_DIGITS_MIN};
 use crate::model::{CardId, Number, NumberKind, UnixTime};
 use crate::shell::{SharedDirectory, wall_ms};
 
 /// The kinds of number that name a card.
 const KINDS: [(&str, NumberKind); 2] = [("imsi", NumberKind::Imsi), ("msisdn", NumberKind::Msisdn)];
-/// Digits of the longest number.
-const DIGITS_MAX: usize = 16;
 /// Cards that an answer names.
 const SHOWN: usize = 4;
 
@@ -44,7 +42,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let name = Path::<String>::from_request_parts(parts, state).await;
-        name.map(|Path(name)| Self(name)).map_err(|rejection| Problem::BadRequest(rejection.body_text()))
+        let no_text = |_| Problem::BadRequest("what the path names is no text in UTF-8".to_owned());
+        name.map(|Path(name)| Self(name)).map_err(no_text)
     }
 }
 
@@ -112,7 +111,7 @@ fn read(name: &str) -> Result<Name, Problem> {
     };
     let digits = text.strip_prefix('+').unwrap_or(text);
     let least = if kinds.len() > 1 { NUMBER_DIGITS_MIN } else { 1 };
-    if (least..=DIGITS_MAX).contains(&digits.len())
+    if (least..=NUMBER_DIGITS_MAX).contains(&digits.len())
         && let Some(number) = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())
     {
         return Ok(Name::Number(kinds, number.unwrap_or_default()));

@@ -17,12 +17,16 @@ pub(super) struct Skip {
     reason: String,
 }
 
+const NO_PARTITION: &str =
+    "partition: the number of one is expected in the path, as GET /v1/partitions has it";
+
 pub(super) async fn skip(
     State(api): State<Api>,
     partition: Result<Path<u32>, PathRejection>,
     skip: Result<Json<Skip>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let Path(partition) = partition.map_err(|rejection| Problem::BadRequest(rejection.body_text()))?;
+    let no_number = |_| Problem::BadRequest(NO_PARTITION.to_owned());
+    let Path(partition) = partition.map_err(no_number)?;
     let Json(skip) = skip.map_err(Problem::from)?;
     if !api.workers.has(partition) {
         return Err(Problem::NotFound(format!("the log has no partition {partition}")));

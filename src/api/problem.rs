@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::coding::Coding;
-use crate::limits::{API_BODY_BYTES_MAX, CLIENT_BODY_MS};
+use crate::limits::{API_BODY_BYTES_MAX, CLIENT_BODY_MS, PAGE_ROWS_MAX};
 use crate::rollup::Failure;
 use crate::shell::NoAnswer;
 
@@ -148,7 +148,24 @@ impl From<NoAnswer> for Problem {
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
-        Self::BadRequest(rejection.body_text())
+        Self::BadRequest(misasked(&rejection.body_text()))
+    }
+}
+
+/// Which parameter of a query is wrong, and what is expected, from what the reader of queries says.
+fn misasked(said: &str) -> String {
+    let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(said);
+    let unknown = said.split_once("unknown field `").and_then(|(_, rest)| rest.split_once("`, expected "));
+    if let Some((name, known)) = unknown {
+        return format!("{name}: there is no such parameter; expected is {}", known.replace('`', ""));
+    }
+    if let Some((_, name)) = said.split_once("duplicate field `") {
+        return format!("{}: it is said more than once", name.trim_end_matches('`'));
+    }
+    match said.split_once(": ") {
+        Some(("limit", _)) => format!("limit: a number within 1..={PAGE_ROWS_MAX} is expected"),
+        Some((name, why)) => format!("{name}: it cannot be read: {why}"),
+        None => format!("the query cannot be read: {said}"),
     }
 }
 
@@ -216,6 +233,32 @@ mod tests {
         let body = axum::body::to_bytes(named.into_body(), 4_096).await.expect("a body");
         let problem: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(problem["detail"], "this path does not take that method: it takes GET, HEAD");
+    }
+
+    #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        card: Option<String>,
+        limit: Option<usize>,
+        cursor: Option<String>,
+    }
+
+    fn asked(query: &str) -> Result<Asked, String> {
+        let uri: axum::http::Uri = format!("/v1/quarantine?{query}").parse().expect("a path");
+        let asked = axum::extract::Query::<Asked>::try_from_uri(&uri);
+        asked.map(|asked| asked.0).map_err(|rejection| Problem::from(rejection).to_string())
+    }
+
+    #[test]
+    fn who_asks_wrongly_is_told_which_parameter_and_what_is_expected() {
+        let right = Asked { card: Some("c".to_owned()), limit: Some(3), cursor: None };
+        assert_eq!(asked("card=c&limit=3"), Ok(right));
+        let wrong = |query: &str| asked(query).expect_err("it cannot be read");
+        let limit = format!("limit: a number within 1..={PAGE_ROWS_MAX} is expected");
+        assert_eq!([wrong("limit=many"), wrong("limit=-1")], [limit.clone(), limit]);
+        let none = "colour: there is no such parameter; expected is one of card, limit, cursor";
+        assert_eq!(wrong("colour=red"), none);
+        assert_eq!(wrong("card=a&card=b"), "card: it is said more than once");
     }
 
     /// Every type stands in `docs/http.md`, and no other.

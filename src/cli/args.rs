@@ -69,9 +69,13 @@ pub(super) enum Command {
     /// The ClickHouse engine as a library behind HTTP on loopback, for development.
     Clickhouse(ClickhouseArgs),
     /// Completion script for a shell.
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        /// The shell that reads it.
+        shell: clap_complete::Shell,
+    },
     /// Manual page on standard output; with a directory one a command, into it.
     Man {
+        /// Where the pages go; made if it is not there.
         #[arg(long, value_name = "DIR")]
         directory: Option<PathBuf>,
     },
@@ -79,16 +83,16 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Cards of the fleet.
+    /// Cards of the fleet, within 100..=1000000.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     pub cards: u32,
     /// Where the log is kept; a second start goes on from there.
-    #[arg(long, value_name = "DIR")]
-    pub directory: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", default_value = ".demo")]
+    pub directory: PathBuf,
     /// Where HTTP listens.
-    #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
-    /// Simulated seconds a second.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Simulated seconds a second, within 1..=86400.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub speed: u32,
     /// End after so many seconds instead of at Ctrl-C.
@@ -184,8 +188,8 @@ pub(super) struct FilesArgs {
     /// mapped-json as the configuration describes the feed.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
-    /// Files. Without a format: canonical lines, or 3GPP records, plain BER or TS 32.297, of P-GW and CHF or of S-GW; told apart by
-    /// content.
+    /// Files. Without a format: canonical lines, or 3GPP records, plain BER or TS 32.297, of P-GW and CHF or of S-GW;
+    /// told apart by content.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
 }
@@ -232,7 +236,7 @@ pub(super) struct CardEventsArgs {
     /// As they are committed, from now on.
     #[arg(long, short)]
     pub follow: bool,
-    /// How many at most.
+    /// How many at most, within 1..=100000.
     #[arg(long, default_value_t = 100, conflicts_with = "follow", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
     #[command(flatten)]
@@ -269,7 +273,7 @@ pub(super) struct QuarantineListArgs {
     /// late, conflict, flood, unknown, rejected or unreadable.
     #[arg(long)]
     pub outcome: Option<String>,
-    /// How many at most.
+    /// How many at most, within 1..=100000.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
     #[command(flatten)]
@@ -290,7 +294,7 @@ pub(super) struct QuarantinePostArgs {
     /// Only show the commands, and what the log holds under the records' ids.
     #[arg(long)]
     pub dry_run: bool,
-    /// Seconds to wait for each answer; 0 = be content that the command was taken.
+    /// Seconds to wait for each answer, within 0..=30; 0 = be content that the command was taken.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=30))]
     pub wait: u64,
     #[command(flatten)]
@@ -322,7 +326,7 @@ pub(super) struct SendArgs {
     /// Names the command: sent again under the same key it has no second effect.
     #[arg(long)]
     pub key: Option<String>,
-    /// Seconds to wait for the answer; 0 = be content that the command was taken.
+    /// Seconds to wait for the answer, within 0..=30; 0 = be content that the command was taken.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=30))]
     pub wait: u64,
     #[command(flatten)]
@@ -339,7 +343,7 @@ pub(super) struct RechargeArgs {
     /// Bytes, or with a unit: 1GiB, 500MiB, 10GB; or "unlimited".
     #[arg(long)]
     pub quota: String,
-    /// 30d (days), 1m (calendar months) or 3c (cycles).
+    /// 30d (days), 1m (calendar months, of which the running one is the first) or 3c (cycles).
     #[arg(long)]
     pub validity: String,
     /// Who sold it.

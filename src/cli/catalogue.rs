@@ -1,10 +1,9 @@
-//! `catalogue apply|show`.
+//! `catalogue apply|show`: compiles a catalogue file, appends it to every partition and waits until it is in force; or prints it.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
-use chrono::DateTime;
+use anyhow::anyhow;
 use hyper::Method;
 use serde_json::json;
 
@@ -13,12 +12,12 @@ use super::exit::{Exit, Failed};
 use super::halted::{Alike, alike, halted, named};
 use super::{kafka, remote, shown};
 use crate::checkpoint::{catalogue_in_force, deployment_of};
-use crate::config::catalogue::{CatalogueFileError, Inputs, compile};
+use crate::config::catalogue::{CatalogueFileError, Inputs, compile, today};
 use crate::config::{self, Config};
 use crate::ingest::catalogue::outputs;
 use crate::log::kafka::{KafkaIngestLog, KafkaLook};
 use crate::log::{IngestLog as _, LogError};
-use crate::model::Catalogue;
+use crate::model::{Catalogue, Clock};
 use crate::shell::{Clocks, wall_ms};
 use crate::stdout::say;
 
@@ -38,21 +37,30 @@ pub(super) fn run(command: &CatalogueCommand, path: Option<&Path>, json: bool) -
     }
 }
 
-fn compiled(file: &Path, deployment: &str, previous: Option<&Catalogue>) -> Result<Catalogue, Failed> {
+/// What a catalogue is compiled for.
+struct Target<'a> {
+    deployment: &'a str,
+    clock: Clock,
+    previous: Option<&'a Catalogue>,
+}
+
+fn compiled(file: &Path, target: &Target<'_>) -> Result<Catalogue, Failed> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         let is_no_text = error.kind() == std::io::ErrorKind::InvalidData;
-        let failed = anyhow!(error).context(format!("cannot read {}", file.display()));
+        let what = if is_no_text { "write it in UTF-8" } else { "name a catalogue file that can be read" };
+        let failed = anyhow!("cannot read {}: {error}: {what}", file.display());
         if is_no_text { Failed::bad_data(failed) } else { failed.into() }
     })?;
-    let now = DateTime::from_timestamp(wall_ms() / 1000, 0).context("the machine's clock is wrong")?;
     let path = file.display().to_string();
-    let from = now.date_naive();
+    let Target { deployment, clock, previous } = *target;
+    let from = today(&text, previous, clock, wall_ms() / 1_000);
     let inputs = Inputs { path: &path, deployment, from, previous };
     compile(&text, &inputs).map_err(|error: CatalogueFileError| Failed::bad_data(error))
 }
 
 fn show(file: &Path, json: bool) -> Result<Exit, Failed> {
-    let catalogue = compiled(file, "shown", None)?;
+    let target = Target { deployment: "shown", clock: Clock::Log, previous: None };
+    let catalogue = compiled(file, &target)?;
     if json {
         say!("{:#}", json!(catalogue));
     } else {
@@ -63,11 +71,12 @@ fn show(file: &Path, json: bool) -> Result<Exit, Failed> {
 
 fn apply(args: &CatalogueApplyArgs, config: &Config, json: bool) -> Result<Exit, Failed> {
     let client = kafka::member(config, &config.kafka.group, "catalogue");
-    let mut look = KafkaLook::open(client).map_err(Failed::unavailable)?;
+    let mut look = KafkaLook::open(client).map_err(|error| Failed::of_log(&error))?;
     of_this_deployment(&mut look, config)?;
     let previous = in_force(&mut look, config)?.into_iter().flatten().max_by_key(|c| c.version);
-    let catalogue = compiled(&args.file, &config.deployment, previous.as_ref())?;
-    if let Some(why) = previous.and_then(|previous| cannot_follow(&catalogue, &previous)) {
+    let (deployment, clock, previous) = (config.deployment.as_str(), config.clock(), previous.as_ref());
+    let catalogue = compiled(&args.file, &Target { deployment, clock, previous })?;
+    if let Some(why) = previous.and_then(|previous| cannot_follow(&catalogue, previous)) {
         return Err(Failed::bad_data(anyhow!("{}: {why}", args.file.display())));
     }
     send(&catalogue, config)?;
@@ -89,7 +98,7 @@ fn apply(args: &CatalogueApplyArgs, config: &Config, json: bool) -> Result<Exit,
 /// Refuses a name that the state is not of: the first catalogue would bind the deployment to it for ever.
 fn of_this_deployment(look: &mut KafkaLook, config: &Config) -> Result<(), Failed> {
     for partition in 0..config.kafka.partitions {
-        if let Some(held) = deployment_of(look, partition).map_err(Failed::unavailable)?
+        if let Some(held) = deployment_of(look, partition).map_err(|error| Failed::of_log(&error))?
             && held != config.deployment
         {
             return Err(Failed::configuration(anyhow!(
@@ -116,20 +125,20 @@ fn cannot_follow(catalogue: &Catalogue, previous: &Catalogue) -> Option<String> 
 /// The catalogue of each partition's checkpoint, by partition.
 fn in_force(look: &mut KafkaLook, config: &Config) -> Result<Vec<Option<Catalogue>>, Failed> {
     (0..config.kafka.partitions)
-        .map(|partition| catalogue_in_force(look, partition).map_err(Failed::unavailable))
+        .map(|partition| catalogue_in_force(look, partition).map_err(|error| Failed::of_log(&error)))
         .collect()
 }
 
 fn send(catalogue: &Catalogue, config: &Config) -> Result<(), Failed> {
     let part = format!("catalogue-{}", std::process::id());
     let client = kafka::member(config, &format!("{}-catalogue", config.kafka.group), &part);
-    let mut log = KafkaIngestLog::open(client).map_err(Failed::unavailable)?;
+    let mut log = KafkaIngestLog::open(client).map_err(|error| Failed::of_log(&error))?;
     // Where time is supplied, a catalogue must not move it: it stands at the beginning of time.
     let time_ms = config.clock_supplied.then_some(0);
     let messages = outputs(catalogue, config.kafka.partitions, time_ms).map_err(Failed::bad_data)?;
     let mut waiting = messages.len();
     for (token, message) in (0..).zip(messages) {
-        log.produce(token, &message).map_err(Failed::unavailable)?;
+        log.produce(token, &message).map_err(|error| Failed::of_log(&error))?;
     }
     let mut failed: Option<LogError> = None;
     while waiting > 0 {
@@ -138,7 +147,7 @@ fn send(catalogue: &Catalogue, config: &Config) -> Result<(), Failed> {
             failed = failed.take().or(result.err());
         });
     }
-    failed.map_or(Ok(()), |error| Err(Failed::unavailable(error)))
+    failed.map_or(Ok(()), |error| Err(Failed::of_log(&error)))
 }
 
 /// Returns when the version is in force in every partition.

@@ -1,8 +1,6 @@
 //! `demo`: needs no configuration.
 
 use std::io::IsTerminal as _;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::DemoArgs;
@@ -12,8 +10,8 @@ use crate::demo::{Options, run as run_demo};
 pub(super) fn run(args: DemoArgs) -> Result<Exit, Failed> {
     let options = Options {
         cards: args.cards,
-        directory: args.directory.unwrap_or_else(|| PathBuf::from(".demo")),
-        listen: args.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+        directory: args.directory,
+        listen: args.listen,
         speed: args.speed,
         run_for: args.seconds.map(Duration::from_secs),
         plain: args.plain || !std::io::stdout().is_terminal(),

@@ -1,13 +1,19 @@
 //! Exit codes, after BSD's `sysexits.h` where it has one.
 
+use std::fmt::Display;
 use std::process::{ExitCode, Termination};
+
+use anyhow::anyhow;
+
+use super::kafka;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,
     Failed = 1,
-    // 2, usage, is clap's.
+    /// What was typed cannot be read: clap's, and ours where clap cannot know.
+    Usage = 2,
     BadData = 65,
     Unavailable = 69,
     /// The command was taken, its answer has not come.
@@ -29,6 +35,16 @@ pub(super) struct Failed {
 }
 
 impl Failed {
+    /// What was typed cannot be read.
+    pub(super) fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), exit: Exit::Usage }
+    }
+
+    /// The log did not give what it was asked for, and the command ends with that.
+    pub(super) fn of_log(error: &impl Display) -> Self {
+        Self::unavailable(anyhow!(kafka::ended(error)))
+    }
+
     /// What was given to us cannot be read.
     pub(super) fn bad_data(error: impl Into<anyhow::Error>) -> Self {
         Self { error: error.into(), exit: Exit::BadData }

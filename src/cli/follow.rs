@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Empty};
 use hyper::body::Incoming;
@@ -68,7 +68,9 @@ async fn ask(url: &str, instance: &InstanceArgs, id: &str) -> Result<Response<In
     if let Some(token) = &instance.token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let request = request.body(Empty::<Bytes>::new()).with_context(|| format!("{url} is no URL"))?;
+    let no_url =
+        |error: hyper::http::Error| Failed::usage(anyhow!("{url} is no URL, or a token no text: {error}"));
+    let request = request.body(Empty::<Bytes>::new()).map_err(no_url)?;
     let asked = timeout(Duration::from_millis(ASKED_MS), transport::request(url, request)).await;
     let late = |_| Failed::unavailable(anyhow!("{url}: no answer within {ASKED_MS} ms"));
     let response = asked.map_err(late)??;

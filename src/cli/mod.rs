@@ -22,12 +22,14 @@ mod rollups;
 mod run;
 pub mod shown;
 mod simulate;
+mod stalled;
 mod topics;
 mod transport;
 mod verify;
 
 use std::path::Path;
 
+use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::load;
@@ -90,8 +92,9 @@ fn obey(cli: Cli) -> Result<Exit, Failed> {
 
 fn manual(directory: Option<&Path>) -> Result<Exit, Failed> {
     if let Some(directory) = directory {
-        std::fs::create_dir_all(directory)?;
-        clap_mangen::generate_to(Cli::command(), directory)?;
+        let into = || format!("cannot write into {}: name a directory of your own", directory.display());
+        std::fs::create_dir_all(directory).with_context(into)?;
+        clap_mangen::generate_to(Cli::command(), directory).with_context(into)?;
         return Ok(Exit::Done);
     }
     let mut page = Vec::new();
@@ -101,14 +104,18 @@ fn manual(directory: Option<&Path>) -> Result<Exit, Failed> {
 }
 
 fn serve_clickhouse(args: ClickhouseArgs) -> Result<Exit, Failed> {
-    let lib = clickhouse::find_lib(args.lib.as_deref()).ok_or_else(|| {
-        Failed::unavailable(anyhow::anyhow!(
-            "the ClickHouse engine is not here: run deploy/dev/clickhouse-get.sh, or name libchdb.so with --lib"
-        ))
-    })?;
+    let lib = clickhouse::find_lib(args.lib.as_deref()).ok_or_else(|| no_engine(args.lib.as_deref()))?;
     let options = clickhouse::Options { listen: args.listen, data: args.data, lib };
     runtime()?.block_on(clickhouse::serve(options))?;
     Ok(Exit::Done)
+}
+
+fn no_engine(named: Option<&Path>) -> Failed {
+    let what = named.map_or_else(
+        || "the ClickHouse engine is not here".to_owned(),
+        |lib| format!("{} is not there, or no file", lib.display()),
+    );
+    Failed::unavailable(anyhow!("{what}: run deploy/dev/clickhouse-get.sh, or name libchdb.so with --lib"))
 }
 
 /// Threads for sockets; workers and ingest have their own.

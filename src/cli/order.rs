@@ -75,9 +75,8 @@ fn key_of(args: &SendArgs) -> String {
 }
 
 fn validity(text: &str) -> Result<Value, Failed> {
-    let wrong = || {
-        Failed::bad_data(anyhow::anyhow!("--validity {text:?}: days, months or cycles, like 30d, 1m or 3c"))
-    };
+    let wrong =
+        || Failed::usage(anyhow::anyhow!("--validity {text:?}: days, months or cycles, like 30d, 1m or 3c"));
     let (count, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let unit = match unit {
         "d" => "days",
@@ -92,7 +91,7 @@ fn validity(text: &str) -> Result<Value, Failed> {
 /// `remaining_bytes=500MiB` becomes `{"name": "remaining_bytes-500MiB", "remaining_bytes": "500MiB"}`.
 fn rule(text: &str) -> Result<Value, Failed> {
     let (kind, value) = text.split_once('=').ok_or_else(|| {
-        Failed::bad_data(anyhow::anyhow!(
+        Failed::usage(anyhow::anyhow!(
             "rule {text:?}: KIND=VALUE, e.g. burnt_percent=50 or remaining_bytes=500MiB"
         ))
     })?;
@@ -126,8 +125,8 @@ mod tests {
         );
         assert_eq!(rule("exhausted=true").unwrap(), json!({"name": "exhausted-true", "exhausted": true}));
         for wrong in ["", "30", "d", "xd", "30 days", "3é"] {
-            assert_eq!(validity(wrong).unwrap_err().exit, Exit::BadData, "{wrong:?}");
+            assert_eq!(validity(wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
         }
-        assert_eq!(rule("burnt_percent").unwrap_err().exit, Exit::BadData);
+        assert_eq!(rule("burnt_percent").unwrap_err().exit, Exit::Usage);
     }
 }

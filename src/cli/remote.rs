@@ -174,8 +174,10 @@ async fn exchange(ask: Ask<'_>, url: &str) -> Result<(StatusCode, Value), Failed
     for (name, value) in ask.headers {
         request = request.header(name, value);
     }
-    let request =
-        request.body(Full::new(body)).with_context(|| format!("{url} is no URL, or a header no text"))?;
+    let no_url = |error: hyper::http::Error| {
+        Failed::usage(anyhow!("{url} is no URL, or a token or key no text: {error}"))
+    };
+    let request = request.body(Full::new(body)).map_err(no_url)?;
     let response = transport::request(url, request).await?;
     let status = response.status();
     let bytes = response.into_body().collect().await.context("the answer was cut short")?.to_bytes();
@@ -212,6 +214,13 @@ mod tests {
         let failed = fetch(ask, &InstanceArgs { url, token: None }, None).expect_err("no answer");
         server.join().expect("it serves");
         failed
+    }
+
+    #[test]
+    fn what_is_no_url_was_typed_wrong() {
+        let url = Some("http://[::1".to_owned());
+        let asked = fetch(Ask::new(Method::GET, "/v1/feeds"), &InstanceArgs { url, token: None }, None);
+        assert_eq!(asked.expect_err("it is none").exit, Exit::Usage);
     }
 
     #[test]

@@ -24,8 +24,8 @@ pub(super) fn run(args: &SimulateArgs, json: bool) -> Result<Exit, Failed> {
 
 fn fault(name: &str) -> Result<Fault, Failed> {
     let names: Vec<&str> = Fault::ALL.into_iter().map(Fault::name).collect();
-    Fault::from_name(name)
-        .ok_or_else(|| anyhow!("{name:?} is no fault; there are {}", names.join(", ")).into())
+    let no_fault = || Failed::usage(anyhow!("{name:?} is no fault; there are {}", names.join(", ")));
+    Fault::from_name(name).ok_or_else(no_fault)
 }
 
 fn one(seed: u64, fault: Option<Fault>, json: bool) -> Exit {

@@ -1,4 +1,4 @@
-//! `topics plan|apply`.
+//! `topics plan|apply`: what differs from the topics that should be; makes and sets it, partitions never.
 
 use std::time::Duration;
 
@@ -20,20 +20,20 @@ pub(super) fn run(command: &TopicsCommand, config: &Config, json: bool) -> Resul
     let runtime = super::runtime()?;
     let planned = runtime
         .block_on(patiently(BETWEEN_ATTEMPTS, async || topics::plan(&client, &wanted).await))
-        .map_err(Failed::unavailable)?;
+        .map_err(|error| Failed::of_log(&error))?;
     let apply = matches!(command, TopicsCommand::Apply);
     if apply {
         runtime
             .block_on(patiently(BETWEEN_ATTEMPTS, async || topics::apply(&client, &wanted).await))
-            .map_err(Failed::unavailable)?;
+            .map_err(|error| Failed::of_log(&error))?;
     }
     print(&planned, apply, json);
     let by_hand = planned.iter().any(|d| d.remedy() == Remedy::ByHand);
     Ok(if by_hand { Exit::Failed } else { Exit::Done })
 }
 
-/// A cluster that has just made topics may not know their leaders yet: what may be tried again is, some times. Whoever waits is told
-/// for what.
+/// A cluster that has just made topics may not know their leaders yet: what may be tried again is, some times. Whoever
+/// waits is told for what.
 async fn patiently<T>(
     between: Duration,
     attempt: impl AsyncFn() -> Result<T, LogError>,
@@ -43,7 +43,7 @@ async fn patiently<T>(
         match attempt().await {
             Err(LogError::Retriable(why)) if clocks.steady_ms() < TOPICS_PATIENCE_MS => {
                 if why != told {
-                    eprintln!("tidegauge: {why}; trying again");
+                    eprintln!("tidegauge: {why}; {}", again_for(clocks.steady_ms()));
                     told = why;
                 }
             }
@@ -52,6 +52,11 @@ async fn patiently<T>(
         tokio::time::sleep(between).await;
     }
     attempt().await
+}
+
+/// For how long, of what is left so many milliseconds after the beginning.
+fn again_for(since_ms: i64) -> String {
+    format!("trying again for {} s", ((TOPICS_PATIENCE_MS - since_ms).max(0) + 999) / 1_000)
 }
 
 /// The topics as the configuration wants them: all with the log's partitions, so that the default serves small and large.
@@ -112,6 +117,13 @@ mod tests {
         assert_eq!((never.is_err(), asked.get()), (true, 3 + TOPICS_ATTEMPTS));
         let wrong = || LogError::Fenced("another".to_owned());
         assert_eq!(patiently(Duration::ZERO, async || Err::<(), _>(wrong())).await, Err(wrong()));
+    }
+
+    #[test]
+    fn who_waits_is_told_for_how_long() {
+        assert_eq!(again_for(0), "trying again for 20 s");
+        assert_eq!(again_for(10_001), "trying again for 10 s");
+        assert_eq!(again_for(TOPICS_PATIENCE_MS + 1), "trying again for 0 s");
     }
 
     #[test]

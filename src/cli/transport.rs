@@ -16,7 +16,7 @@ use super::exit::Failed;
 /// Sends a request for the head of its answer; `url` is the request's own.
 ///
 /// # Errors
-/// Nobody answers there; by https also: the machine has no root certificates, or they do not vouch for who does.
+/// No such URL; nobody answers there; by https also: the machine has no root certificates, or they do not vouch for who does.
 pub(super) async fn request<B>(url: &str, request: Request<B>) -> Result<Response<Incoming>, Failed>
 where
     B: Body + Send + Unpin + 'static,
@@ -25,7 +25,7 @@ where
 {
     let pool = Client::builder(TokioExecutor::new());
     if !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err(Failed::configuration(anyhow!("{url}: an instance is asked by http:// or https://")));
+        return Err(Failed::usage(anyhow!("{url}: an instance is asked by http:// or https://")));
     }
     let answer = if url.starts_with("https://") {
         let trusted = HttpsConnectorBuilder::new().with_native_roots().map_err(|error| {
@@ -74,6 +74,13 @@ mod tests {
         }
         // RFC 8446 clause 5.1: a handshake, of TLS.
         assert_eq!(server.join().expect("it reads"), [22, 3]);
+    }
+
+    #[tokio::test]
+    async fn who_types_another_scheme_has_typed_it_wrong() {
+        let asked = Request::get("ftp://x/").body(Empty::<Bytes>::new()).expect("a request");
+        let failed = request("ftp://x/", asked).await.expect_err("nobody is asked so");
+        assert_eq!(failed.exit, crate::cli::Exit::Usage);
     }
 
     #[test]

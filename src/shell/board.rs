@@ -8,6 +8,9 @@ use crate::ingest::{IngestLedger, Report as IngestReport};
 use crate::model::Ledger;
 use crate::worker::{PartitionStatus, Report, StateName};
 
+/// Characters of an error that are shown: the log has it whole.
+const WHY_CHARS_MAX: usize = 300;
+
 /// The board. Written a few times a second, so a lock will do.
 #[derive(Debug, Default)]
 pub struct Board(Mutex<Said>);
@@ -18,6 +21,10 @@ struct Said {
     workers_expected: usize,
     ingests: BTreeMap<usize, IngestSaid>,
     ingests_expected: usize,
+    /// Why a worker has ended, by its number, until the one in its place has joined ...
+    workers_ended: BTreeMap<usize, String>,
+    /// ... and an ingest, until the one in its place has read the directory.
+    ingests_ended: BTreeMap<usize, String>,
     feeds: BTreeMap<String, Vec<FeedStatus>>,
     ledger: Ledger,
     events: BTreeMap<&'static str, u64>,
@@ -107,12 +114,19 @@ impl Board {
 
     /// A worker that the group has told which partitions are its own.
     pub fn worker(&self, worker: usize, partitions: Vec<PartitionStatus>) {
-        self.said().workers.insert(worker, partitions);
+        let mut said = self.said();
+        said.workers_ended.remove(&worker);
+        said.workers.insert(worker, partitions);
     }
 
     /// A worker has failed, and the one made in its place has not joined yet.
     pub fn worker_ended(&self, worker: usize) {
         self.said().workers.remove(&worker);
+    }
+
+    /// Why it has, for readiness.
+    pub fn worker_ended_by(&self, worker: usize, why: &str) {
+        self.said().workers_ended.insert(worker, short(why));
     }
 
     pub fn committed(&self, report: &Report) {
@@ -128,6 +142,9 @@ impl Board {
         let mut said = self.said();
         let before = said.ingests.get(&ingest).map_or(0, |said| said.behind);
         let behind = behind.unwrap_or(before);
+        if report.directory_ready {
+            said.ingests_ended.remove(&ingest);
+        }
         said.ingests.insert(ingest, IngestSaid { ledger, report, behind });
     }
 
@@ -150,6 +167,11 @@ impl Board {
         if let Some(said) = self.said().ingests.get_mut(&ingest) {
             said.report.directory_ready = false;
         }
+    }
+
+    /// Why it has, for readiness.
+    pub fn ingest_ended_by(&self, ingest: usize, why: &str) {
+        self.said().ingests_ended.insert(ingest, short(why));
     }
 
     /// What a reader says of its feeds.
@@ -208,11 +230,13 @@ impl Board {
             why.push("stopping".to_owned());
         }
         if said.workers.len() < said.workers_expected {
-            why.push(format!("{} of {} workers have joined", said.workers.len(), said.workers_expected));
+            let joined = format!("{} of {} workers have joined", said.workers.len(), said.workers_expected);
+            why.push(with_why(joined, &said.workers_ended));
         }
         let ingests = said.ingests.values().filter(|said| said.report.directory_ready).count();
         if ingests < said.ingests_expected {
-            why.push(format!("{ingests} of {} ingests have read the directory", said.ingests_expected));
+            let read = format!("{ingests} of {} ingests have read the directory", said.ingests_expected);
+            why.push(with_why(read, &said.ingests_ended));
         }
         let drained = partitions.iter().filter(|status| status.state == StateName::Drained).count();
         if drained > 0 && !said.stopping {
@@ -230,5 +254,51 @@ impl Board {
             }
         }
         Readiness { ready: why.is_empty(), why, partitions }
+    }
+}
+
+/// A sentence about those that are missing, with why one of them has ended, where that is known.
+fn with_why(sentence: String, ended: &BTreeMap<usize, String>) -> String {
+    match ended.values().next() {
+        Some(why) => format!("{sentence}: {why}"),
+        None => sentence,
+    }
+}
+
+/// As much of an error as is shown.
+fn short(why: &str) -> String {
+    match why.char_indices().nth(WHY_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", why.get(..end).unwrap_or_default()),
+        None => why.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_missing_is_told_with_why_the_last_one_ended() {
+        let board = Board::new(1, 1);
+        let (joined, read) = ("0 of 1 workers have joined", "0 of 1 ingests have read the directory");
+        assert_eq!(board.readiness().why, [joined, read]);
+        board.worker_ended_by(0, "asking b:9092: refused");
+        board.ingest_ended_by(0, "following b:9092: refused");
+        let told =
+            [format!("{joined}: asking b:9092: refused"), format!("{read}: following b:9092: refused")];
+        assert_eq!(board.readiness().why, told);
+        board.worker(0, Vec::new());
+        let ready = IngestReport { directory_ready: true, ..IngestReport::default() };
+        board.ingest(0, IngestLedger::default(), ready, None);
+        assert!(board.readiness().ready);
+        board.worker_ended(0);
+        assert_eq!(board.readiness().why, [joined], "what was mended is not told again");
+    }
+
+    #[test]
+    fn an_error_is_shown_only_so_far() {
+        assert_eq!(short("away"), "away");
+        let shown = short(&"é".repeat(10_000));
+        assert_eq!((shown.chars().count(), shown.ends_with('…')), (WHY_CHARS_MAX + 1, true));
     }
 }

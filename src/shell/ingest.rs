@@ -1,4 +1,6 @@
-//! An ingest's thread.
+//! An ingest's thread: gives the state machine its clock and the batches pushed to it, and tells how it stands.
+//!
+//! Invariant: told to stop, it ends only when nothing is in flight and every finished offset is committed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +43,7 @@ pub fn run<L: IngestLog, D: Directory>(
     }) {
         tracing::error!(ingest = number, %ended, retry_in_s = pause.as_secs(), "ingest has ended; a new one follows");
         shared.board.ingest_ended(number);
+        shared.board.ingest_ended_by(number, &ended.to_string());
         pushed.end();
     }
 }

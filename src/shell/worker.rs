@@ -46,6 +46,7 @@ pub fn run<L: WorkerLog, S: RowSink>(
     while let Some((ended, pause)) = supervisor.attempt(&mut attempt) {
         tracing::error!(worker = number, %ended, retry_in_s = pause.as_secs(), "the worker has ended; a new one follows");
         shared.board.worker_ended(number);
+        shared.board.worker_ended_by(number, &ended.to_string());
         shared.workers.routes_of(number, &[]);
     }
 }

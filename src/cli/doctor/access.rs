@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::finding::{Finding, Findings};
 use super::patiently;
 use super::topics::all;
-use crate::cli::kafka::ingest_group;
+use crate::cli::kafka::{ingest_group, told};
 use crate::config::Config;
 use crate::log::Topic;
 use crate::log::kafka::{KafkaConfig, KafkaGranted, Operation};
@@ -21,7 +21,7 @@ pub(super) fn look(config: &Config, client: &KafkaConfig) -> Access {
     let granted = match KafkaGranted::new(client) {
         Ok(granted) => granted,
         Err(error) => {
-            findings.error("client", error.to_string(), "mend kafka.properties");
+            findings.error("client", told(&error), "mend kafka.properties");
             return Access { findings: findings.done(), hidden };
         }
     };
@@ -36,11 +36,7 @@ pub(super) fn look(config: &Config, client: &KafkaConfig) -> Access {
             }
             Err(error) => {
                 hidden.insert(topic);
-                findings.error(
-                    name,
-                    error.to_string(),
-                    "give this principal Describe on the topic, or mend it",
-                );
+                findings.error(name, told(&error), "give this principal Describe on the topic, or mend it");
             }
         }
     }
@@ -66,7 +62,7 @@ fn groups(config: &Config, client: &KafkaConfig, granted: &KafkaGranted, finding
             }
             Err(error) => findings.error(
                 format!("group {name}"),
-                error.to_string(),
+                told(&error),
                 "give this principal Read and Describe on the group",
             ),
         }

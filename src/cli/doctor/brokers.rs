@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::QUESTION_WITHIN;
 use super::finding::{Finding, Findings};
+use crate::cli::kafka::told;
 use crate::config::Config;
 use crate::limits::{CLOCK_AHEAD_MAX_S, GAPS_KEPT_BYTES_MAX, STALE_AFTER_S};
 use crate::log::kafka::{
@@ -23,7 +24,7 @@ pub(super) async fn look(config: &Config, client: &KafkaConfig) -> Brokers {
         Ok(found) => found,
         Err(error) => {
             let fix = "start Kafka, or mend kafka.brokers and the security properties; topics, state and rights were not looked at";
-            findings.away(config.kafka.brokers.clone(), error.to_string(), fix);
+            findings.away(config.kafka.brokers.clone(), told(&error), fix);
             return Brokers { findings: findings.done(), answered: false };
         }
     };
@@ -44,7 +45,7 @@ fn one(config: &Config, client: &KafkaConfig, broker: &BrokerFound, findings: &m
     match &broker.settings {
         Err(error) => findings.away(
             name,
-            error.to_string(),
+            told(error),
             "is it down, or does it advertise an address that cannot be reached from here (advertised.listeners)? \
              Without DescribeConfigs on the cluster its settings cannot be asked",
         ),
@@ -153,7 +154,7 @@ fn clocks(config: &Config, client: &KafkaConfig, found: &[BrokerFound]) -> Vec<F
             ),
             Err(error) => findings.error(
                 name,
-                error.to_string(),
+                told(&error),
                 "give this principal Write on the topic, or mend the broker",
             ),
         }

@@ -17,6 +17,9 @@ use crate::log::{Topic, WorkerLog as _};
 use crate::model::LogOffset;
 use crate::shell::wall_ms;
 
+/// What to do about workers and ingests that have not begun.
+const MISSING: &str = "mend the finding about the brokers above, or see the instance's log";
+
 pub(super) async fn look(
     config: &Config,
     client: &KafkaConfig,
@@ -53,6 +56,7 @@ fn unready(base: &str, ready: &Value, findings: &mut Findings) {
     for why in ready["why"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         match of_partition(why) {
             Some((partition, rest)) => of_partitions.push((partition, rest.to_owned())),
+            None if is_missing(why) => findings.error(base, why, MISSING),
             None => findings.error(base, why, fix),
         }
     }
@@ -64,6 +68,11 @@ fn unready(base: &str, ready: &Value, findings: &mut Findings) {
         };
         findings.error(base, text, fix);
     }
+}
+
+/// Whether a sentence is of workers or ingests that have not begun, as the board says it.
+fn is_missing(why: &str) -> bool {
+    why.contains(" workers have joined") || why.contains(" ingests have read the directory")
 }
 
 /// The age of the oldest change that ClickHouse lacks, of the partitions that the instance holds.
@@ -126,6 +135,16 @@ mod tests {
         let said: Vec<String> = findings.done().into_iter().map(|finding| finding.what).collect();
         let first = "partitions 0-15 alike: partition 0 has halted: tidegauge.log [0] offset 40: no record";
         assert_eq!(said, ["stopping", first]);
+    }
+
+    #[test]
+    fn who_has_not_begun_is_mended_with_the_brokers() {
+        let board = crate::shell::Board::new(1, 1);
+        let ready = serde_json::json!({"ready": false, "why": board.readiness().why});
+        let mut findings = Findings::of("instance");
+        unready("http://x", &ready, &mut findings);
+        let fixes: Vec<Option<String>> = findings.done().into_iter().map(|finding| finding.fix).collect();
+        assert_eq!(fixes, [Some(MISSING.to_owned()), Some(MISSING.to_owned())]);
     }
 
     #[test]

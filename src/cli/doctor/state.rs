@@ -7,7 +7,7 @@ use super::finding::{Finding, Findings};
 use super::patiently;
 use crate::checkpoint::{Glance, Head, Why, glance};
 use crate::cli::halted::{Alike, alike, named};
-use crate::cli::kafka::expected;
+use crate::cli::kafka::{expected, told};
 use crate::config::Config;
 use crate::log::kafka::topics::Found;
 use crate::log::kafka::{KafkaConfig, KafkaLook};
@@ -27,7 +27,7 @@ pub(super) fn look(config: &Config, client: &KafkaConfig, there: &BTreeMap<Topic
     let mut look = match KafkaLook::open(client.clone()) {
         Ok(look) => look,
         Err(error) => {
-            findings.error("client", error.to_string(), "mend kafka.properties");
+            findings.error("client", told(&error), "mend kafka.properties");
             return findings.done();
         }
     };
@@ -39,7 +39,7 @@ pub(super) fn look(config: &Config, client: &KafkaConfig, there: &BTreeMap<Topic
         match glance(&mut look, partition, &expected) {
             Ok(glance) => glances.push((partition, glance)),
             Err(refused) => {
-                refusals.push((u64::from(partition), refused.why.to_string()));
+                refusals.push((u64::from(partition), told(&refused.why)));
                 // What differs for the whole deployment is said once.
                 if is_of_all(&refused.why) {
                     refused_all(refusals, &mut findings);

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, Findings};
+use crate::cli::kafka::told;
 use crate::config::Config;
+use crate::limits::DAY_MS;
 use crate::log::kafka::KafkaConfig;
 use crate::log::kafka::topics::{Difference, Found, found};
 use crate::log::{Retention, Topic};
 
 /// Kept at least so long, so that a deployment that stood still for a weekend and more has missed nothing.
 const INPUT_DAYS: i64 = 7;
-const DAY_MS: i64 = 86_400_000;
 
 pub(super) struct Topics {
     pub(super) findings: Vec<Finding>,
@@ -31,7 +32,7 @@ pub(super) async fn look(config: &Config, client: &KafkaConfig, hidden: &BTreeSe
         Err(error) => {
             findings.error(
                 "all",
-                error.to_string(),
+                told(&error),
                 "give this principal Describe and DescribeConfigs on the topics",
             );
             return Topics { findings: findings.done(), there: BTreeMap::new() };

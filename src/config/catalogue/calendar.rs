@@ -1,10 +1,10 @@
 //! A zone and an anchor day → offsets of days and starts of cycles.
 
-use chrono::{Datelike, Days, LocalResult, NaiveDate, Offset as _, TimeZone as _};
+use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, Offset as _, TimeZone as _};
 use chrono_tz::Tz;
 
 use crate::limits::CALENDAR_MONTHS;
-use crate::model::{Calendar, Day, OffsetFrom};
+use crate::model::{Calendar, Day, OffsetFrom, UnixTime};
 
 /// Months compiled before the given day: days that are open still need their cycles, and those end in the month after.
 const MONTHS_BEFORE: u32 = 3;
@@ -74,13 +74,15 @@ fn offset_at_start(zone: Tz, date: NaiveDate) -> i32 {
     }
 }
 
-/// The previous calendar up to the end of the cycle that holds `today`, the fresh one from there.
+/// The previous calendar up to the end of the cycle that holds `today`, the fresh one from there. That end is a midnight by the
+/// previous zone: by a zone further east it would come before the cycle's last hours. So the first day after it begins there.
 fn continued(previous: &Calendar, fresh: &Calendar, today: Day) -> Calendar {
     let Some((_, switch)) = previous.cycle_of(today) else { return fresh.clone() };
     let mut cycle_starts: Vec<Day> = previous.cycle_starts.iter().copied().filter(|d| *d <= switch).collect();
     cycle_starts.extend(fresh.cycle_starts.iter().filter(|day| **day > switch));
-    let mut offsets: Vec<OffsetFrom> = previous.offsets.iter().copied().filter(|o| o.from < switch).collect();
-    for offset in in_force_from(&fresh.offsets, switch) {
+    let mut offsets: Vec<OffsetFrom> =
+        previous.offsets.iter().copied().filter(|o| o.from <= switch).collect();
+    for offset in in_force_from(&fresh.offsets, switch.saturating_add(1)) {
         if offsets.last().is_none_or(|before| before.offset_s != offset.offset_s) {
             offsets.push(offset);
         }
@@ -93,6 +95,16 @@ fn in_force_from(offsets: &[OffsetFrom], day: Day) -> Vec<OffsetFrom> {
     let at = offsets.partition_point(|offset| offset.from <= day).saturating_sub(1);
     let rest = offsets.get(at..).unwrap_or_default();
     rest.iter().map(|offset| OffsetFrom { from: offset.from.max(day), ..*offset }).collect()
+}
+
+/// The date in a zone at a UTC second.
+pub(super) fn date_in(zone: Tz, now: UnixTime) -> Option<NaiveDate> {
+    DateTime::from_timestamp(now, 0).map(|now| now.with_timezone(&zone).date_naive())
+}
+
+/// The date by a compiled calendar at a UTC second.
+pub(super) fn date_by(calendar: &Calendar, now: UnixTime) -> NaiveDate {
+    date(calendar.day_of(now))
 }
 
 /// Days since 1970-01-01.

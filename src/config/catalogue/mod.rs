@@ -47,17 +47,20 @@ mod tests;
 use std::ops::{Range, RangeInclusive};
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use toml::Spanned;
 
 pub use calendar::{Months, compile_calendar};
+use calendar::{date_by, date_in};
 
 use crate::codec::amount;
 use crate::limits::{
-    EXPIRES_DAYS_MAX, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, NAME_BYTES_MAX, NO_DATA_HOURS_MAX,
-    RESTART_DIVISOR_MAX, RULES_MAX, STALE_AFTER_MIN_MAX, WRAP_MBIT_S_MAX,
+    EXPIRES_DAYS_MAX, FUTURE_S_MAX, LATE_HORIZON_DAYS_DEFAULT, LATE_HORIZON_DAYS_MAX, NAME_BYTES_MAX,
+    NO_DATA_HOURS_MAX, RESTART_DIVISOR_MAX, RULES_MAX, STALE_AFTER_MIN_MAX, WRAP_MBIT_S_MAX,
 };
 use crate::model::{
-    Carrier, Catalogue, CatalogueError, CounterRules, Feed, FeedRole, Plan, Rule, RuleKind, Yes,
+    Carrier, Catalogue, CatalogueError, Clock, CounterRules, Feed, FeedRole, Plan, Rule, RuleKind, UnixTime,
+    Yes,
 };
 
 /// Why a catalogue file cannot be used.
@@ -69,8 +72,8 @@ pub enum CatalogueFileError {
     #[error("{path}:{line}:{column}: {problem}")]
     Value { path: String, line: usize, column: usize, problem: String },
     /// What is wrong between parts of the file.
-    #[error("{path}: {source}")]
-    Whole { path: String, source: CatalogueError },
+    #[error("{path}: {wrong}")]
+    Whole { path: String, wrong: CatalogueError },
 }
 
 /// What a file is compiled with.
@@ -80,10 +83,34 @@ pub struct Inputs<'a> {
     pub path: &'a str,
     /// The deployment's name, from the configuration.
     pub deployment: &'a str,
-    /// The day from which calendars are compiled, 24 months ahead, unless the file says `calendar_from`: today.
+    /// The day from which calendars are compiled, [`CALENDAR_MONTHS`](crate::limits::CALENDAR_MONTHS) ahead, unless the file says
+    /// `calendar_from`: [`today`]. A calendar that is in force goes on until the cycle of this day ends, whatever the file says.
     pub from: NaiveDate,
     /// The catalogue in force, whose begun days and cycles stay as they are.
     pub previous: Option<&'a Catalogue>,
+}
+
+/// The meter takes no catalogue that changes a cycle into which a record may fall; and time passes until it is folded.
+const AHEAD_S: i64 = 2 * FUTURE_S_MAX;
+
+/// What [`Inputs::from`] is for a text at a UTC second, and for a little while after it: the latest date in the zones of its
+/// carriers and of those in force, so that no cycle that has begun is taken for one to come. Where the clock is supplied it is
+/// the log's, as the text says it.
+#[must_use]
+pub fn today(text: &str, previous: Option<&Catalogue>, clock: Clock, now: UnixTime) -> NaiveDate {
+    let said: Option<said::File> = toml::from_str(text).ok();
+    let from: Option<NaiveDate> =
+        said.as_ref().and_then(|file| file.calendar_from.as_ref()?.get_ref().parse().ok());
+    if let (Clock::Supplied, Some(day)) = (clock, from) {
+        return day;
+    }
+    let carriers = said.iter().flat_map(|file| &file.carriers);
+    let zones = carriers.filter_map(|carrier| carrier.zone.get_ref().parse::<Tz>().ok());
+    let held = previous.into_iter().flat_map(|held| &held.carriers);
+    let by = now.saturating_add(AHEAD_S);
+    let dates = zones.filter_map(|zone| date_in(zone, by));
+    let dates = dates.chain(held.map(|carrier| date_by(&carrier.calendar, by)));
+    dates.max().or_else(|| date_in(Tz::UTC, by)).unwrap_or_default()
 }
 
 /// Compiles the text of a catalogue file.
@@ -99,7 +126,7 @@ pub fn compile(text: &str, inputs: &Inputs<'_>) -> Result<Catalogue, CatalogueFi
     let catalogue = compiler.catalogue(said)?;
     match catalogue.check() {
         Ok(()) => Ok(catalogue),
-        Err(source) => Err(CatalogueFileError::Whole { path: inputs.path.to_owned(), source }),
+        Err(wrong) => Err(CatalogueFileError::Whole { path: inputs.path.to_owned(), wrong }),
     }
 }
 
@@ -115,11 +142,13 @@ impl Compiler<'_> {
     fn catalogue(&self, said: said::File) -> Result<Catalogue> {
         let late_horizon_days = match said.late_horizon_days {
             None => LATE_HORIZON_DAYS_DEFAULT,
-            Some(days) => self.within(&days, LATE_HORIZON_DAYS_DEFAULT..=LATE_HORIZON_DAYS_MAX)?,
+            Some(days) => {
+                self.within("late_horizon_days", &days, LATE_HORIZON_DAYS_DEFAULT..=LATE_HORIZON_DAYS_MAX)?
+            }
         };
         let from = said.calendar_from.as_ref().map_or(Ok(self.inputs.from), |day| self.day(day))?;
         Ok(Catalogue {
-            version: self.within(&said.version, 1..=u32::MAX)?,
+            version: self.within("version", &said.version, 1..=u32::MAX)?,
             deployment: self.inputs.deployment.to_owned(),
             carriers: said.carriers.into_iter().map(|c| self.carrier(c, from)).collect::<Result<_>>()?,
             feeds: said.feeds.into_iter().map(|f| self.feed(f)).collect::<Result<_>>()?,
@@ -136,15 +165,18 @@ impl Compiler<'_> {
     fn carrier(&self, said: said::Carrier, from: NaiveDate) -> Result<Carrier> {
         let name = self.name(said.name)?;
         let zone = self.zone(&said.zone)?;
-        let anchor_day = self.within(&said.anchor_day, 1..=31)?;
+        let anchor_day = self.within("anchor_day", &said.anchor_day, 1..=31)?;
+        let settling = |key, days: Option<Spanned<i64>>| self.within(key, &days.unwrap_or(unsaid(0)), 0..=28);
         let previous = self.inputs.previous.and_then(|p| p.carriers.iter().find(|c| c.name == name));
+        // A day long ago in the file would let the new calendar cut the cycle that runs.
+        let from = previous.map_or(from, |_| from.max(self.inputs.from));
         let months = Months { zone, anchor_day, from };
         Ok(Carrier {
             calendar: compile_calendar(&months, previous.map(|carrier| &carrier.calendar)),
             settling_feed: said.settling_feed.map(|feed| self.name(feed)).transpose()?,
             split: said.split,
-            settling_days_first: self.within(&said.settling_days_first.unwrap_or(unsaid(0)), 0..=28)?,
-            settling_days_last: self.within(&said.settling_days_last.unwrap_or(unsaid(0)), 0..=28)?,
+            settling_days_first: settling("settling_days_first", said.settling_days_first)?,
+            settling_days_last: settling("settling_days_last", said.settling_days_last)?,
             name,
         })
     }
@@ -155,18 +187,25 @@ impl Compiler<'_> {
             "estimate" => FeedRole::Estimate,
             other => return Err(self.at(&said.role, format!("role {other:?} is not settling or estimate"))),
         };
-        let stale = said.stale_after_minutes.map(|said| self.within(&said, 1..=STALE_AFTER_MIN_MAX));
+        let within = |said: Spanned<i64>| self.within("stale_after_minutes", &said, 1..=STALE_AFTER_MIN_MAX);
+        let stale = said.stale_after_minutes.map(within);
         Ok(Feed { name: self.name(said.name)?, role, stale_after_minutes: stale.transpose()? })
     }
 
     fn counters(&self, said: &said::Counters) -> Result<CounterRules> {
         let unsaid = CounterRules::default();
-        let figure = |said: &Option<Spanned<i64>>, range: RangeInclusive<u32>, unsaid| {
-            said.as_ref().map_or(Ok(unsaid), |figure| self.within(figure, range))
+        let figure = |key, said: &Option<Spanned<i64>>, range: RangeInclusive<u32>, unsaid| {
+            said.as_ref().map_or(Ok(unsaid), |figure| self.within(key, figure, range))
         };
+        let (wrap, restart) = (1..=WRAP_MBIT_S_MAX, 2..=RESTART_DIVISOR_MAX);
         Ok(CounterRules {
-            wrap_mbit_s: figure(&said.wrap_mbit_s, 1..=WRAP_MBIT_S_MAX, unsaid.wrap_mbit_s)?,
-            restart_divisor: figure(&said.restart_divisor, 2..=RESTART_DIVISOR_MAX, unsaid.restart_divisor)?,
+            wrap_mbit_s: figure("wrap_mbit_s", &said.wrap_mbit_s, wrap, unsaid.wrap_mbit_s)?,
+            restart_divisor: figure(
+                "restart_divisor",
+                &said.restart_divisor,
+                restart,
+                unsaid.restart_divisor,
+            )?,
         })
     }
 
@@ -188,17 +227,20 @@ impl Compiler<'_> {
     fn rule(&self, said: Spanned<said::Rule>) -> Result<Rule> {
         let span = said.span();
         let rule = said.into_inner();
-        let percent = |said: Spanned<i64>, range| self.within::<u8>(&said, range);
-        let amount = |said: Spanned<said::Amount>| self.amount(&said);
+        let percent = |key, said: Spanned<i64>, range| self.within::<u8>(key, &said, range);
+        let amount = |key, said: Spanned<said::Amount>| self.amount(key, &said);
+        let days = |said: Spanned<i64>| self.within("expires_days", &said, 1..=EXPIRES_DAYS_MAX);
+        let hours = |said: Spanned<i64>| self.within("no_data_hours", &said, 1..=NO_DATA_HOURS_MAX);
         let said = [
-            rule.burnt_percent.map(|p| percent(p, 1..=100).map(RuleKind::BurntPercent)),
-            rule.remaining_percent.map(|p| percent(p, 0..=99).map(RuleKind::RemainingPercent)),
-            rule.remaining_bytes.map(|a| amount(a).map(RuleKind::RemainingBytes)),
-            rule.used_bytes.map(|a| amount(a).map(RuleKind::UsedBytes)),
-            rule.used_day_bytes.map(|a| amount(a).map(RuleKind::UsedDayBytes)),
-            rule.expires_days.map(|d| self.within(&d, 1..=EXPIRES_DAYS_MAX).map(RuleKind::ExpiresDays)),
+            rule.burnt_percent.map(|p| percent("burnt_percent", p, 1..=100).map(RuleKind::BurntPercent)),
+            rule.remaining_percent
+                .map(|p| percent("remaining_percent", p, 0..=99).map(RuleKind::RemainingPercent)),
+            rule.remaining_bytes.map(|a| amount("remaining_bytes", a).map(RuleKind::RemainingBytes)),
+            rule.used_bytes.map(|a| amount("used_bytes", a).map(RuleKind::UsedBytes)),
+            rule.used_day_bytes.map(|a| amount("used_day_bytes", a).map(RuleKind::UsedDayBytes)),
+            rule.expires_days.map(|d| days(d).map(RuleKind::ExpiresDays)),
             rule.exhausted.filter(|said| *said.get_ref()).map(|_| Ok(RuleKind::Exhausted(Yes))),
-            rule.no_data_hours.map(|h| self.within(&h, 1..=NO_DATA_HOURS_MAX).map(RuleKind::NoDataHours)),
+            rule.no_data_hours.map(|h| hours(h).map(RuleKind::NoDataHours)),
         ];
         let mut said = said.into_iter().flatten();
         let (Some(kind), None) = (said.next(), said.next()) else {
@@ -210,19 +252,22 @@ impl Compiler<'_> {
         Ok(Rule { name: self.name(rule.name)?, kind })
     }
 
-    fn amount(&self, said: &Spanned<said::Amount>) -> Result<u64> {
+    fn amount(&self, key: &str, said: &Spanned<said::Amount>) -> Result<u64> {
         match said.get_ref() {
             said::Amount::Bytes(bytes) => Ok(*bytes),
-            said::Amount::Text(text) => amount::parse(text).map_err(|error| self.at(said, error.to_string())),
+            said::Amount::Text(text) => {
+                amount::parse(text).map_err(|error| self.at(said, format!("{key}: {error}")))
+            }
         }
     }
 
     fn day(&self, said: &Spanned<String>) -> Result<NaiveDate> {
-        let problem = |_| self.at(said, format!("{:?} is not a day, like 2026-08-01", said.get_ref()));
+        let problem =
+            |_| self.at(said, format!("calendar_from: {:?} is not a day, like 2026-08-01", said.get_ref()));
         said.get_ref().parse().map_err(problem)
     }
 
-    fn zone(&self, said: &Spanned<String>) -> Result<chrono_tz::Tz> {
+    fn zone(&self, said: &Spanned<String>) -> Result<Tz> {
         let problem = |_| {
             self.at(
                 said,
@@ -239,13 +284,13 @@ impl Compiler<'_> {
         }
     }
 
-    fn within<T>(&self, said: &Spanned<i64>, range: RangeInclusive<T>) -> Result<T>
+    fn within<T>(&self, key: &str, said: &Spanned<i64>, range: RangeInclusive<T>) -> Result<T>
     where
         T: TryFrom<i64> + PartialOrd + std::fmt::Display,
     {
         let value = T::try_from(*said.get_ref()).ok().filter(|value| range.contains(value));
         let (start, end) = (range.start(), range.end());
-        value.ok_or_else(|| self.at(said, format!("{} is not within {start}..={end}", said.get_ref())))
+        value.ok_or_else(|| self.at(said, format!("{key}: {} is not within {start}..={end}", said.get_ref())))
     }
 
     fn at<T>(&self, said: &Spanned<T>, problem: String) -> CatalogueFileError {

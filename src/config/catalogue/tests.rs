@@ -75,16 +75,29 @@ fn a_file_says_all_of_a_catalogue() {
 fn what_is_wrong_is_named_with_line_and_column() {
     let cases = [
         ("Asia/Shanghai", "Asia/Shanghia", "c.toml:16:8: zone \"Asia/Shanghia\" is not a name"),
-        ("anchor_day = 27", "anchor_day = 32", "c.toml:17:14: 32 is not within 1..=31"),
-        ("version = 3", "version = 0", "c.toml:2:11: 0 is not within 1..=4294967295"),
-        ("late_horizon_days = 10", "late_horizon_days = 7", "c.toml:3:21: 7 is not within 8..=35"),
+        ("anchor_day = 27", "anchor_day = 32", "c.toml:17:14: anchor_day: 32 is not within 1..=31"),
+        ("version = 3", "version = 0", "c.toml:2:11: version: 0 is not within 1..=4294967295"),
+        (
+            "late_horizon_days = 10",
+            "late_horizon_days = 7",
+            "c.toml:3:21: late_horizon_days: 7 is not within 8..=35",
+        ),
+        (
+            "settling_days_first = 2",
+            "settling_days_first = 29",
+            "c.toml:20:23: settling_days_first: 29 is not within 0..=28",
+        ),
         (
             "role = \"estimate\"",
             "role = \"guess\"",
             "c.toml:12:8: role \"guess\" is not settling or estimate",
         ),
-        ("burnt_percent = 80", "burnt_percent = 101", "c.toml:24:47: 101 is not within 1..=100"),
-        ("\"500MiB\"", "\"500M\"", "c.toml:24:88: "),
+        (
+            "burnt_percent = 80",
+            "burnt_percent = 101",
+            "c.toml:24:47: burnt_percent: 101 is not within 1..=100",
+        ),
+        ("\"500MiB\"", "\"500M\"", "c.toml:24:88: remaining_bytes: "),
         ("remaining_percent = 10", "", "c.toml:26:1: a rule has one of"),
         ("name = \"low\"", "name = \"\"", "c.toml:27:8: a name has 1 to 128 bytes, this has 0"),
     ];
@@ -102,7 +115,7 @@ fn a_log_of_another_time_has_calendars_of_that_time() {
     assert_eq!(calendar.cycle_of(number("2019-03-10")), Some((number("2019-02-27"), number("2019-03-27"))));
     assert_eq!(calendar.cycle_of(number("2030-06-15")), None);
     let error = error(&file.replace("2019-03-10", "March"));
-    assert!(error.starts_with("c.toml:1:17: \"March\" is not a day"), "{error}");
+    assert!(error.starts_with("c.toml:1:17: calendar_from: \"March\" is not a day"), "{error}");
 }
 
 #[test]
@@ -112,7 +125,7 @@ fn figures_of_counters_are_what_the_file_says_or_the_usual_ones() {
     let said = format!("{FILE}\n[counters]\nwrap_mbit_s = 1000\n");
     assert_eq!(of(&said), CounterRules { wrap_mbit_s: 1_000, restart_divisor: 8 });
     let error = error(&format!("{FILE}\n[counters]\nrestart_divisor = 1\n"));
-    assert!(error.ends_with(": 1 is not within 2..=1000"), "{error}");
+    assert!(error.ends_with(": restart_divisor: 1 is not within 2..=1000"), "{error}");
 }
 
 #[test]
@@ -135,6 +148,14 @@ fn an_unknown_key_is_an_error_with_its_line() {
 fn a_settling_feed_must_be_a_feed_that_settles() {
     let error = error(&FILE.replace("settling_feed = \"cmcc-pgw-1\"", "settling_feed = \"modem\""));
     assert!(error.contains("cmcc") && error.contains("modem"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_with_the_whole_is_told_once() {
+    let text = FILE.replace("settling_feed = \"cmcc-pgw-1\"", "settling_feed = \"nope\"");
+    let error = anyhow::Error::from(compile(&text, &inputs()).unwrap_err());
+    let told = "c.toml: carrier \"cmcc\": settling feed \"nope\" is not among the feeds, or does not settle";
+    assert_eq!(format!("{error:#}"), told);
 }
 
 fn calendar(zone: &str, anchor_day: u32) -> Calendar {
@@ -209,7 +230,9 @@ fn a_change_of_anchor_or_zone_starts_with_the_next_cycle() {
     assert_eq!(after.cycle_of(number("2026-09-01")), Some((number("2026-09-01"), number("2026-09-27"))));
     assert_eq!(after.cycle_of(number("2026-09-27")), Some((number("2026-09-27"), number("2026-10-27"))));
     assert_eq!(after.day_start(number("2026-08-31")), utc("2026-08-31T00:00:00+08:00"));
-    assert_eq!(after.day_start(number("2026-09-01")), utc("2026-09-01T00:00:00+09:00"));
+    // The cycle before ends when it would have; by the new zone it would end an hour earlier.
+    assert_eq!(after.day_start(number("2026-09-01")), utc("2026-09-01T00:00:00+08:00"));
+    assert_eq!(after.day_start(number("2026-09-02")), utc("2026-09-02T00:00:00+09:00"));
     assert!(after.cycle_of(number("2028-08-14")).is_some());
 }
 
@@ -222,4 +245,75 @@ fn a_later_version_of_the_same_calendar_only_adds_to_it() {
     assert_eq!(after.cycle_starts[..same], before.cycle_starts[..]);
     assert_eq!(after.offsets[..before.offsets.len()], before.offsets[..]);
     assert!(after.cycle_starts.len() > same);
+}
+
+/// The carrier of [`FILE`] with its calendar of the first of months, as it was put in force in August.
+fn in_force() -> Catalogue {
+    compile(&FILE.replace("anchor_day = 27", "anchor_day = 1"), &inputs()).unwrap()
+}
+
+/// The cycles of a day and of the day after the first one's end, as a later version of the file has them.
+fn cycles_after(text: &str, held: &Catalogue, (clock, now): (Clock, &str), on: &str) -> [(Day, Day); 2] {
+    let from = today(text, Some(held), clock, utc(now));
+    let next = compile(text, &Inputs { from, previous: Some(held), ..inputs() }).unwrap();
+    let calendar = &next.carriers[0].calendar;
+    let first = calendar.cycle_of(number(on)).unwrap();
+    [first, calendar.cycle_of(first.1).unwrap()]
+}
+
+fn days(first: &str, end: &str) -> (Day, Day) {
+    (number(first), number(end))
+}
+
+#[test]
+fn today_is_the_carriers_own_and_the_running_cycle_is_never_cut() {
+    let held = in_force();
+    // Where it is 06:00 on the first of September the cycle of September has begun, though it is August in UTC.
+    let cycles = cycles_after(FILE, &held, (Clock::Log, "2026-09-01T06:00:00+08:00"), "2026-09-01");
+    assert_eq!(cycles, [days("2026-09-01", "2026-10-01"), days("2026-10-01", "2026-10-27")]);
+    let cycles = cycles_after(FILE, &held, (Clock::Log, "2026-08-31T23:30:00+08:00"), "2026-08-31");
+    assert_eq!(cycles, [days("2026-08-01", "2026-09-01"), days("2026-09-01", "2026-09-27")]);
+    // Shortly before midnight records of the next cycle come already, and the meter would refuse to change it.
+    let cycles = cycles_after(FILE, &held, (Clock::Log, "2026-08-31T23:59:00+08:00"), "2026-09-01");
+    assert_eq!(cycles, [days("2026-09-01", "2026-10-01"), days("2026-10-01", "2026-10-27")]);
+    // The zone that it comes from counts as well as the one that it goes to.
+    let west = FILE.replace("Asia/Shanghai", "America/New_York");
+    let cycles = cycles_after(&west, &held, (Clock::Log, "2026-09-01T06:00:00+08:00"), "2026-09-01");
+    assert_eq!(cycles[0], days("2026-09-01", "2026-10-01"));
+}
+
+#[test]
+fn today_is_of_the_zones_that_are_known() {
+    let at = |text: &str, now: &str| today(text, None, Clock::Log, utc(now));
+    assert_eq!(at(FILE, "2026-08-31T22:00:00Z"), day("2026-09-01"));
+    assert_eq!(at("version = 1", "2026-08-31T22:00:00Z"), day("2026-08-31"));
+    assert_eq!(at("no TOML", "2026-08-31T22:00:00Z"), day("2026-08-31"));
+    let west = FILE.replace("Asia/Shanghai", "America/New_York");
+    assert_eq!(at(&west, "2026-09-01T03:00:00Z"), day("2026-08-31"));
+}
+
+#[test]
+fn a_day_long_ago_in_the_file_cuts_no_cycle_that_runs() {
+    let held = in_force();
+    let stale = format!("calendar_from = \"2026-05-01\"\n{FILE}");
+    let cycles = cycles_after(&stale, &held, (Clock::Log, "2026-08-15T12:00:00Z"), "2026-08-15");
+    assert_eq!(cycles, [days("2026-08-01", "2026-09-01"), days("2026-09-01", "2026-09-27")]);
+    // Where the clock is supplied the file says the log's today, whatever this machine's is.
+    let cycles = cycles_after(&stale, &held, (Clock::Supplied, "2026-08-15T12:00:00Z"), "2026-05-02");
+    assert_eq!(cycles, [days("2026-05-01", "2026-06-01"), days("2026-06-01", "2026-06-27")]);
+}
+
+/// Whatever is written, and whenever it is applied, the meter takes it.
+#[test]
+fn what_is_compiled_after_a_catalogue_does_not_rewrite_what_has_begun() {
+    let held = in_force();
+    let times =
+        ["2026-08-15T12:00:00Z", "2026-08-31T15:49:59Z", "2026-08-31T15:59:59Z", "2026-08-31T16:00:01Z"];
+    let zones = ["Asia/Shanghai", "Asia/Tokyo", "Europe/London", "America/New_York"];
+    for (now, zone) in times.into_iter().flat_map(|now| zones.map(|zone| (now, zone))) {
+        let text = FILE.replace("Asia/Shanghai", zone);
+        let from = today(&text, Some(&held), Clock::Log, utc(now));
+        let next = compile(&text, &Inputs { from, previous: Some(&held), ..inputs() }).unwrap();
+        assert_eq!(next.rewrites(&held, utc(now)), None, "{now} {zone}");
+    }
 }

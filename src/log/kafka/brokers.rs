@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message as _, Timestamp};
@@ -14,7 +13,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use super::config::KafkaConfig;
 use super::deadline::Deadline;
 use super::error::from_kafka;
-use super::group::{log_error, log_line};
+use super::group::{PlainContext, log_error, log_line};
+use super::repeats::Client;
 use crate::log::{LogError, Topic};
 
 /// One broker.
@@ -35,8 +35,10 @@ pub struct BrokerFound {
 /// When none answers.
 pub async fn brokers(config: &KafkaConfig) -> Result<Vec<BrokerFound>, LogError> {
     let doing = format!("asking {} for the brokers", config.brokers);
-    let client: AdminClient<DefaultClientContext> =
-        config.asking().create().map_err(|e| LogError::Fatal(format!("{doing}: {e}")))?;
+    let client: AdminClient<PlainContext> = config
+        .asking()
+        .create_with_context(PlainContext)
+        .map_err(|e| LogError::Fatal(format!("{doing}: {e}")))?;
     let metadata =
         client.inner().fetch_metadata(None, config.timeouts.request).map_err(|e| from_kafka(&doing, &e))?;
     let owners = config.topic_name(Topic::Owners);
@@ -55,7 +57,7 @@ pub async fn brokers(config: &KafkaConfig) -> Result<Vec<BrokerFound>, LogError>
 }
 
 async fn settings(
-    client: &AdminClient<DefaultClientContext>,
+    client: &AdminClient<PlainContext>,
     config: &KafkaConfig,
     id: i32,
 ) -> Result<BTreeMap<String, String>, LogError> {
@@ -146,7 +148,7 @@ impl ClientContext for Stamps {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_error(&error, reason);
+        log_error(Client::Producer, &error, reason);
     }
 }
 

@@ -17,6 +17,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::ffi::GroupMetadata;
+use super::repeats::{Client, of_error, of_line};
 
 /// A membership change, in the order of the callbacks.
 pub(super) struct Note {
@@ -140,7 +141,7 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_error(&error, reason);
+        log_error(Client::Member, &error, reason);
     }
 }
 
@@ -153,20 +154,28 @@ impl ClientContext for PlainContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_error(&error, reason);
+        log_error(Client::Plain, &error, reason);
     }
 }
 
 impl ConsumerContext for PlainContext {}
 
-/// librdkafka's own log goes where ours goes.
+/// librdkafka's own log goes where ours goes; of its troubles equal ones once a minute.
 pub(super) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
         | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error => tracing::error!(target: "librdkafka", "{facility} {message}"),
-        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", "{facility} {message}"),
+        | RDKafkaLogLevel::Error => {
+            if let Some(more) = of_line(facility, message) {
+                tracing::error!(target: "librdkafka", "{facility} {message}{more}");
+            }
+        }
+        RDKafkaLogLevel::Warning => {
+            if let Some(more) = of_line(facility, message) {
+                tracing::warn!(target: "librdkafka", "{facility} {message}{more}");
+            }
+        }
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
             tracing::info!(target: "librdkafka", "{facility} {message}");
         }
@@ -174,7 +183,9 @@ pub(super) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// Errors that librdkafka goes on from by itself: worth a line, not a decision.
-pub(super) fn log_error(error: &KafkaError, reason: &str) {
-    tracing::warn!(target: "librdkafka", %error, "{reason}");
+/// Errors that librdkafka goes on from by itself: worth a line a minute, not a decision.
+pub(super) fn log_error(client: Client, error: &KafkaError, reason: &str) {
+    if let Some(more) = of_error(client, error.rdkafka_error_code()) {
+        tracing::warn!(target: "librdkafka", %error, "{reason}{more}");
+    }
 }

@@ -14,6 +14,7 @@
 //! | `follow` | the directory, read whole and then followed |
 //! | `commands` | [`KafkaCommands`]: commands that came by HTTP; [`KafkaTail`]: events, and who holds what |
 //! | `replay` | [`KafkaReplay`]: events read again |
+//! | `repeats` | what librdkafka says over and over, told once a minute |
 //! | `look` | [`KafkaLook`]: everything readable, nothing joined, for `verify` |
 //! | `brokers`, `version`, `granted` | who the brokers are, how they are set, what their clocks say, what they allow: for `doctor` |
 //! | `topics` | what the topics should be, what they are, and how to get there |
@@ -38,6 +39,7 @@ mod member;
 mod offsets;
 mod producer;
 mod reader;
+mod repeats;
 mod replay;
 mod scan;
 pub mod topics;

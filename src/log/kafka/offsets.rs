@@ -1,10 +1,11 @@
 //! A group's committed offset of a partition of the log, when it is stable.
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, DefaultConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::config::KafkaConfig;
 use super::error::from_kafka;
+use super::group::PlainContext;
 use crate::log::{Committed, LogError, Topic};
 use crate::model::LogOffset;
 
@@ -16,8 +17,11 @@ use crate::model::LogOffset;
 pub fn any_committed(config: &KafkaConfig, partitions: u32) -> Result<bool, LogError> {
     let name = config.topic_name(Topic::Log);
     let doing = format!("asking for the offsets of group {} in {name}", config.group_id());
-    let consumer: BaseConsumer<DefaultConsumerContext> =
-        config.asking().set("group.id", config.group_id()).create().map_err(|e| from_kafka(&doing, &e))?;
+    let consumer: BaseConsumer<PlainContext> = config
+        .asking()
+        .set("group.id", config.group_id())
+        .create_with_context(PlainContext)
+        .map_err(|e| from_kafka(&doing, &e))?;
     let mut list = TopicPartitionList::new();
     for partition in 0..partitions {
         list.add_partition(&name, partition as i32);

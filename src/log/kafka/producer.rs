@@ -13,6 +13,7 @@ use super::config::KafkaConfig;
 use super::deadline::Deadline;
 use super::error::{from_kafka, is_retriable};
 use super::group::{log_error, log_line};
+use super::repeats::Client;
 use crate::log::{LogError, Output, Topic};
 
 /// A producer whose deliveries are noted under the token they were sent with.
@@ -39,7 +40,7 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_error(&error, reason);
+        log_error(Client::Producer, &error, reason);
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
 };
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::wanted::Found;
@@ -15,6 +14,7 @@ use crate::log::kafka::asking::Asking;
 use crate::log::kafka::config::KafkaConfig;
 use crate::log::kafka::deadline::Deadline;
 use crate::log::kafka::error::from_kafka;
+use crate::log::kafka::group::PlainContext;
 use crate::log::{LogError, Topic};
 
 /// The differences between what is wanted and what is there.
@@ -55,14 +55,14 @@ const SERVED_EVERY: Duration = Duration::from_millis(20);
 
 struct Admin<'a> {
     config: &'a KafkaConfig,
-    client: AdminClient<DefaultClientContext>,
+    client: AdminClient<PlainContext>,
 }
 
 impl<'a> Admin<'a> {
     fn connect(config: &'a KafkaConfig) -> Result<Self, LogError> {
         let client = config
             .asking()
-            .create()
+            .create_with_context(PlainContext)
             .map_err(|e| LogError::Fatal(format!("making an admin client for {}: {e}", config.brokers)))?;
         Ok(Self { config, client })
     }

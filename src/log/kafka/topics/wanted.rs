@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Difference;
+use crate::limits::DAY_MS;
 use crate::log::{Retention, Topic};
 
 /// Whose time the messages carry.
@@ -51,8 +52,6 @@ pub struct Found {
     pub settings: BTreeMap<String, String>,
 }
 
-/// Day in milliseconds.
-const DAY_MS: i64 = 86_400_000;
 /// The brokers' own default: 1 MiB and a batch's overhead. Packs and chunk parts are smaller by design.
 const MESSAGE_BYTES_MAX: i64 = 1_048_588;
 /// Small segments, so that compaction gets at old chunks soon and a restore reads little that is dead.
