@@ -8,10 +8,11 @@ use crate::{Reference, head, row};
 
 const INTRODUCTION: &str = "\
 `tidegauge.toml`, then `/etc/tidegauge/tidegauge.toml`, or the file that `--config` or `TIDEGAUGE_CONFIG` names. Variables win
-over the file; `TIDEGAUGE__KAFKA__BROKERS` is the same as `TIDEGAUGE_KAFKA_BROKERS`. All errors are told at once, with line and
-column; a key that does not exist is one. `tidegauge config check` looks and says what it has read, `config show` prints what is
-meant, without secrets; `config schema --toml` makes a file to begin with. What the meter goes by (carriers, plans, rules) is not
-here but in the catalogue.
+over the file; `TIDEGAUGE__KAFKA__BROKERS` is the same as `TIDEGAUGE_KAFKA_BROKERS`. All errors of file and variables are told
+at once, with line and column, and a key that does not exist is one; then what is wrong in the file of `api.tokens`, and with
+`log.level`. A variable that no key has is a warning. `tidegauge config check` looks and says what it has read, `config show`
+prints what is meant, without secrets; `config schema --toml` makes a file to begin with. What the meter goes by (carriers, plans,
+rules) is not here but in the [catalogue](catalogue.md).
 
 ";
 

@@ -4,6 +4,7 @@
 
 #![cfg(feature = "full")]
 
+mod catalogue;
 mod commands;
 mod configuration;
 mod events;
