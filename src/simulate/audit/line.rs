@@ -239,6 +239,11 @@ impl Line {
         }
     }
 
+    /// The card goes to another carrier: whoever told of it was the one's before.
+    pub(super) fn forget_feeds(&mut self) {
+        self.estimates.clear();
+    }
+
     /// The place of an estimating feed on this card; `None` if it cannot count.
     pub(super) fn estimate(&self, feed: &str, catalogue: &Catalogue) -> Option<Source> {
         let role = catalogue.feeds.iter().find(|f| f.name == feed).map(|f| f.role);

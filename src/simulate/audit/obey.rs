@@ -269,6 +269,7 @@ fn register_line(
     };
     let replanned = line.plan != register.plan;
     if line.carrier != register.carrier {
+        line.forget_feeds();
         line.complete_through = Day::MIN;
         line.totals.clear();
         line.by_totals.clear();
