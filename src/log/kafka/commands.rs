@@ -10,14 +10,17 @@ use super::asking::Asking;
 use super::config::KafkaConfig;
 use super::error::of_delivery;
 use super::follow::{Follower, From};
+use super::group::PlainContext;
 use crate::log::{Appended, CommandLog, CommandPlace, LogError, Message, Places, Tail, Topic};
 use crate::model::LogOffset;
+
+type CommandProducer = FutureProducer<PlainContext>;
 
 /// Writes to `card.commands`.
 pub struct KafkaCommands {
     config: KafkaConfig,
     /// Replaced when librdkafka has given it up.
-    producer: RwLock<FutureProducer>,
+    producer: RwLock<CommandProducer>,
     topic: String,
 }
 
@@ -32,7 +35,7 @@ impl KafkaCommands {
     }
 
     /// A producer that works, as far as is known.
-    fn producer(&self) -> Result<FutureProducer, LogError> {
+    fn producer(&self) -> Result<CommandProducer, LogError> {
         let held = self.producer.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some((_, why)) = held.client().fatal_error() else { return Ok(held) };
         tracing::warn!(%why, "the producer of commands broke and is replaced");
@@ -42,9 +45,9 @@ impl KafkaCommands {
     }
 }
 
-fn producer(config: &KafkaConfig) -> Result<FutureProducer, LogError> {
+fn producer(config: &KafkaConfig) -> Result<CommandProducer, LogError> {
     let wait = config.timeouts.request.as_millis().to_string();
-    let producer = config.producer().set("message.timeout.ms", wait).create();
+    let producer = config.producer().set("message.timeout.ms", wait).create_with_context(PlainContext);
     producer.map_err(|e| LogError::Fatal(format!("making a producer: {e}")))
 }
 
