@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::event_id::id;
 use super::fold::{Cause, Expected};
 use super::line::{Line, Terms};
-use super::obey::{emit, id};
+use super::obey::emit;
 use crate::model::{
     AlertData, CardId, Channel, CommandBody, CreditsPolicy, Delivery, EventBody, Move, Recipient, RuleKind,
     UnixTime, Withheld,

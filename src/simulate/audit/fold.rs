@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::declared::{Declarations, Declared};
+use super::event_id::id;
 use super::follow::follow;
 use super::life;
 use super::line::{Line, State, Terms, Verdict};
 use super::logbook::{Batch, Entry, What};
-use super::obey::{close_cycles, emit, id, in_time, look, obey, registers, say};
+use super::obey::{close_cycles, emit, in_time, look, obey, registers, say};
 use super::opening;
 use super::totals::{is_total, used_until};
 use super::watch::{Fresh, Heard};

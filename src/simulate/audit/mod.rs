@@ -8,7 +8,7 @@
 //! | file | what it judges |
 //! |---|---|
 //! | `inputs` | each outside message is logged as it was meant, or in dead letter, or unknown |
-//! | `fold`, `obey`, `follow`, `life`, `line`, `scene`, `readings`, `totals`, `wallet`, `burn`, `voids`, `opening`, `watch`, `credits`, `corrections`, `terms`, `dating`, `declared`, `zone` | what each log record came to, and what had to be published |
+//! | `fold`, `obey`, `event_id`, `follow`, `life`, `line`, `scene`, `readings`, `totals`, `wallet`, `burn`, `voids`, `opening`, `watch`, `credits`, `corrections`, `terms`, `dating`, `declared`, `zone` | what each log record came to, and what had to be published |
 //! | `visible` | each event once, with its id and its content; each uncounted record kept once |
 //! | `tables` | the rows of `ClickHouse`, to the byte |
 //! | `replay` | every chunk is what the log makes, byte for byte; restore and replay come to the same |
@@ -18,6 +18,7 @@ mod corrections;
 mod credits;
 mod dating;
 mod declared;
+mod event_id;
 mod fold;
 mod follow;
 mod inputs;
