@@ -330,7 +330,7 @@ impl Card {
         let (days, cycles) = self.usage.bytes();
         memory.days += days + size_of_val(&*self.cuts);
         memory.cycles += cycles;
-        memory.ids += self.ids.bytes();
+        memory.ids += self.ids.heap_bytes();
         memory.rest += self.numbers.bytes();
         self.account.add_heap(memory);
         self.cold.iter().for_each(|cold| cold.add_heap(memory));

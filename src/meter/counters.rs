@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::dates::{Span, Volume};
+use super::exact::Exact;
 use super::fall::{Fall, Pair};
 use crate::limits::COUNTERS_MAX;
 use crate::model::{CounterRules, Reading, UnixTime};
 
 /// The last readings of a card, by counter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Counters(Vec<Counter>);
+pub(super) struct Counters(Exact<Counter>);
 
 /// The last reading of one counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,12 +85,11 @@ impl Counters {
             let Some((place, _)) = oldest.filter(|(_, held)| held.at <= reading.at) else { return };
             self.0.remove(place);
         }
-        self.0.reserve_exact(1);
         self.0.push(Counter { device, session, at: reading.at, held: figures(reading) });
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Counter>()
+        self.0.bytes()
     }
 }
 

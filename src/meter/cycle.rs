@@ -20,13 +20,21 @@ pub(super) const SOURCES: usize = 3;
 /// Totals by [`Source`].
 pub(super) type BySource = [Volume; SOURCES];
 
+/// Totals of a cycle by [`Source`]. Few cards have estimates: those are held apart, and only if they are not 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BySource", into = "BySource")]
+pub(super) struct Sums {
+    settling: Volume,
+    estimates: Option<Box<[Volume; SOURCES - 1]>>,
+}
+
 /// One cycle of a card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cycle {
     pub start: Day,
     /// First day of the next.
     pub end: Day,
-    pub by: BySource,
+    pub by: Sums,
     pub used: u64,
     /// Of it: complete days.
     pub settled: u64,
@@ -65,6 +73,47 @@ impl Source {
     }
 }
 
+impl From<BySource> for Sums {
+    fn from([settling, estimates @ ..]: BySource) -> Self {
+        let is_any = estimates != <[Volume; SOURCES - 1]>::default();
+        Self { settling, estimates: is_any.then(|| Box::new(estimates)) }
+    }
+}
+
+impl From<Sums> for BySource {
+    fn from(sums: Sums) -> Self {
+        sums.all()
+    }
+}
+
+impl Sums {
+    pub(super) fn all(&self) -> BySource {
+        let [first, second] = self.estimates.as_deref().copied().unwrap_or_default();
+        [self.settling, first, second]
+    }
+
+    pub(super) fn of(&self, source: Source) -> Volume {
+        self.all()[source as usize]
+    }
+
+    pub(super) fn add(&mut self, source: Source, volume: Volume) {
+        match source {
+            Source::Settling => self.settling = self.settling.plus(volume),
+            _ => self.change(source as usize, |held| held.plus(volume)),
+        }
+    }
+
+    pub(super) fn take(&mut self, source: Source, volume: Volume) {
+        self.change(source as usize, |held| held.minus(volume));
+    }
+
+    fn change(&mut self, place: usize, change: impl Fn(Volume) -> Volume) {
+        let mut all = self.all();
+        all[place] = change(all[place]);
+        *self = Self::from(all);
+    }
+}
+
 impl DayTotals {
     /// The source whose total is the day's (`docs/rules.md` C4); of equals the first.
     pub(super) fn source(&self) -> Source {
@@ -94,7 +143,7 @@ impl Cycle {
         Self {
             start,
             end,
-            by: BySource::default(),
+            by: Sums::default(),
             used: 0,
             settled: 0,
             unsettled_days: 0,
@@ -146,7 +195,14 @@ impl Cycle {
 
     /// The greatest estimate of the cycle.
     pub(super) fn estimate(&self) -> u64 {
-        self.by[1].total().max(self.by[2].total())
+        let [_, first, second] = self.by.all();
+        first.total().max(second.total())
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let ended_with = self.ended_with.as_deref().map_or(0, size_of_val);
+        self.by.estimates.as_deref().map_or(0, size_of_val) + ended_with
     }
 
     pub(super) fn replace(&mut self, before: &DayTotals, after: &DayTotals, offset: LogOffset) {

@@ -17,8 +17,10 @@ use crate::model::{Cdr, Day};
 const HEAD: usize = 6;
 /// Bytes of an id.
 const WIDTH: usize = 5;
-/// By how much a full buffer grows: doubling would waste half of the memory of ten million cards.
-const GROWTH: usize = 64;
+/// By how much a full buffer grows at least: doubling would waste half of the memory of ten million cards.
+const GROWTH: usize = 40;
+/// And by which part of it.
+const GROWTH_PART: usize = 32;
 /// Bytes that come from memory together.
 const MEMORY_LINE: usize = 64;
 /// As much as a day of a record every 15 minutes.
@@ -63,11 +65,19 @@ fn mix(word: u64) -> u64 {
 }
 
 /// The ids of one card. Heads stand together, so that a look-up reads one line of memory to find its group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Ids {
+    /// Heads, then ids, then room for more.
+    buffer: Box<[u8]>,
+    /// Bytes of it that are in use.
+    len: u32,
     days: u8,
-    /// Heads, then ids.
-    bytes: Vec<u8>,
+}
+
+impl PartialEq for Ids {
+    fn eq(&self, other: &Self) -> bool {
+        self.days == other.days && self.bytes() == other.bytes()
+    }
 }
 
 /// One day's group within the buffer.
@@ -85,7 +95,7 @@ impl Ids {
     pub(super) fn note(&mut self, day: Day, id: RecordId) -> Seen {
         let group = self.group(day);
         match self.find(&group, id.key) {
-            Ok(at) if self.bytes[at + 4] == id.content => Seen::Duplicate,
+            Ok(at) if self.bytes()[at + 4] == id.content => Seen::Duplicate,
             Ok(_) => Seen::Conflict,
             Err(_) if group.count >= IDS_PER_CARD_DAY_MAX => Seen::Full,
             Err(at) => {
@@ -103,26 +113,40 @@ impl Ids {
             return;
         }
         let first = self.first();
-        self.bytes.drain(first..first + ids * WIDTH);
-        self.bytes.drain(..days * HEAD);
+        let heads = self.bytes().get(days * HEAD..first).unwrap_or_default();
+        let kept = self.bytes().get(first + ids * WIDTH..).unwrap_or_default();
+        let mut buffer = Vec::with_capacity(heads.len() + kept.len() + GROWTH);
+        buffer.extend_from_slice(heads);
+        buffer.extend_from_slice(kept);
+        self.len = buffer.len() as u32;
+        buffer.resize(buffer.capacity(), 0);
+        self.buffer = buffer.into_boxed_slice();
         self.days -= days as u8;
-        self.bytes.shrink_to(self.bytes.len() + GROWTH);
+    }
+
+    /// Heads and ids.
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.len as usize]
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[..self.len as usize]
     }
 
     /// Bytes allocated.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.capacity()
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Brings the line from memory, without waiting for it.
     pub(super) fn warm(&self) {
-        std::hint::black_box(self.bytes.len());
+        std::hint::black_box(self.len);
     }
 
     /// Brings the heads and the ids of the newest day: a new one goes anywhere among them and moves those behind it.
     pub(super) fn warm_heap(&self) {
-        std::hint::black_box(self.bytes.first().copied());
-        for line in self.bytes.rchunks(MEMORY_LINE).take(WARMED_LINES) {
+        std::hint::black_box(self.bytes().first().copied());
+        for line in self.bytes().rchunks(MEMORY_LINE).take(WARMED_LINES) {
             std::hint::black_box(line.first().copied());
         }
     }
@@ -133,7 +157,7 @@ impl Ids {
     }
 
     fn heads(&self) -> impl Iterator<Item = (Day, usize)> {
-        self.bytes.chunks_exact(HEAD).take(usize::from(self.days)).map(|head| {
+        self.bytes().chunks_exact(HEAD).take(usize::from(self.days)).map(|head| {
             let day = Day::from_le_bytes([head[0], head[1], head[2], head[3]]);
             (day, usize::from(u16::from_le_bytes([head[4], head[5]])))
         })
@@ -153,8 +177,9 @@ impl Ids {
             group.first += count * WIDTH;
         }
         self.open(group.head, HEAD);
-        self.bytes[group.head..group.head + 4].copy_from_slice(&day.to_le_bytes());
-        self.bytes[group.head + 4..group.head + HEAD].copy_from_slice(&[0, 0]);
+        let head = &mut self.bytes_mut()[group.head..group.head + HEAD];
+        head[..4].copy_from_slice(&day.to_le_bytes());
+        head[4..].copy_from_slice(&[0, 0]);
         self.days = self.days.checked_add(1).expect("a card has at most 37 open days");
         group.first += HEAD;
         group
@@ -176,32 +201,37 @@ impl Ids {
     }
 
     fn key(&self, at: usize) -> u32 {
-        u32::from_be_bytes([self.bytes[at], self.bytes[at + 1], self.bytes[at + 2], self.bytes[at + 3]])
+        let id = &self.bytes()[at..at + WIDTH];
+        u32::from_be_bytes([id[0], id[1], id[2], id[3]])
     }
 
     fn insert(&mut self, group: &Group, at: usize, id: RecordId) {
         self.open(at, WIDTH);
-        self.bytes[at..at + 4].copy_from_slice(&id.key.to_be_bytes());
-        self.bytes[at + 4] = id.content;
+        let bytes = self.bytes_mut();
+        bytes[at..at + 4].copy_from_slice(&id.key.to_be_bytes());
+        bytes[at + 4] = id.content;
         let count = (group.count + 1) as u16;
-        self.bytes[group.head + 4..group.head + HEAD].copy_from_slice(&count.to_le_bytes());
+        bytes[group.head + 4..group.head + HEAD].copy_from_slice(&count.to_le_bytes());
     }
 
     /// Makes room of `width` bytes at `at`.
     fn open(&mut self, at: usize, width: usize) {
-        let len = self.bytes.len();
-        if self.bytes.capacity() < len + width {
-            self.bytes.reserve_exact(width.max(GROWTH).max(len / 8));
+        let len = self.len as usize;
+        if self.buffer.len() < len + width {
+            let mut buffer = std::mem::take(&mut self.buffer).into_vec();
+            buffer.reserve_exact(GROWTH.max(len / GROWTH_PART));
+            buffer.resize(buffer.capacity(), 0);
+            self.buffer = buffer.into_boxed_slice();
         }
-        self.bytes.resize(len + width, 0);
-        self.bytes.copy_within(at..len, at + width);
+        self.len = (len + width) as u32;
+        self.bytes_mut().copy_within(at..len, at + width);
     }
 }
 
 /// Written as one string of bytes: the number of days, then the buffer.
 impl Serialize for Ids {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.days, Bytes(&self.bytes)).serialize(serializer)
+        (self.days, Bytes(self.bytes())).serialize(serializer)
     }
 }
 
@@ -234,9 +264,9 @@ impl<'de> Deserialize<'de> for Buffer {
 impl<'de> Deserialize<'de> for Ids {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (days, Buffer(bytes)) = Deserialize::deserialize(deserializer)?;
-        let ids = Self { days, bytes };
+        let ids = Self { len: bytes.len() as u32, buffer: bytes.into_boxed_slice(), days };
         let counted: usize = ids.heads().map(|(_, count)| count * WIDTH).sum();
-        if ids.first() + counted != ids.bytes.len() {
+        if ids.first() + counted != ids.bytes().len() {
             return Err(serde::de::Error::custom("the ids of a card do not fill their buffer"));
         }
         Ok(ids)

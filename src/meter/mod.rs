@@ -10,6 +10,7 @@
 //! | `fold`, `restore`, `warm` | a partition's meter: packs in log order, back from its chunks, lines fetched ahead |
 //! | `shard`, `table`, `timers`, `names` | cards of a shard, their order, what is due, names they share |
 //! | `card`, `step`, `ctx` | one card's line, and what a step is told |
+//! | `exact`, `maybe` | lists and times that take no more than they must |
 //! | `cdr`, `ids` | records of usage: checked, known again, counted once |
 //! | `reading`, `counters`, `fall`, `totals` | cumulative counters of devices, and totals that carriers tell |
 //! | `dates`, `count`, `usage`, `piece`, `cycle`, `past` | bytes into days and cycles; used of a day by C4; closed cycles packed |
@@ -44,12 +45,14 @@ mod dates;
 mod due;
 mod effects;
 mod event_id;
+mod exact;
 mod fall;
 mod feeds;
 mod fold;
 mod ids;
 mod index;
 mod life;
+mod maybe;
 pub mod memory;
 mod names;
 mod notify;

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::effects::Effects;
+use super::exact::Exact;
 use crate::limits::{NUMBERS_MAX, UNFLUSHED_S_MAX};
 use crate::model::{CardId, CardName, DirectoryEntry, Number, UnixTime};
 
 /// Intervals in which the card holds or held a number, in the order in which they began.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Numbers(Vec<Held>);
+pub(super) struct Numbers(Exact<Held>);
 
 /// One interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +66,6 @@ impl Numbers {
             passed += usize::from(drop);
             !drop
         });
-        self.0.shrink_to_fit();
         for held in news {
             self.earlier(held).chain([held]).for_each(&mut *changed);
         }
@@ -86,7 +86,7 @@ impl Numbers {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Held>()
+        self.0.bytes()
     }
 }
 

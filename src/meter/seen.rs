@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use super::exact::Exact;
 use crate::limits::{ID_LIFE_S, ORDERS_MAX};
 use crate::model::UnixTime;
 
 /// Commands taken in the last 90 days, in log order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SeenCommands(Vec<SeenCommand>);
+pub(super) struct SeenCommands(Exact<SeenCommand>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct SeenCommand {
@@ -34,17 +35,13 @@ impl SeenCommands {
     /// Looks a command up and notes it if it is new. `json` is the canonical form of what it says.
     pub(super) fn note(&mut self, id: &str, json: &[u8], seed: u64, now: UnixTime) -> Known {
         let oldest = now.saturating_sub(ID_LIFE_S);
-        let expired = self.0.partition_point(|seen| seen.at < oldest);
-        self.0.drain(..expired);
+        self.0.retain(|seen| seen.at >= oldest);
         let (id, content) = (xxh3_64_with_seed(id.as_bytes(), seed), xxh3_64(json));
         match self.0.iter().find(|held| held.id == id) {
             Some(held) if held.content == content => Known::Duplicate,
             Some(_) => Known::Conflict,
             None if self.0.len() >= ORDERS_MAX => Known::Full,
             None => {
-                if self.0.len() == self.0.capacity() {
-                    self.0.reserve_exact(1 + self.0.len() / 8);
-                }
                 self.0.push(SeenCommand { id, content, at: now });
                 Known::New
             }
@@ -52,7 +49,7 @@ impl SeenCommands {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<SeenCommand>()
+        self.0.bytes()
     }
 }
 

@@ -77,7 +77,7 @@ impl<L: Line> Table<L> {
         let card = line.card();
         if self.lines.len() == self.lines.capacity() {
             // Doubling would waste a quarter of the memory of ten million lines.
-            self.lines.reserve_exact(16 + self.lines.len() / 8);
+            self.lines.reserve_exact(16 + self.lines.len() / 16);
         }
         self.lines.push(line);
         let lines = &self.lines;

@@ -24,6 +24,7 @@ use super::ctx::{Ctx, Verdict};
 use super::cycle::{SOURCES, Source};
 use super::dates::{DaySpan, Span, Volume};
 use super::effects::Effects;
+use super::exact::Exact;
 use super::index::modem_hash;
 use super::reading::{Refusal, check_figures, check_number, check_room, outside_months, said};
 use crate::codec::time;
@@ -33,7 +34,7 @@ use crate::model::{CounterData, Day, EventBody, Outcome, Reading, Reason, TotalO
 /// The last totals of a card, by source and period.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Totals {
-    told: Vec<Total>,
+    told: Exact<Total>,
     /// Hash of the feed that told the last total of each source: another may settle, or settle another carrier, one day.
     feeds: [u64; SOURCES],
 }
@@ -151,7 +152,7 @@ fn had(card: &Card, source: Source, of: TotalOf, period: &Period) -> Volume {
             let day = DaySpan { day: period.first, start: period.span.start, end: period.span.end };
             Some(card.usage.day(&day).by)
         }
-        TotalOf::Cycle => card.usage.cycle(period.first).map(|cycle| cycle.by),
+        TotalOf::Cycle => card.usage.cycle(period.first).map(|cycle| cycle.by.all()),
     };
     by.and_then(|by| by.get(source as usize).copied()).unwrap_or_default()
 }
@@ -287,7 +288,6 @@ impl Totals {
             return false;
         }
         self.told.retain(stays);
-        self.told.reserve_exact(1);
         self.told.push(total);
         if let Some(held) = self.feeds.get_mut(usize::from(total.source)) {
             *held = feed;
@@ -296,7 +296,7 @@ impl Totals {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.told.capacity() * size_of::<Total>()
+        size_of::<Self>() + self.told.bytes()
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cycle::{Adjusted, Cycle, DayTotals, Source};
 use super::dates::{DaySpan, Part, Volume};
+use super::exact::Exact;
 use super::piece::Piece;
 use crate::model::{Calendar, Day, LogOffset, UnixTime};
 
@@ -18,9 +19,9 @@ use crate::model::{Calendar, Day, LogOffset, UnixTime};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Usage {
     /// Ascending by start, then source.
-    pieces: Vec<Piece>,
+    pieces: Exact<Piece>,
     /// Ascending.
-    cycles: Vec<Cycle>,
+    cycles: Exact<Cycle>,
     /// Days through this one are declared whole by the settling feed, as far as this card has been told.
     complete_through: Day,
     /// Days through this one take no records.
@@ -49,8 +50,8 @@ pub(super) struct UsedPiece {
 impl Default for Usage {
     fn default() -> Self {
         Self {
-            pieces: Vec::new(),
-            cycles: Vec::new(),
+            pieces: Exact::default(),
+            cycles: Exact::default(),
             complete_through: Day::MIN,
             closed_through: Day::MIN,
             held: 0,
@@ -67,9 +68,7 @@ impl Usage {
     /// Brings the newest piece and cycle.
     pub(super) fn warm_heap(&self) {
         std::hint::black_box(self.pieces.last().map(|piece| piece.stamp));
-        std::hint::black_box(
-            self.cycles.last().map(|cycle| (cycle.start, cycle.by, cycle.used, cycle.changed_at)),
-        );
+        std::hint::black_box(self.cycles.last().map(|cycle| (cycle.start, cycle.used, cycle.changed_at)));
     }
 
     pub(super) fn cycles(&self) -> &[Cycle] {
@@ -125,7 +124,7 @@ impl Usage {
 
     /// Whether an open cycle has anything that a source told.
     pub(super) fn is_open_by(&self, source: Source) -> bool {
-        self.cycles.iter().any(|cycle| !cycle.closed && cycle.by[source as usize].total() > 0)
+        self.cycles.iter().any(|cycle| !cycle.closed && cycle.by.of(source).total() > 0)
     }
 
     /// Whether every day and cycle that is held is closed.
@@ -168,7 +167,6 @@ impl Usage {
         }
         let bounds = calendar.cycle_of(day)?;
         let at = self.cycles.partition_point(|cycle| cycle.start < bounds.0);
-        self.cycles.reserve_exact(1);
         self.cycles.insert(at, Cycle::new(bounds));
         self.cycles.get_mut(at)
     }
@@ -186,7 +184,7 @@ impl Usage {
         let new_piece = self.add_to_piece(part, source as usize, offset);
         self.held = self.held.saturating_add(part.volume.total());
         let cycle = self.cycle_mut(part.day.day);
-        cycle.by[source as usize] = cycle.by[source as usize].plus(part.volume);
+        cycle.by.add(source, part.volume);
         cycle.replace(&before, &after, offset);
         Moved { source_changed: before.source() != after.source(), new_piece }
     }
@@ -210,9 +208,6 @@ impl Usage {
             _ => {
                 let mut piece = Piece { start: key.0, stamp: source as u32, volume: part.volume };
                 piece.touch(offset);
-                if self.pieces.len() == self.pieces.capacity() {
-                    self.pieces.reserve_exact(2);
-                }
                 self.pieces.insert(at, piece);
                 true
             }
@@ -406,9 +401,9 @@ impl Usage {
         let closed = self.closed_through;
         let kept_from = if closed == Day::MIN { UnixTime::MIN } else { calendar.day_end(closed) };
         self.pieces.retain(|piece| piece.start() >= kept_from || piece.changed_at(card) > flushed_through);
-        let done = |cycle: &mut Cycle| cycle.closed && cycle.changed_at <= flushed_through;
-        let dropped: Vec<Cycle> = self.cycles.extract_if(.., done).collect();
-        let held = self.cycles.iter().flat_map(|cycle| cycle.by).map(Volume::total);
+        let done = |cycle: &Cycle| cycle.closed && cycle.changed_at <= flushed_through;
+        let dropped = self.cycles.extract(done);
+        let held = self.cycles.iter().flat_map(|cycle| cycle.by.all()).map(Volume::total);
         self.held = held.fold(0, u64::saturating_add);
         dropped
     }
@@ -425,7 +420,6 @@ impl Usage {
     /// Takes a closed cycle back that was dropped.
     pub(super) fn recall(&mut self, cycle: Cycle) {
         let at = self.cycles.partition_point(|held| held.start < cycle.start);
-        self.cycles.reserve_exact(1);
         self.cycles.insert(at, cycle);
     }
 
@@ -437,6 +431,7 @@ impl Usage {
 
     /// Bytes allocated for days, and for cycles.
     pub(super) fn bytes(&self) -> (usize, usize) {
-        (self.pieces.capacity() * size_of::<Piece>(), self.cycles.capacity() * size_of::<Cycle>())
+        let within = self.cycles.iter().map(Cycle::heap_bytes).sum::<usize>();
+        (self.pieces.bytes(), self.cycles.bytes() + within)
     }
 }

@@ -157,7 +157,7 @@ pub(super) fn months<'a>(
 
 /// `packed`: what burnt of it and is no longer the account's business.
 fn month(card: &Card, ctx: &Ctx<'_>, cycle: &Cycle, packed: u64) -> MonthRow {
-    let Columns { settling, estimate, modem } = columns(card, &cycle.by);
+    let Columns { settling, estimate, modem } = columns(card, &cycle.by.all());
     let (burnt, totals) =
         book::read_cycle(card, ctx, cycle, |account, told| account.cycle_burnt_and_totals(told, cycle.start));
     // A restatement may leave less than what was burnt.

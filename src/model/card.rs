@@ -54,6 +54,9 @@ pub enum CardIdError {
 }
 
 impl CardId {
+    /// Of the packed form.
+    pub(crate) const BITS: u32 = 4 * LEN as u32;
+
     /// Reads an ICCID of 19 or 20 characters, in either case.
     ///
     /// # Errors
@@ -86,7 +89,17 @@ impl CardId {
     pub fn from_wire(wire: [u8; 10]) -> Self {
         let mut bytes = [0u8; 16];
         bytes[..10].copy_from_slice(&wire);
-        Self(u128::from_le_bytes(bytes) & ((1 << 76) - 1))
+        Self::from_packed(u128::from_le_bytes(bytes))
+    }
+
+    /// The key as a number below 2^[`Self::BITS`].
+    pub(crate) fn packed(self) -> u128 {
+        self.0
+    }
+
+    /// Back from [`Self::packed`]; bits above are ignored.
+    pub(crate) fn from_packed(packed: u128) -> Self {
+        Self(packed & ((1 << Self::BITS) - 1))
     }
 
     /// The 19 characters.

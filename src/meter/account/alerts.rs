@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::level::{LastHeard, Level, Reach, Used};
 use super::rules::Watch;
-use crate::model::{AlertData, Day, EventBody, Occasion, Rule, RuleKind, UnixTime};
+use crate::meter::exact::Exact;
+use crate::meter::maybe::MaybeTime;
+use crate::model::{AlertData, Day, EventBody, Occasion, Rule, RuleKind};
 
 /// Where the alerts of a card stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,13 +22,13 @@ pub(super) struct Alerts {
     /// Counts raises.
     pub(super) arming: u32,
     /// The card's own rules; empty: its plan's, or the fleet's.
-    pub(super) own: Vec<Watch>,
+    pub(super) own: Exact<Watch>,
     /// One for each rule in force when last looked at, in the rules' order.
-    pub(super) states: Vec<State>,
+    pub(super) states: Exact<State>,
     /// The card's last record, while a rule asks for it, which few do.
     pub(super) heard: Option<Box<LastHeard>>,
     /// When time alone may make a rule reached.
-    pub(super) due: Option<UnixTime>,
+    pub(super) due: MaybeTime,
 }
 
 /// One rule's state.
@@ -86,7 +88,7 @@ impl Alerts {
         self.adopt(level, out);
         let arming = self.arming;
         let (mut fired, mut resolved) = (Vec::new(), Vec::new());
-        for state in &mut self.states {
+        for state in &mut *self.states {
             resolved.extend(state.end_silence(level));
             state.fire(level, arming, &mut fired);
         }
@@ -111,7 +113,7 @@ impl Alerts {
         self.adopt(level, out);
         self.arming = self.arming.saturating_add(1);
         let mut resolved = Vec::new();
-        for state in &mut self.states {
+        for state in &mut *self.states {
             state.hold(level);
             let is_over = state.stance == Stance::Armed || !state.holds_still(level);
             if let Some(told) = is_over.then(|| state.told.take()).flatten() {
@@ -176,7 +178,7 @@ impl Alerts {
         }
         let level = Level { heard: self.heard.as_deref().copied(), ..*level };
         let armed = self.states.iter().filter(|state| state.stance == Stance::Armed);
-        self.due = armed.filter_map(|state| level.due(state.watch.kind)).min();
+        self.due = armed.filter_map(|state| level.due(state.watch.kind)).min().into();
     }
 
     /// Brings the states in line with the rules in force. New rules are measured silently; the alert of a rule that is
@@ -190,21 +192,21 @@ impl Alerts {
                 self.replace(rules.to_vec(), level, out);
             }
         } else if !self.own.iter().eq(self.states.iter().map(|state| &state.watch)) {
-            self.replace(self.own.clone(), level, out);
+            self.replace(self.own.to_vec(), level, out);
         }
     }
 
     fn replace(&mut self, rules: Vec<Watch>, level: &Level<'_>, out: &mut Vec<EventBody>) {
-        let mut old = std::mem::take(&mut self.states);
-        self.states.reserve_exact(rules.len());
-        self.states.extend(rules.into_iter().map(|watch| {
+        let mut old: Vec<State> = std::mem::take(&mut self.states).into_iter().collect();
+        let held = |watch: Watch| {
             if let Some(at) = old.iter().position(|state| state.watch == watch) {
                 return old.swap_remove(at);
             }
             let mut state = State::armed(watch);
             state.hold(level);
             state
-        }));
+        };
+        self.states = rules.into_iter().map(held).collect();
         if old.iter().any(|state| state.fired == Maybe(self.arming)) {
             // A rule that comes under the name of one that has fired must not fire under its identity: (card, rule, arming).
             self.arming = self.arming.saturating_add(1);
@@ -224,14 +226,14 @@ impl Alerts {
 
     /// Lets go of copies of rules that others have.
     pub(super) fn share(&mut self, default_rules: &[Watch]) {
-        for state in &mut self.states {
+        for state in &mut *self.states {
             state.watch.share(if self.own.is_empty() { default_rules } else { &self.own });
         }
     }
 
     /// A planted fault.
     pub(super) fn forget(&mut self) {
-        for state in &mut self.states {
+        for state in &mut *self.states {
             *state = State::armed(state.watch.clone());
         }
     }
@@ -241,9 +243,9 @@ impl Alerts {
         let marks = known.map(|known| {
             size_of::<Occasions>().saturating_add(known.marks.capacity().saturating_mul(size_of::<Mark>()))
         });
-        let states = self.states.capacity().saturating_mul(size_of::<State>());
-        let own = self.own.capacity().saturating_mul(size_of::<Watch>());
-        let watched = self.states.iter().map(|state| &state.watch).chain(&self.own).map(Watch::heap_bytes);
+        let states = self.states.bytes();
+        let own = self.own.bytes();
+        let watched = self.states.iter().map(|state| &state.watch).chain(&*self.own).map(Watch::heap_bytes);
         marks.chain(watched).fold(states.saturating_add(own), usize::saturating_add)
     }
 }

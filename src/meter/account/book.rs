@@ -9,6 +9,8 @@ use super::orders::Orders;
 use super::package::{Order, Package, Sale, end_of};
 use super::{Ctx, Recharge, Segment, Totals};
 use crate::limits::DAY_S;
+use crate::meter::exact::Exact;
+use crate::meter::maybe::MaybeTime;
 use crate::meter::memory::Memory;
 use crate::model::{Calendar, Day, EventBody, Mode, PackageData, PackageKind, Per, UnixTime};
 
@@ -16,17 +18,17 @@ use crate::model::{Calendar, Day, EventBody, Mode, PackageData, PackageKind, Per
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Book {
     /// In burn order. Ended ones stay while a day that they pay for is open.
-    pub(super) packages: Vec<Package>,
+    pub(super) packages: Exact<Package>,
     /// In the order of their purchase.
-    pub(super) queue: Vec<Order>,
+    pub(super) queue: Exact<Order>,
     pub(super) orders: Orders,
     /// Orders taken.
     seq: u32,
     /// When the next cycle begins; `None` where the calendar does not reach.
-    cycle_ends: Option<UnixTime>,
+    cycle_ends: MaybeTime,
     pub(super) alerts: Alerts,
     /// Burn of closed days by cycle, oldest first.
-    closed: Vec<CycleClosed>,
+    closed: Exact<CycleClosed>,
 }
 
 /// Final burn of a cycle's closed days.
@@ -52,7 +54,6 @@ impl Book {
             self.start(order.sale, expires_at, ctx, out);
         } else {
             out.push(EventBody::PackageQueued(order.sale.data()));
-            self.queue.reserve_exact(1);
             self.queue.push(order);
         }
         self.note_cycle(ctx);
@@ -80,7 +81,6 @@ impl Book {
 
     pub(super) fn insert(&mut self, package: Package) {
         let at = self.packages.partition_point(|other| other.rank() < package.rank());
-        self.packages.reserve_exact(1);
         self.packages.insert(at, package);
     }
 
@@ -104,7 +104,7 @@ impl Book {
     pub(super) fn fire(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
         self.expire(ctx, out);
         self.hand_over(ctx, out);
-        if self.cycle_ends.is_some_and(|end| end <= ctx.at) {
+        if self.cycle_ends.get().is_some_and(|end| end <= ctx.at) {
             self.start_waiting(ctx, out);
         }
         self.note_cycle(ctx);
@@ -137,11 +137,7 @@ impl Book {
     }
 
     fn start_waiting(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
-        let queue = std::mem::take(&mut self.queue);
-        let (waiting, rest): (Vec<_>, Vec<_>) =
-            queue.into_iter().partition(|o| o.sale.mode == Mode::NextCycle);
-        self.queue = rest;
-        for order in waiting {
+        for order in self.queue.extract(|order| order.sale.mode == Mode::NextCycle) {
             self.start_queued(order, ctx, out);
         }
     }
@@ -153,25 +149,25 @@ impl Book {
 
     /// Notes the cycle if none is, or if it is over and nobody waited for its end.
     pub(super) fn renew_cycle(&mut self, ctx: &Ctx<'_>) {
-        if self.cycle_ends.is_none_or(|end| end <= ctx.at) {
+        if self.cycle_ends.get().is_none_or(|end| end <= ctx.at) {
             self.note_cycle(ctx);
         }
     }
 
     pub(super) fn note_cycle(&mut self, ctx: &Ctx<'_>) {
         let next = ctx.calendar.cycle_of(ctx.calendar.day_of(ctx.at)).map(|(_, next)| next);
-        self.cycle_ends = next.map(|day| ctx.calendar.day_start(day));
+        self.cycle_ends = next.map(|day| ctx.calendar.day_start(day)).into();
     }
 
     pub(super) fn next_due(&self) -> Option<UnixTime> {
-        self.next_move().into_iter().chain(self.alerts.due).min()
+        self.next_move().into_iter().chain(self.alerts.due.get()).min()
     }
 
     /// When a package ends or a cycle begins.
     fn next_move(&self) -> Option<UnixTime> {
         let alive = || self.packages.iter().filter(|package| !package.ended);
         let waits = self.waiting() > 0 || self.alerts.asks_cycle();
-        let cycle = self.cycle_ends.filter(|_| waits || alive().next().is_some());
+        let cycle = self.cycle_ends.get().filter(|_| waits || alive().next().is_some());
         alive().map(|package| package.until).chain(cycle).min()
     }
 
@@ -188,11 +184,7 @@ impl Book {
 
     /// Forgets ended packages that no open day can burn any more.
     fn prune(&mut self, open_from: UnixTime) {
-        let before = self.packages.len();
         self.packages.retain(|package| !package.is_past(open_from));
-        if self.packages.len() != before {
-            self.packages.shrink_to_fit();
-        }
     }
 
     pub(super) fn has_base(&self, at: UnixTime) -> bool {
@@ -260,7 +252,6 @@ impl Book {
         match self.closed.last_mut() {
             Some(last) if last.cycle == cycle => last.burnt = last.burnt.saturating_add(burnt),
             _ => {
-                self.closed.reserve_exact(1);
                 self.closed.push(CycleClosed { cycle, burnt });
             }
         }
@@ -285,7 +276,6 @@ impl Book {
 
     pub(super) fn recall_cycle(&mut self, cycle: Day, burnt: u64) {
         let at = self.closed.partition_point(|closed| closed.cycle < cycle);
-        self.closed.reserve_exact(1);
         self.closed.insert(at, CycleClosed { cycle, burnt });
     }
 
@@ -310,15 +300,15 @@ impl Book {
     }
 
     pub(super) fn cycle_ends(&self) -> Option<UnixTime> {
-        self.cycle_ends
+        self.cycle_ends.get()
     }
 
     pub(super) fn add_heap(&self, memory: &mut Memory) {
-        let packages = self.packages.capacity().saturating_mul(size_of::<Package>());
-        let queue = self.queue.capacity().saturating_mul(size_of::<Order>());
+        let packages = self.packages.bytes();
+        let queue = self.queue.bytes();
         let sales = self.packages.iter().map(|p| &p.sale).chain(self.queue.iter().map(|o| &o.sale));
         let texts = sales.map(Sale::heap_bytes).sum();
-        let closed = self.closed.capacity().saturating_mul(size_of::<CycleClosed>());
+        let closed = self.closed.bytes();
         let parts: [usize; 5] = [size_of::<Self>(), packages, queue, texts, closed];
         memory.packages += parts.iter().sum::<usize>();
         memory.rules += self.alerts.heap_bytes();

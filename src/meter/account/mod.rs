@@ -354,7 +354,8 @@ impl Account {
     /// Looks only at what time has made reached: to be called instead of [`Self::fire`] when nothing
     /// [moves](Self::moves_at).
     pub(crate) fn pass(&mut self, ctx: &Ctx<'_>, out: &mut Vec<EventBody>) {
-        let Some(book) = self.book.as_mut().filter(|book| book.alerts.due.is_some_and(|due| due <= ctx.at))
+        let Some(book) =
+            self.book.as_mut().filter(|book| book.alerts.due.get().is_some_and(|due| due <= ctx.at))
         else {
             return;
         };

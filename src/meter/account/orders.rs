@@ -6,11 +6,12 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 use super::{Recharge, Void};
 use crate::limits::{ID_LIFE_S, ORDERS_MAX};
+use crate::meter::exact::Exact;
 use crate::model::UnixTime;
 
 /// Orders in the order in which they were taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Orders(Vec<Taken>);
+pub(super) struct Orders(Exact<Taken>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Taken {
@@ -72,14 +73,11 @@ impl Orders {
 
     fn push(&mut self, taken: Taken) {
         self.0.retain(|held| !held.is_forgotten(taken.at));
-        if self.0.len() == self.0.capacity() {
-            self.0.reserve_exact(1 + self.0.len() / 8);
-        }
         self.0.push(taken);
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        self.0.capacity().saturating_mul(size_of::<Taken>())
+        self.0.bytes()
     }
 }
 

@@ -53,8 +53,8 @@ impl Usage {
         let after = self.day(day);
         self.held = self.held.saturating_sub(volume.total());
         let cycle = self.cycle_mut(day.day);
-        if let Some(by) = cycle.by.get_mut(source) {
-            *by = by.minus(volume);
+        if let Some(source) = Source::ALL.get(source) {
+            cycle.by.take(*source, volume);
         }
         cycle.replace(&before, &after, offset);
     }
