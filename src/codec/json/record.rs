@@ -12,7 +12,7 @@ use super::plain;
 use super::scan::scan;
 use crate::codec::time;
 use crate::limits::{RECORD_BYTES_MAX, SLICES_MAX};
-use crate::model::{CardName, CounterKind, Number, NumberKind, Slices, UnixTime};
+use crate::model::{CardName, CounterKind, Number, NumberKind, Slice, Slices, UnixTime};
 
 /// Reusable memory of a reader: the slices of the last CDR, packed.
 #[derive(Debug, Default)]
@@ -273,7 +273,22 @@ fn slices<'a>(
         let problem = format!("add up to {} up and {} down, not to the record's", reader.up, reader.down);
         return Err(JsonError::new("slices", problem, ""));
     }
-    Slices::from_packed(packed).ok_or_else(|| JsonError::new("slices", "cannot be packed", ""))
+    let packed = match in_order(packed) {
+        Some(slices) => Slices::pack(&slices, packed),
+        None => Slices::from_packed(packed).unwrap_or_default(),
+    };
+    Ok(packed)
+}
+
+/// The slices by their ends, if they are not: each is of the time since the one before.
+fn in_order(packed: &[u8]) -> Option<Vec<Slice>> {
+    let slices = Slices::from_packed(packed)?;
+    if slices.iter().is_sorted_by_key(|slice| slice.end) {
+        return None;
+    }
+    let mut slices: Vec<Slice> = slices.iter().collect();
+    slices.sort_by_key(|slice| slice.end);
+    Some(slices)
 }
 
 /// Packs slices as they are read. `problem` is what is wrong in the words of this module.

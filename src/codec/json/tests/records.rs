@@ -82,15 +82,19 @@ fn unknown_fields_are_ignored_and_optional_ones_may_be_null() {
 }
 
 #[test]
-fn slices_are_packed_in_their_order() {
-    let json = CDR.replacen('{', r#"{"slices":[{"end":"2026-08-01T01:40:00Z","up":8213,"down":1000000},{"end":"2026-08-01T01:45:15Z","up":40000,"down":351042,"x":1}],"#, 1);
-    let mut scratch = Scratch::default();
-    let read: Vec<Slice> = cdr(json.as_bytes(), &mut scratch).unwrap().slices.iter().collect();
+fn slices_are_packed_in_the_order_of_their_ends() {
+    let first = r#"{"end":"2026-08-01T01:40:00Z","up":8213,"down":1000000}"#;
+    let second = r#"{"end":"2026-08-01T01:45:15Z","up":40000,"down":351042,"x":1}"#;
     let expected = [
         Slice { end: 1_785_548_400, up: 8_213, down: 1_000_000 },
         Slice { end: 1_785_548_715, up: 40_000, down: 351_042 },
     ];
-    assert_eq!(read, expected);
+    let mut scratch = Scratch::default();
+    for slices in [format!("[{first},{second}]"), format!("[{second},{first}]")] {
+        let json = CDR.replacen('{', &format!(r#"{{"slices":{slices},"#), 1);
+        let read: Vec<Slice> = cdr(json.as_bytes(), &mut scratch).unwrap().slices.iter().collect();
+        assert_eq!(read, expected, "{slices}");
+    }
     assert!(cdr(CDR.as_bytes(), &mut scratch).unwrap().slices.is_empty(), "the next record has none of them");
 }
 

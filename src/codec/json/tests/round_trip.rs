@@ -230,7 +230,8 @@ proptest! {
         feed in any_name(), id in any_name(), start in any_time(), end in any_time(), number in any_number(),
         slices in prop::collection::vec((any_time(), 0u64..1 << 40, 0u64..1 << 40), 0..5),
     ) {
-        let slices: Vec<Slice> = slices.into_iter().map(|(end, up, down)| Slice { end, up, down }).collect();
+        let mut slices: Vec<Slice> = slices.into_iter().map(|(end, up, down)| Slice { end, up, down }).collect();
+        slices.sort_by_key(|slice| slice.end);
         let (up, down) = slices.iter().fold((0, 0), |sum, s| (sum.0 + s.up, sum.1 + s.down));
         let mut buffer = Vec::new();
         let slices = Slices::pack(&slices, &mut buffer);
