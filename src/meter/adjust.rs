@@ -16,7 +16,7 @@ use super::cycle::Cycle;
 use super::dates::{DaySpan, Ruler};
 use super::due;
 use super::effects::Effects;
-use super::seen::Known;
+use super::seen::{Known, SeenCommands};
 use super::state::CardState;
 use crate::codec::quarantine::Qid;
 use crate::codec::time::day_text;
@@ -50,6 +50,10 @@ pub(super) fn adjust(
     if *bytes == 0 || bytes.unsigned_abs() > RECORD_BYTES_MAX {
         return Err(format!("{bytes} bytes: an adjustment is of at least 1 and at most 2^48"));
     }
+    let content = format!("{bytes}/{day:?}");
+    if has_effect(card, reference, &content, ctx) {
+        return Ok(());
+    }
     let today = ctx.calendar().day_of(ctx.now);
     let days = match day {
         Some(day) if *day > today => return Err("its day has not begun".to_owned()),
@@ -58,10 +62,7 @@ pub(super) fn adjust(
         None if *bytes > 0 => vec![open_day(card, ctx, today)?],
         None => open_days(card, ctx, today),
     };
-    let content = format!("{bytes}/{day:?}");
-    if !refer(card, "adjust", reference, &content, ctx)? {
-        return Ok(());
-    }
+    refer(card, reference, &content, ctx)?;
     let asked = Asked { reference, bytes: *bytes, reason: reason.as_deref() };
     if let Some(day) = day.filter(|day| is_restatable(card, *day, ctx)) {
         return restate(card, day, asked, ctx, because, effects);
@@ -172,18 +173,22 @@ fn last_open_day(card: &Card, ctx: &Ctx<'_>, day: Day) -> Result<DaySpan, Refusa
         .ok_or_else(|| "the cycle of its day cannot be restated: post it into the open one".to_owned())
 }
 
-/// Notes a reference: `false` = it has had its effect.
-fn refer(
-    card: &mut Card,
-    what: &str,
-    reference: &str,
-    content: &str,
-    ctx: &Ctx<'_>,
-) -> Result<bool, Refusal> {
-    let id = format!("{what}/{reference}");
+fn adjustment(reference: &str) -> String {
+    format!("adjust/{reference}")
+}
+
+/// Whether this very adjustment has been taken: said again it is a duplicate, even if its day has closed meanwhile.
+fn has_effect(card: &Card, reference: &str, content: &str, ctx: &Ctx<'_>) -> bool {
+    let known =
+        |held: &SeenCommands| held.look(&adjustment(reference), content.as_bytes(), ctx.index.seed, ctx.now);
+    card.references().map(known) == Some(Known::Duplicate)
+}
+
+/// Notes the reference of an adjustment that has had no effect yet.
+fn refer(card: &mut Card, reference: &str, content: &str, ctx: &Ctx<'_>) -> Result<(), Refusal> {
+    let id = adjustment(reference);
     match card.cold().references.note(&id, content.as_bytes(), ctx.index.seed, ctx.now) {
-        Known::New => Ok(true),
-        Known::Duplicate => Ok(false),
+        Known::New | Known::Duplicate => Ok(()),
         Known::Conflict => Err(format!("reference {reference:?} was used for something else on this card")),
         Known::Full => Err("the card has 4,096 references of the last 90 days already".to_owned()),
     }

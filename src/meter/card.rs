@@ -158,6 +158,11 @@ impl Card {
         self.cold.as_ref().and_then(|cold| cold.totals.as_deref())
     }
 
+    /// References of adjustments and postings.
+    pub(super) fn references(&self) -> Option<&SeenCommands> {
+        self.cold.as_ref().map(|cold| &cold.references)
+    }
+
     /// Closed cycles that are packed away, oldest first.
     pub(super) fn past(&self) -> Vec<PastCycle> {
         self.cold.as_ref().map(|cold| cold.past.cycles()).unwrap_or_default()

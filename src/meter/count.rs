@@ -93,7 +93,8 @@ impl<'a, 'c> Counting<'a, 'c> {
         if self.ctx.index.watches_usage && !self.card.has_account() {
             book::begin(self.card, self.ctx, because, effects);
         }
-        if self.card.account.listens() {
+        // What only takes back is no sign of life.
+        if self.last.is_some() && self.card.account.listens() {
             let feed = match self.source {
                 Source::Settling => self.ctx.terms.settling.unwrap_or_default(),
                 Source::FirstEstimate => self.card.estimates()[0],

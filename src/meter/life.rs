@@ -120,9 +120,10 @@ impl Life {
         self.used_in.retain(|held| *held >= cycle);
     }
 
-    /// The carrier's system says how it has set the card. Whether that is new.
+    /// The carrier's system says how it has set the card. Whether that is new: it is if the card has been stopped or resumed since
+    /// it said the same.
     pub(super) fn confirm(&mut self, state: CarrierState, now: UnixTime) -> bool {
-        if self.confirmed.is_some_and(|held| held.state == state) {
+        if self.confirmed.is_some_and(|held| held.state == state && held.at >= self.since) {
             return false;
         }
         self.confirmed = Some(Confirmed { state, at: now });

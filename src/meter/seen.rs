@@ -32,24 +32,40 @@ pub(super) enum Known {
 }
 
 impl SeenCommands {
-    /// Looks a command up and notes it if it is new. `json` is the canonical form of what it says.
-    pub(super) fn note(&mut self, id: &str, json: &[u8], seed: u64, now: UnixTime) -> Known {
-        let oldest = now.saturating_sub(ID_LIFE_S);
-        self.0.retain(|seen| seen.at >= oldest);
-        let (id, content) = (xxh3_64_with_seed(id.as_bytes(), seed), xxh3_64(json));
-        match self.0.iter().find(|held| held.id == id) {
-            Some(held) if held.content == content => Known::Duplicate,
+    /// Looks a command up. `json` is the canonical form of what it says.
+    pub(super) fn look(&self, id: &str, json: &[u8], seed: u64, now: UnixTime) -> Known {
+        let like = SeenCommand::of(id, json, seed, now);
+        let mut held = self.0.iter().filter(|seen| !seen.is_forgotten(now));
+        match held.clone().find(|seen| seen.id == like.id) {
+            Some(seen) if seen.content == like.content => Known::Duplicate,
             Some(_) => Known::Conflict,
-            None if self.0.len() >= ORDERS_MAX => Known::Full,
-            None => {
-                self.0.push(SeenCommand { id, content, at: now });
-                Known::New
-            }
+            None if held.nth(ORDERS_MAX.saturating_sub(1)).is_some() => Known::Full,
+            None => Known::New,
         }
+    }
+
+    /// Looks a command up, and notes it if it is new.
+    pub(super) fn note(&mut self, id: &str, json: &[u8], seed: u64, now: UnixTime) -> Known {
+        self.0.retain(|seen| !seen.is_forgotten(now));
+        let known = self.look(id, json, seed, now);
+        if known == Known::New {
+            self.0.push(SeenCommand::of(id, json, seed, now));
+        }
+        known
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.0.bytes()
+    }
+}
+
+impl SeenCommand {
+    fn of(id: &str, json: &[u8], seed: u64, at: UnixTime) -> Self {
+        Self { id: xxh3_64_with_seed(id.as_bytes(), seed), content: xxh3_64(json), at }
+    }
+
+    fn is_forgotten(&self, now: UnixTime) -> bool {
+        self.at < now.saturating_sub(ID_LIFE_S)
     }
 }
 

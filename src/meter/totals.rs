@@ -115,9 +115,9 @@ fn admit(card: &Card, reading: &Reading<'_>, of: TotalOf, ctx: &Ctx<'_>) -> Resu
     check_room(card, said.beyond(had))?;
     let known = card.totals().is_some_and(|totals| totals.know_cycles_of(total.source));
     let begins = of == TotalOf::Cycle && !known;
-    let from = match (of, held) {
-        (TotalOf::Cycle, _) if begins => until.saturating_sub(1),
-        (TotalOf::Cycle, Some(held)) => held.at,
+    let from = match held {
+        _ if begins => until.saturating_sub(1),
+        Some(held) if of == TotalOf::Cycle || period.goes_on(held) => held.at,
         _ => period.span.start,
     };
     let span = open_part(card, Span { start: from.max(period.span.start), end: until }, ctx);
@@ -177,9 +177,10 @@ fn take(
     }
     let used_until = (more.total() > 0).then_some(poll.span.end);
     let mut counting = Counting::new(card, ctx, poll.source, used_until);
+    let goes_on = poll.before.as_ref().is_some_and(|before| poll.period.goes_on(before));
     let taken = match poll.total.of {
-        TotalOf::Day => become_day(&mut counting, poll, less),
-        TotalOf::Cycle => become_cycle(&mut counting, poll, open_from, (more, less)),
+        TotalOf::Day if !goes_on => become_day(&mut counting, poll, less),
+        TotalOf::Day | TotalOf::Cycle => go_on(&mut counting, poll, open_from, (more, less)),
     };
     let because = ctx.record(reading.origin.received_ms);
     for body in named(reading, poll, more, taken) {
@@ -189,7 +190,8 @@ fn take(
     Verdict::counted(more.total())
 }
 
-/// All that the source has of the day is the total. Answers what is taken back, which is all that was too much.
+/// All that the source has of the day is the total, which says nothing of when in the day. Answers what is taken back, which is
+/// all that was too much.
 fn become_day(counting: &mut Counting<'_, '_>, poll: &Poll, less: Volume) -> Volume {
     let Period { first: day, span: Span { start, end }, .. } = poll.period;
     if counting.ctx.faults.totals_add {
@@ -201,7 +203,7 @@ fn become_day(counting: &mut Counting<'_, '_>, poll: &Poll, less: Volume) -> Vol
 }
 
 /// More goes to the time since the total before, less is taken from the newest open segments. Answers what was taken.
-fn become_cycle(
+fn go_on(
     counting: &mut Counting<'_, '_>,
     poll: &Poll,
     open_from: Day,
@@ -239,6 +241,11 @@ fn named(reading: &Reading<'_>, poll: &Poll, more: Volume, taken: Volume) -> Vec
 }
 
 impl Period {
+    /// Whether a total was told before the period's end: what it had then was used until then.
+    fn goes_on(&self, before: &Total) -> bool {
+        before.at < self.span.end
+    }
+
     fn of(card: &Card, reading: &Reading<'_>, of: TotalOf, ctx: &Ctx<'_>) -> Result<Self, Refusal> {
         let day = match reading.session {
             "" => ctx.calendar().day_of(reading.at.saturating_sub(1)),

@@ -104,11 +104,14 @@ scripts! {
     silent_for_long
     silent_while_stopped
     silent_or_not
+    silent_and_lowered
     forecast
     credits
     recharges
     long_lived
     renewals
+    chain_with_a_gap
+    warned_at_a_hand_over
     quota_each_cycle
     timers
     readings

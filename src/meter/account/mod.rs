@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use admit::{Admitted, admit};
 use book::Book;
 use burn::Burn;
-use level::LastHeard;
+use level::{LastHeard, Level};
 pub(crate) use open::Opened;
 use orders::Known;
 use quiet::Quiet;
@@ -360,9 +360,11 @@ impl Account {
             return;
         };
         let burn = book.burn(ctx, ctx.usage.cycle);
-        let totals = book.totals(ctx, &burn);
-        let level = book.level(ctx, &totals, book.alerts.asks_expiry(ctx.default_rules));
-        book.alerts.pass(&level, out);
+        // What ends in this second is still in force, and what comes after it is not yet.
+        let until = Ctx { at: ctx.at.saturating_sub(1), ..*ctx };
+        let totals = book.totals(&until, &burn);
+        let level = book.level(&until, &totals, book.alerts.asks_expiry(ctx.default_rules));
+        book.alerts.pass(&Level { ctx, ..level }, out);
     }
 
     /// Hands over what was burnt of a cycle that is closed: from now on it is the caller's to keep.

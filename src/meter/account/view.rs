@@ -144,7 +144,9 @@ struct Chain<'a> {
 impl Chain<'_> {
     fn starts(&mut self, order: &Order, start: Option<UnixTime>) {
         let expires = start.map(|start| end_of(order.validity, start, self.calendar));
-        if order.sale.kind == PackageKind::Base {
+        // Behind a gap it is no part of the chain: the card is without a base in between.
+        let follows = self.end.is_none_or(|end| start.is_some_and(|start| start <= end));
+        if order.sale.kind == PackageKind::Base && follows {
             self.end = self.end.max(expires);
         }
         let view = PackageView::of(&order.sale);

@@ -87,6 +87,12 @@ impl Line {
     }
 
     /// Whether a reference is new; `None`: it was used for something else.
+    /// Whether a reference was used for just this.
+    fn has_referred(&self, reference: &str, content: &str, now: UnixTime) -> bool {
+        let held = self.references.get(reference).filter(|(_, at)| *at >= now - 90 * 86_400);
+        held.is_some_and(|(held, _)| held == content)
+    }
+
     fn refer(&mut self, reference: String, content: String, now: UnixTime) -> Option<bool> {
         self.references.retain(|_, (_, at)| *at >= now - 90 * 86_400);
         if let Some((held, _)) = self.references.get(&reference) {
@@ -154,6 +160,10 @@ pub(super) fn adjust(
     if *bytes == 0 || bytes.abs() > 1 << 48 {
         return false;
     }
+    let (reference_key, content) = (format!("adjust/{reference}"), format!("{bytes} {day:?}"));
+    if line.has_referred(&reference_key, &content, terms.now) {
+        return true;
+    }
     let today = terms.zone.day(terms.now);
     let takes =
         |line: &Line, day: Day| day <= today && terms.zone.cycle(day).is_some() && line.is_open(day, terms);
@@ -168,7 +178,7 @@ pub(super) fn adjust(
             line.days().into_iter().rev().filter(|day| takes(line, *day) && of_cycle(day)).collect()
         }
     };
-    match line.refer(format!("adjust/{reference}"), format!("{bytes} {day:?}"), terms.now) {
+    match line.refer(reference_key, content, terms.now) {
         None => false,
         Some(false) => true,
         Some(true) => {

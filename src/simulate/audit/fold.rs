@@ -220,10 +220,10 @@ impl Fold {
                 emit(card, line, cause, terms, body, out);
             }
             let moved = line.moves > before;
-            // A carrier's total that is what it was tells nothing of the card; a modem's counter that it is there.
-            let lives = verdict.outcome == Outcome::Counted && (moved || sign == Sign::OfLife);
-            // A total that only takes back is of no use.
-            let used = (sign == Sign::OfLife || verdict.bytes > 0).then_some(last);
+            // A carrier's total that is what it was, or less, tells nothing of the card; a modem's counter that it is there.
+            let tells = sign == Sign::OfLife || verdict.bytes > 0;
+            let lives = verdict.outcome == Outcome::Counted && tells;
+            let used = tells.then_some(last);
             follow_usage(card, line, (moved, used), lives.then_some(feed), cause, terms, out);
             verdict
         })
@@ -424,11 +424,9 @@ pub(super) fn follow_usage(
     if moved && !line.wallet.begun && watches(line, terms) {
         line.with_wallet(terms, terms.now, super::wallet::Wallet::watch);
     }
-    if let Some(feed) = heard_by {
-        let asks = line.wallet.watches.hear(terms.now, feed);
-        if asks || moved {
-            look(card, line, cause, terms, out);
-        }
+    let asks = heard_by.is_some_and(|feed| line.wallet.watches.hear(terms.now, feed));
+    if asks || moved {
+        look(card, line, cause, terms, out);
     }
 }
 

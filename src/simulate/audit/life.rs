@@ -55,9 +55,10 @@ pub(super) fn turn(
     if matches!(line.state, State::Suspended(_)) && state == State::Active {
         line.wallet.watches.resume(cause.at);
     }
+    let is_first = line.state == State::Registered && state == State::Active;
     line.state = state;
     line.turns += 1;
-    line.stop = Stop { since: cause.at, ..Stop::default() };
+    line.stop = Stop { since: if is_first { 0 } else { cause.at }, ..Stop::default() };
     emit(card, line, cause, terms, body, out);
     if state == State::Cancelled {
         give_up(card, line, cause, terms, out);
@@ -208,10 +209,10 @@ pub(super) fn confirm(
     terms: Terms<'_>,
     out: &mut Vec<Expected>,
 ) {
-    if line.confirmed == Some(state) {
+    if line.confirmed == Some(state) && line.confirmed_at >= line.stop.since {
         return;
     }
-    line.confirmed = Some(state);
+    (line.confirmed, line.confirmed_at) = (Some(state), cause.at);
     let desired = match line.state {
         State::Registered | State::Active => CarrierState::Active,
         State::Suspended(_) => CarrierState::Suspended,

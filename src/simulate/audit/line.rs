@@ -105,6 +105,7 @@ pub(super) struct Line {
     /// How often its state has turned.
     pub(super) turns: usize,
     pub(super) confirmed: Option<CarrierState>,
+    pub(super) confirmed_at: UnixTime,
     /// Cycles in which it was used though it was suspended or cancelled.
     pub(super) used_stopped: BTreeSet<Day>,
     /// When the last cycle of a cancelled card closed.
@@ -174,6 +175,7 @@ impl Line {
             stop: Stop::default(),
             turns: 0,
             confirmed: None,
+            confirmed_at: 0,
             used_stopped: BTreeSet::new(),
             tombstone: None,
         }

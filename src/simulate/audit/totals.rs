@@ -99,7 +99,8 @@ impl Line {
         let more = (figures.0.saturating_sub(had.0), figures.1.saturating_sub(had.1));
         let less = (had.0.saturating_sub(figures.0), had.1.saturating_sub(figures.1));
         let (start, until) = (terms.zone.start(period.0), reading.at.min(terms.zone.start(period.1)));
-        let taken = if reading.counter == "day-total" {
+        let polled_within = before.is_some_and(|(at, _)| at < terms.zone.start(period.1));
+        let taken = if reading.counter == "day-total" && !polled_within {
             self.empty(source, period.0);
             self.spread_reading(source, (start, until), figures, terms);
             less

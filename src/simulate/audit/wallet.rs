@@ -269,6 +269,8 @@ impl Wallet {
             let order = if edge.is_some_and(|edge| edge < chain) { None } else { renewals.next() };
             match (order, edge.take_if(|_| order.is_none())) {
                 (Some(order), _) => chain = ends(order, chain, chain),
+                // After a gap nothing of it is part of the chain.
+                (None, Some(edge)) if edge > chain => {}
                 (None, Some(edge)) => {
                     chain = queued(Mode::NextCycle).fold(chain, |chain, order| ends(order, edge, chain));
                 }
@@ -290,7 +292,8 @@ impl Wallet {
 
     /// What is due at `scene.at`: alerts first, by what was in force until then.
     pub(super) fn time(&mut self, scene: &Scene<'_>, out: &mut Vec<EventBody>) {
-        let (totals, chain_end) = (self.totals(scene), self.chain_end(scene));
+        let until = Scene { at: scene.at - 1, ..*scene };
+        let (totals, chain_end) = (self.totals(&until), self.chain_end(&until));
         self.watches.look(scene, &totals, chain_end, Why::Time, out);
         if self.moves_at(scene.at) {
             self.move_on(scene, out);
