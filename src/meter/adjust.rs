@@ -188,7 +188,8 @@ fn has_effect(card: &Card, reference: &str, content: &str, ctx: &Ctx<'_>) -> boo
 fn refer(card: &mut Card, reference: &str, content: &str, ctx: &Ctx<'_>) -> Result<(), Refusal> {
     let id = adjustment(reference);
     match card.cold().references.note(&id, content.as_bytes(), ctx.index.seed, ctx.now) {
-        Known::New | Known::Duplicate => Ok(()),
+        Known::New => Ok(()),
+        Known::Duplicate => unreachable!("a correction that has had its effect is answered before"),
         Known::Conflict => Err(format!("reference {reference:?} was used for something else on this card")),
         Known::Full => Err("the card has 4,096 references of the last 90 days already".to_owned()),
     }

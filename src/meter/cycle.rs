@@ -97,20 +97,26 @@ impl Sums {
     }
 
     pub(super) fn add(&mut self, source: Source, volume: Volume) {
-        match source {
-            Source::Settling => self.settling = self.settling.plus(volume),
-            _ => self.change(source as usize, |held| held.plus(volume)),
+        if source == Source::Settling || volume != Volume::default() {
+            let sum = self.sum(source);
+            *sum = sum.plus(volume);
         }
     }
 
     pub(super) fn take(&mut self, source: Source, volume: Volume) {
-        self.change(source as usize, |held| held.minus(volume));
+        let sum = self.sum(source);
+        *sum = sum.minus(volume);
+        if self.estimates.as_deref().is_some_and(|held| held.iter().all(|sum| *sum == Volume::default())) {
+            self.estimates = None;
+        }
     }
 
-    fn change(&mut self, place: usize, change: impl Fn(Volume) -> Volume) {
-        let mut all = self.all();
-        all[place] = change(all[place]);
-        *self = Self::from(all);
+    fn sum(&mut self, source: Source) -> &mut Volume {
+        match source {
+            Source::Settling => &mut self.settling,
+            Source::FirstEstimate => &mut self.estimates.get_or_insert_default()[0],
+            Source::SecondEstimate => &mut self.estimates.get_or_insert_default()[1],
+        }
     }
 }
 

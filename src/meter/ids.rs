@@ -115,7 +115,8 @@ impl Ids {
         let first = self.first();
         let heads = self.bytes().get(days * HEAD..first).unwrap_or_default();
         let kept = self.bytes().get(first + ids * WIDTH..).unwrap_or_default();
-        let mut buffer = Vec::with_capacity(heads.len() + kept.len() + GROWTH);
+        let spare = if kept.is_empty() { 0 } else { GROWTH };
+        let mut buffer = Vec::with_capacity(heads.len() + kept.len() + spare);
         buffer.extend_from_slice(heads);
         buffer.extend_from_slice(kept);
         self.len = buffer.len() as u32;

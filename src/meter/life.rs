@@ -120,8 +120,8 @@ impl Life {
         self.used_in.retain(|held| *held >= cycle);
     }
 
-    /// The carrier's system says how it has set the card. Whether that is new: it is if the card has been stopped or resumed since
-    /// it said the same.
+    /// The carrier's system says how it has set the card. Whether that is new: it is too if the card's state is of a later
+    /// second than when it said the same.
     pub(super) fn confirm(&mut self, state: CarrierState, now: UnixTime) -> bool {
         if self.confirmed.is_some_and(|held| held.state == state && held.at >= self.since) {
             return false;

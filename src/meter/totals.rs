@@ -3,7 +3,9 @@
 //! Such a reading has a counter of a reserved kind ([`TotalOf`]) and the carrier's feed, settling or estimating. A feed
 //! tells totals of a card or records, not both: once it has told a total, its CDRs and readings are rejected.
 //!
-//! - **A day's total** becomes all that the source has of the day, spread over the day up to the reading's time.
+//! - **A day's total** becomes all that the source has of the day. The first is spread over the day up to the reading's time. Then
+//!   more goes to the time since the reading before (all of the day, if that came when it was over), less is taken from the newest
+//!   segments: what a package bought at noon pays for was not used before.
 //! - **A cycle's total** is held against what the source has in the cycle. More of it goes to the time since the reading
 //!   before; less is taken from the newest open segments. The first total that a feed ever tells of a card's cycles goes
 //!   whole to the last second before its time, and is named: on which days it was used is not known, nor guessed. From then
@@ -117,7 +119,7 @@ fn admit(card: &Card, reading: &Reading<'_>, of: TotalOf, ctx: &Ctx<'_>) -> Resu
     let begins = of == TotalOf::Cycle && !known;
     let from = match held {
         _ if begins => until.saturating_sub(1),
-        Some(held) if of == TotalOf::Cycle || period.goes_on(held) => held.at,
+        Some(held) if of == TotalOf::Cycle || held.at < period.span.end => held.at,
         _ => period.span.start,
     };
     let span = open_part(card, Span { start: from.max(period.span.start), end: until }, ctx);
@@ -177,9 +179,8 @@ fn take(
     }
     let used_until = (more.total() > 0).then_some(poll.span.end);
     let mut counting = Counting::new(card, ctx, poll.source, used_until);
-    let goes_on = poll.before.as_ref().is_some_and(|before| poll.period.goes_on(before));
     let taken = match poll.total.of {
-        TotalOf::Day if !goes_on => become_day(&mut counting, poll, less),
+        TotalOf::Day if poll.before.is_none() => become_day(&mut counting, poll, less),
         TotalOf::Day | TotalOf::Cycle => go_on(&mut counting, poll, open_from, (more, less)),
     };
     let because = ctx.record(reading.origin.received_ms);
@@ -190,8 +191,7 @@ fn take(
     Verdict::counted(more.total())
 }
 
-/// All that the source has of the day is the total, which says nothing of when in the day. Answers what is taken back, which is
-/// all that was too much.
+/// The first total of a day: records that came before are in it. Answers what is taken back, which is all that was too much.
 fn become_day(counting: &mut Counting<'_, '_>, poll: &Poll, less: Volume) -> Volume {
     let Period { first: day, span: Span { start, end }, .. } = poll.period;
     if counting.ctx.faults.totals_add {
@@ -202,7 +202,7 @@ fn become_day(counting: &mut Counting<'_, '_>, poll: &Poll, less: Volume) -> Vol
     less
 }
 
-/// More goes to the time since the total before, less is taken from the newest open segments. Answers what was taken.
+/// A total after another: more goes to the time since, less is taken from the newest open segments. Answers what was taken.
 fn go_on(
     counting: &mut Counting<'_, '_>,
     poll: &Poll,
@@ -241,11 +241,6 @@ fn named(reading: &Reading<'_>, poll: &Poll, more: Volume, taken: Volume) -> Vec
 }
 
 impl Period {
-    /// Whether a total was told before the period's end: what it had then was used until then.
-    fn goes_on(&self, before: &Total) -> bool {
-        before.at < self.span.end
-    }
-
     fn of(card: &Card, reading: &Reading<'_>, of: TotalOf, ctx: &Ctx<'_>) -> Result<Self, Refusal> {
         let day = match reading.session {
             "" => ctx.calendar().day_of(reading.at.saturating_sub(1)),

@@ -86,13 +86,13 @@ impl Line {
         }
     }
 
-    /// Whether a reference is new; `None`: it was used for something else.
     /// Whether a reference was used for just this.
     fn has_referred(&self, reference: &str, content: &str, now: UnixTime) -> bool {
         let held = self.references.get(reference).filter(|(_, at)| *at >= now - 90 * 86_400);
         held.is_some_and(|(held, _)| held == content)
     }
 
+    /// Whether a reference is new; `None`: it was used for something else.
     fn refer(&mut self, reference: String, content: String, now: UnixTime) -> Option<bool> {
         self.references.retain(|_, (_, at)| *at >= now - 90 * 86_400);
         if let Some((held, _)) = self.references.get(&reference) {

@@ -99,14 +99,15 @@ impl Line {
         let more = (figures.0.saturating_sub(had.0), figures.1.saturating_sub(had.1));
         let less = (had.0.saturating_sub(figures.0), had.1.saturating_sub(figures.1));
         let (start, until) = (terms.zone.start(period.0), reading.at.min(terms.zone.start(period.1)));
-        let polled_within = before.is_some_and(|(at, _)| at < terms.zone.start(period.1));
-        let taken = if reading.counter == "day-total" && !polled_within {
+        let is_day = reading.counter == "day-total";
+        let taken = if is_day && before.is_none() {
             self.empty(source, period.0);
             self.spread_reading(source, (start, until), figures, terms);
             less
         } else {
             let taken = self.take_back(source, period, less, terms);
-            let since = if begins { until - 1 } else { before.map_or(start, |(at, _)| at) };
+            let held = before.map(|(at, _)| at).filter(|at| !is_day || *at < terms.zone.start(period.1));
+            let since = if begins { until - 1 } else { held.unwrap_or(start) };
             let from = since.max(start).max(self.open_from(terms)).min(until - 1);
             if more != (0, 0) {
                 self.spread_reading(source, (from, until), more, terms);
