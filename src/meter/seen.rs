@@ -34,10 +34,10 @@ pub(super) enum Known {
 impl SeenCommands {
     /// Looks a command up. `json` is the canonical form of what it says.
     pub(super) fn look(&self, id: &str, json: &[u8], seed: u64, now: UnixTime) -> Known {
-        let like = SeenCommand::of(id, json, seed, now);
-        let mut held = self.0.iter().filter(|seen| !seen.is_forgotten(now));
-        match held.clone().find(|seen| seen.id == like.id) {
-            Some(seen) if seen.content == like.content => Known::Duplicate,
+        let new = SeenCommand::of(id, json, seed, now);
+        let mut held = self.0.iter().filter(|command| !command.is_forgotten(now));
+        match held.clone().find(|command| command.id == new.id) {
+            Some(command) if command.content == new.content => Known::Duplicate,
             Some(_) => Known::Conflict,
             None if held.nth(ORDERS_MAX.saturating_sub(1)).is_some() => Known::Full,
             None => Known::New,
