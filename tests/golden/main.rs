@@ -94,6 +94,7 @@ scripts! {
     opening
     opening_past
     opening_refused
+    opened_then_idle
     burn_in_event_order
     cut_near_now
     alerts

@@ -52,6 +52,22 @@ fn a_card_that_is_not_known_is_answered_too() {
 }
 
 #[test]
+fn a_command_of_another_card_than_its_record_is_rejected() {
+    let mut bench = Bench::with_card();
+    let command = CardCommand {
+        id: "x".to_owned(),
+        card: card(1),
+        iccid: card(1).to_string(),
+        at: NEW_YEAR,
+        body: suspend(),
+    };
+    let json = serde_json::to_vec(&command).unwrap();
+    bench.fold(NEW_YEAR, &[Record::Command { card: card(2), json: &json, origin: ORIGIN }]);
+    assert_eq!(bench.outcomes(Input::Command), [(Outcome::Counted, 1), (Outcome::Rejected, 1)]);
+    assert_ne!(bench.view().state, CardState::Suspended);
+}
+
+#[test]
 fn states_follow_commands_and_cancelled_is_final() {
     let mut bench = Bench::with_card();
     for (id, body, state) in [
