@@ -99,8 +99,10 @@ impl Usage {
         self.pieces.is_empty() && self.closed_through == Day::MIN
     }
 
-    /// The card comes with a cycle used in part elsewhere; the cycles before are not its own. The sum stands in no day.
+    /// The card comes with a cycle used in part elsewhere; the cycles before are not its own. The sum stands in no day. A cycle
+    /// that is over but not closed had the packages too that it comes with: its row goes out again.
     pub(super) fn open(&mut self, calendar: &Calendar, cycle: Day, used: u64, offset: LogOffset) {
+        self.touch_open_cycles(offset);
         let opened =
             self.open_cycle(calendar, cycle).expect("an opening is of a cycle that the calendar knows");
         opened.used = opened.used.saturating_add(used);
